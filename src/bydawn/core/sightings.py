@@ -1,0 +1,188 @@
+"""What comes back from a backend, as values: answers to launch, find and cancel, and sightings.
+
+A backend raises only for its own bugs; the caller then treats a launch as ambiguous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Guarantee(StrEnum):
+    """What a backend can promise about starting a run once (see docs/guarantees.md)."""
+
+    KEYED = "keyed"
+    TWO_PHASE = "two-phase"
+    LOCAL_CLAIM = "local-claim"
+    SEARCHABLE = "searchable"
+    BLIND = "blind"
+
+
+class FailureClass(StrEnum):
+    """What kind of trouble it is; ``verdicts`` says what follows."""
+
+    TRANSIENT = "transient"
+    HELD = "held"
+    PERMANENT = "permanent"
+    AMBIGUOUS = "ambiguous"
+    AUTH = "auth"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure, named by the place that saw it. ``retry_after_ms`` is never undercut."""
+
+    kind: FailureClass
+    code: str
+    message: str = ""
+    retry_after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown."""
+
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. ``failure`` None is the run's own claim of success.
+
+    ``stopped`` names our own limit when we ended it (timeout, cancel, stall). ``result`` is None when
+    none was given; an explicit JSON null is a result of ``("null",)`` in its encoded form.
+    """
+
+    failure: Failure | None = None
+    exit_code: int | None = None
+    result: str | None = None
+    usage: Usage = Usage()
+    started_at: int | None = None
+    ended_at: int | None = None
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is the
+    backend's own idea of when the next look pays."""
+
+    witness: str = ""
+    usage: Usage = Usage()
+    progress: float | None = None
+    needs_input: str | None = None
+    raw: str = "running"
+    look_again_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """The backend no longer knows a run it once had."""
+
+    detail: str = ""
+
+
+Sighting = Alive | Ended | Vanished
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The run exists under ``handle``. ``sighting`` is given when its end is already known."""
+
+    handle: str
+    sighting: Sighting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRefused:
+    """Definitely not started."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchUnclear:
+    """It may or may not have started; only ``find`` may say."""
+
+    detail: str = ""
+
+
+LaunchAnswer = Launched | LaunchRefused | LaunchUnclear
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Proved: nothing was started under this launch key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The backend cannot tell."""
+
+    detail: str = ""
+
+
+FindAnswer = Found | Absent | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswer:
+    """``asked`` says the request was delivered; only a later sighting proves the end."""
+
+    asked: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend declares about itself; read by the runner, ``check`` and the report.
+
+    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one machine.
+    ``wants_result``: a good end without a result is ``no_output``.
+    """
+
+    guarantee: Guarantee
+    default_effects: str = "outside"
+    prompt: bool = False
+    local: bool = False
+    wants_result: bool = False
+    settle_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All a backend is told about one launch. ``payload`` is rendered."""
+
+    launch_key: str
+    effect_key: str
+    job_id: str
+    batch: str
+    job: str
+    edition: str
+    key: str
+    attempt: int
+    token: int
+    nonce: str
+    folder: str
+    payload: dict[str, Any]
+    timeout_ms: int
+    grace_ms: int
+    deadline_at: int
+    budget_usd_micros: int | None = None
+    budget_tokens: int | None = None
+    trace_parent: str = ""
+    isolate: str = "none"
+    plan_folder: str = ""

@@ -1,0 +1,1 @@
+"""Effects on the world, one file per kind of target."""

@@ -1,0 +1,1 @@
+"""The loop: drain, decide, record, act."""

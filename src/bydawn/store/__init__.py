@@ -1,0 +1,1 @@
+"""Durable memory; the only package that knows SQL."""

@@ -1,0 +1,1 @@
+"""Read-only views of what happened: snapshots, feeds, reports and their wording."""
