@@ -1,0 +1,72 @@
+# Needs only python3 (3.11 or newer, with venv and pip) and make; uv is used where there is one.
+PY    ?= python3
+VENV  ?= .venv
+ARGS  ?=
+BIN    = $(VENV)/bin
+READY  = $(VENV)/.ready-test
+CHECK  = $(VENV)/.ready-check
+PYTEST = $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench e2e prove lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: $(READY) ## a 12-job night on built-in fake agents, with a crash in the middle
+	@$(BIN)/bydawn demo $(ARGS)
+
+test: $(READY) ## every test but the long ones
+	@$(PYTEST) -q -n 2 $(ARGS)
+
+check: $(CHECK) ## lint, format, types and architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(PYTEST) -q tests/architecture $(ARGS)
+
+bench: $(READY) ## measure
+	@$(BIN)/python bench/run.py $(ARGS)
+
+e2e: $(READY) ## the tests that kill real processes, one at a time
+	@$(PYTEST) -v tests/crash $(ARGS)
+
+prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000)
+	@BYDAWN_PROVE_SIZE=$${BYDAWN_PROVE_SIZE:-1000} \
+	  $(PYTEST) -q -n 2 -m "prove or hypothesis" --timeout 3600 $(ARGS)
+
+lock: ## write requirements/*.lock anew (needs uv)
+	@uv pip compile $(LOCKING) --extra test -o requirements/test.lock pyproject.toml
+	@uv pip compile $(LOCKING) --extra test --extra dev \
+	  -c requirements/test.lock -o requirements/check.lock pyproject.toml
+
+clean: ## remove what the targets above made
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+LOCKING = -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+# $(call install,LOCK): a fresh environment with exactly the lock, and bydawn itself from this folder.
+define install
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "bydawn needs Python 3.11 or newer; try: make PY=python3.11" >&2; exit 1; }
+	@if command -v uv >/dev/null 2>&1 && \
+	    uv venv -q --clear --python "$$(command -v $(PY))" $(VENV) && \
+	    uv pip install -q --python $(BIN)/python --require-hashes -r $(1) && \
+	    uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; then :; \
+	  else \
+	    $(PY) -m venv --clear $(VENV) && \
+	    $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(1) && \
+	    $(BIN)/python -m pip install -q --disable-pip-version-check \
+	      --no-deps --no-build-isolation -e . ; \
+	  fi
+endef
+
+$(READY): requirements/test.lock pyproject.toml
+	$(call install,requirements/test.lock)
+	@touch $@
+
+# The second lock holds all of the first, so an environment made for `check` serves `test` as well.
+$(CHECK): requirements/check.lock pyproject.toml
+	$(call install,requirements/check.lock)
+	@touch $@ $(READY)
