@@ -8,7 +8,7 @@ CHECK  = $(VENV)/.ready-check
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench e2e prove lock clean
+.PHONY: help demo test check bench e2e prove docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -35,6 +35,9 @@ e2e: $(READY) ## the tests that kill real processes, one at a time
 prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000)
 	@BYDAWN_PROVE_SIZE=$${BYDAWN_PROVE_SIZE:-1000} \
 	  $(PYTEST) -q -n 2 -m "prove or hypothesis" --timeout 3600 $(ARGS)
+
+docs: $(READY) ## write the generated pages anew
+	@$(BIN)/python docs/generate.py
 
 lock: ## write requirements/*.lock anew (needs uv)
 	@uv pip compile $(LOCKING) --extra test -o requirements/test.lock pyproject.toml

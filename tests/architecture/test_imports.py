@@ -1,0 +1,54 @@
+"""Who may import whom, held over the whole product with no exceptions listed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import rules_imports as rules
+from source import PRODUCT, ROOT, product
+
+KNOWN = {module.name for module in product()}
+
+
+def declared_imports() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in project["dependencies"]}
+
+
+def test_the_product_is_read() -> None:
+    assert f"{PRODUCT}.core.states" in KNOWN
+    assert f"{PRODUCT}.backends.backend" in KNOWN
+
+
+def test_every_package_has_its_place() -> None:
+    packages = {module.package for module in product()}
+    assert packages <= set(rules.MAY_IMPORT)
+
+
+def test_imports_go_downwards_only() -> None:
+    assert list(rules.layers(product(), KNOWN)) == []
+
+
+def test_core_is_pure() -> None:
+    assert list(rules.impure_core(product())) == []
+
+
+def test_only_the_store_knows_sql() -> None:
+    assert list(rules.sql_outside_store(product())) == []
+
+
+def test_only_processes_starts_and_ends_processes() -> None:
+    assert list(rules.processes_outside_processes(product())) == []
+
+
+def test_only_the_command_line_prints() -> None:
+    assert list(rules.print_outside_cli(product())) == []
+
+
+def test_dependencies_are_declared() -> None:
+    assert list(rules.undeclared(product(), declared_imports())) == []
+
+
+def test_no_module_needs_itself_to_be_loaded() -> None:
+    assert list(rules.cycles(rules.loading_graph(product(), KNOWN))) == []

@@ -1,0 +1,144 @@
+"""The files around the code: locks, generated pages, links, and nothing that names a machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from source import ROOT
+
+from bydawn.core.states import TABLE
+from bydawn.version import __version__
+
+LOCKS = ("requirements/test.lock", "requirements/check.lock")
+# Written in two pieces, so that this file does not name what it forbids.
+FORBIDDEN = [
+    "py" + "pi.org",
+    "python" + "hosted",
+    "npm" + "js.org",
+    "index" + "-url",
+    "find" + "-links",
+    "trusted" + "-host",
+    "/ro" + "ot/",
+    "/wo" + "rk/main",
+    "/wo" + "rk/shared",
+    "/tmp/bri" + "efs",
+    "/tmp" + "/v/",
+]
+BINARY = {".png", ".db", ".gz", ".woff2", ".ico"}
+LINK = re.compile(r"\[[^\]]+\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+
+
+def project_files() -> list[Path]:
+    """What belongs to the project: what git would keep, or in an export everything."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, check=False,
+    )  # fmt: skip
+    if listing.returncode == 0:
+        names = listing.stdout.decode().split("\0")
+        return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not _made(path)]
+
+
+def _made(path: Path) -> bool:
+    made = {"__pycache__", "build", "dist", "node_modules"}
+    parts = path.relative_to(ROOT).parts[:-1]
+    return any(part in made or (part.startswith(".") and part != ".ci") for part in parts)
+
+
+def forbidden_in(text: str) -> list[str]:
+    return [word for word in FORBIDDEN if word in text]
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def locked(lock: str) -> dict[str, str]:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+def test_nothing_names_a_registry_or_a_build_machine() -> None:
+    texts = [path for path in project_files() if path.suffix not in BINARY]
+    found = {
+        str(path.relative_to(ROOT)): words
+        for path in texts
+        if (words := forbidden_in(path.read_text(encoding="utf-8", errors="replace")))
+    }
+    assert len(texts) > 20
+    assert found == {}
+
+
+def test_a_registry_would_be_found() -> None:
+    assert forbidden_in("--index" + "-url https://" + "py" + "pi.org/simple") != []
+
+
+def test_the_lifecycle_page_is_fresh() -> None:
+    page = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+    assert page == generator().lifecycle(TABLE), "run `make docs`"
+
+
+def test_the_lifecycle_page_would_show_a_change() -> None:
+    page = generator().lifecycle(TABLE)
+    assert all(row.note in page for row in TABLE)
+    assert generator().lifecycle(TABLE[1:]) != page
+
+
+def test_each_locked_package_is_pinned_by_hash() -> None:
+    for lock in LOCKS:
+        text = (ROOT / lock).read_text(encoding="utf-8")
+        entries = re.split(r"\n(?=\S)", text.strip())
+        assert len(entries) > 10
+        assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_the_two_locks_agree() -> None:
+    for name, version in locked("requirements/test.lock").items():
+        assert locked("requirements/check.lock").get(name) == version
+
+
+@pytest.mark.parametrize("extra", [None, "test", "dev"])
+def test_what_is_declared_is_locked(extra: str | None) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    here = [line for line in wanted if "win32" not in line]
+    names = {re.split(r"[^A-Za-z0-9_-]", line)[0].lower() for line in here}
+    lock = "requirements/check.lock" if extra == "dev" else "requirements/test.lock"
+    assert names - set(locked(lock)) == set()
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [path for path in project_files() if path.suffix == ".md"]
+    broken = [
+        f"{page.relative_to(ROOT)} -> {link}"
+        for page in pages
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert len(pages) > 5
+    assert broken == []
+
+
+def test_the_changelog_knows_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{__version__}]" in changelog or "## [Unreleased]" in changelog
+
+
+def test_every_make_target_is_explained() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    for name in phony[1].split():
+        assert re.search(rf"^{name}:.*## \S", makefile, re.MULTILINE), name

@@ -1,0 +1,39 @@
+"""What all tests share: nobody's own settings, and one knob for how long the long runs are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import settings
+
+PROVE_SIZE = "BYDAWN_PROVE_SIZE"
+
+# The same examples each time: a change that passes here passes there.
+settings.register_profile("test", derandomize=True, deadline=None, max_examples=100)
+settings.register_profile(
+    "prove",
+    deadline=timedelta(seconds=10),
+    max_examples=int(os.environ.get(PROVE_SIZE, "1000")),
+    print_blob=True,
+)
+settings.load_profile("prove" if PROVE_SIZE in os.environ else "test")
+
+
+@pytest.fixture(scope="session")
+def prove_size() -> int:
+    """How many rounds a test marked ``prove`` is asked for."""
+    return int(os.environ.get(PROVE_SIZE, "1000"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No BYDAWN_* variable and no configuration file of the person who runs the tests is seen."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("BYDAWN_")]:
+            if name != PROVE_SIZE:
+                patch.delenv(name)
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
