@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -46,6 +47,12 @@ PROCESS_ACTS = {
     "system", "pidfd_open", "pidfd_send_signal",
 }  # fmt: skip
 
+_SQL = re.compile(
+    r"\s*(SELECT\s.+\sFROM|INSERT\s+(OR\s+\w+\s+)?INTO|UPDATE\s.+\sSET|DELETE\s+FROM"
+    r"|CREATE\s+(UNIQUE\s+)?(TABLE|INDEX)|PRAGMA|BEGIN\s+IMMEDIATE)\b",
+    re.DOTALL,
+)
+
 
 def target(imported: str, known: set[str]) -> str:
     """The part of bydawn an imported name belongs to: ``core``, ``app``, or "__init__"."""
@@ -84,6 +91,10 @@ def impure_core(modules: Iterable[Module]) -> Iterator[str]:
 
 def sql_outside_store(modules: Iterable[Module]) -> Iterator[str]:
     yield from _only_in("store", {"sqlite3", "psycopg", "psycopg_pool"}, modules)
+    for module in (each for each in modules if each.package != "store"):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and _SQL.match(str(node.value)):
+                yield f"{module.name}:{node.lineno} only store may speak SQL"
 
 
 def processes_outside_processes(modules: Iterable[Module]) -> Iterator[str]:

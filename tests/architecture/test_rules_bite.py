@@ -75,8 +75,16 @@ def test_a_pure_path_is_pure() -> None:
     assert list(imports.impure_core(planted("bydawn.core.x", text))) == []
 
 
-def test_sql_elsewhere_is_found() -> None:
-    text = "import sqlite3"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sqlite3",
+        "rows = ask('SELECT name FROM jobs WHERE number = ?')",
+        "ask(f'UPDATE jobs SET state = {state}')",
+        "ask('PRAGMA synchronous')",
+    ],
+)
+def test_sql_elsewhere_is_found(text: str) -> None:
     assert len(list(imports.sql_outside_store(planted("bydawn.watch.x", text)))) == 1
     assert list(imports.sql_outside_store(planted("bydawn.store.x", text))) == []
 
@@ -97,6 +105,11 @@ def test_a_process_started_elsewhere_is_found(text: str) -> None:
     assert len(list(imports.processes_outside_processes(module))) == 1
     at_home = planted("bydawn.processes.x", text)
     assert list(imports.processes_outside_processes(at_home)) == []
+
+
+def test_a_sentence_is_no_sql() -> None:
+    text = "say('Select what to update; nothing was deleted from the store')"
+    assert list(imports.sql_outside_store(planted("bydawn.watch.x", text))) == []
 
 
 def test_print_elsewhere_is_found() -> None:
