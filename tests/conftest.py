@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from hypothesis import settings
@@ -15,7 +14,7 @@ PROVE_SIZE = "BYDAWN_PROVE_SIZE"
 settings.register_profile("test", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile(
     "prove",
-    deadline=timedelta(seconds=10),
+    deadline=None,
     max_examples=int(os.environ.get(PROVE_SIZE, "1000")),
     print_blob=True,
 )
