@@ -52,3 +52,17 @@ def test_dependencies_are_declared() -> None:
 
 def test_no_module_needs_itself_to_be_loaded() -> None:
     assert list(rules.cycles(rules.loading_graph(product(), KNOWN))) == []
+
+
+def test_the_page_tells_the_same_rule() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z, ]+) \| ([a-z, ]+) \|$", page, re.MULTILINE)
+    told = {
+        package: {word for word in right.split(", ") if word != "nothing"}
+        for left, right in rows
+        for package in left.split(", ")
+    }
+    plain = {"core", "plan", "store", "processes", "watch", "backends", "gates", "runner"}
+    assert {name: told.get(name) for name in plain} == {
+        name: rules.MAY_IMPORT[name] for name in plain
+    }
