@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
+import hypothesis.strategies as st
 import pytest
 import rules_imports as imports
 import rules_shape as shape
+from hypothesis import given
 from source import Module
 
 KNOWN = {
@@ -151,6 +153,19 @@ def test_a_vague_module_is_found() -> None:
 def test_an_avoided_word_is_found(name: str) -> None:
     found = list(shape.avoided_words(planted("bydawn.core.x", f"class {name}:\n    pass")))
     assert len(found) == 1
+
+
+@given(
+    st.lists(st.text("abcdefgh", min_size=2, max_size=6), max_size=3),
+    st.sampled_from(sorted(shape.AVOIDED)),
+    st.lists(st.text("abcdefgh", min_size=2, max_size=6), max_size=3),
+)
+def test_an_avoided_word_is_found_wherever_it_stands(
+    before: list[str], avoided: str, after: list[str]
+) -> None:
+    parts = [*before, avoided, *after]
+    assert avoided in shape.words("_".join(parts))
+    assert avoided in shape.words("".join(part.title() for part in parts))
 
 
 @pytest.mark.parametrize("name", ["Job", "block", "State", "unlocked", "contextual"])
