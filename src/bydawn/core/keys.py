@@ -1,0 +1,113 @@
+"""What makes a job the same job: keys from natural fields, and the keys derived from them.
+
+No clock, attempt, host, path or random value can enter: only what the caller names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from hashlib import sha1, sha256
+from typing import Any
+from unicodedata import normalize
+
+_DOMAIN = "bydawn/key/1"
+_LAUNCH_NAMESPACE = bytes.fromhex("6d0c1f6e8f0b5b0e9c55b1da57fa11ed")
+_EXACT_FLOAT = 2.0**53
+
+_encode = json.JSONEncoder(
+    ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
+
+
+def canonical(value: Any) -> str:
+    """One text for each JSON value: NFC, sorted keys, whole floats as integers. ValueError if none.
+
+    ``1``, ``"1"`` and ``true`` differ; ``1`` and ``1.0`` do not.
+    """
+    return _encode(_normal(value))
+
+
+def digest(value: Any) -> str:
+    """sha256, in hex, of the canonical form of a JSON value."""
+    return sha256(canonical(value).encode("ascii")).hexdigest()
+
+
+def job_key(plan: str, edition: str, job_id: str, fields: Sequence[Any]) -> str:
+    """The identity of one job, 64 hex digits, from its plan, edition, id and natural fields."""
+    framed = [_framed(part) for part in (_DOMAIN, plan, edition, job_id, *fields)]
+    return sha256("".join(framed).encode("ascii")).hexdigest()
+
+
+def launch_key(key: str, revision: int, generation: int) -> str:
+    """The name of one launch: at most 63 of ``[a-z0-9-]``, a letter first."""
+    return f"bd-{key[:40]}-{revision}-{generation}"
+
+
+def effect_key(key: str, revision: int) -> str:
+    """The name of a job's effect on the world; automatic generations keep it."""
+    return f"{key}-{revision}"
+
+
+def launch_uuid(launch: str) -> str:
+    """The launch key as a UUID (version 5), for programs that accept nothing else."""
+    octets = bytearray(sha1(_LAUNCH_NAMESPACE + launch.encode()).digest()[:16])
+    octets[6] = octets[6] & 0x0F | 0x50
+    octets[8] = octets[8] & 0x3F | 0x80
+    text = octets.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _framed(part: Any) -> str:
+    text = canonical(part)
+    return f"{len(text)}:{text}"
+
+
+def _normal(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else normalize("NFC", value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _EXACT_FLOAT else value
+    if isinstance(value, dict):
+        return _normal_table(value)
+    if isinstance(value, list | tuple):
+        return [_normal(element) for element in value]
+    return value
+
+
+def _normal_table(table: dict[Any, Any]) -> dict[str, Any]:
+    normal = {}
+    for name, value in table.items():
+        if not isinstance(name, str):
+            raise ValueError(f"a table has the key {name!r}, which is no text")
+        normal[_normal(name)] = _normal(value)
+    if len(normal) != len(table):
+        raise ValueError("two keys of a table are the same text in another Unicode form")
+    return normal
+
+
+_LOOKS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "a UUID",
+        re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I),
+    ),
+    ("a random hexadecimal number", re.compile(r"(?<![0-9a-z])(?:0x)?[0-9a-f]{32,}", re.I)),
+    ("a ULID", re.compile(r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", re.I)),
+    ("a moment", re.compile(r"\d{4}-?\d\d-?\d\d[T _]\d\d:?\d\d")),
+    ("a moment", re.compile(r"\b(?:1[4-9]|2[01])\d{8}(?:\.\d+|\d{3}|\d{6}|\d{9})?\b")),
+)
+_INVISIBLE = re.compile("[\\s\u200b-\u200f\u2060\ufeff]\\Z|\\A\\s|[\u200b-\u200f\u2060\ufeff]")
+_SHORTEST_LOOK = 10
+
+
+def suspicious(value: Any) -> str | None:
+    """What a key field looks like when it looks random or time-stamped; None for a natural one."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) >= _SHORTEST_LOOK:
+        for look, pattern in _LOOKS:
+            if pattern.search(text):
+                return look
+    return "text with invisible edges" if _INVISIBLE.search(text) else None

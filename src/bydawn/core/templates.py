@@ -1,0 +1,54 @@
+"""Templates in a plan: ``{{ names }}`` filled in, without reach beyond the names and without end.
+
+jinja2 is loaded only for a text that really has a template in it. The names a launch offers:
+
+    batch ("nightly@2026-11-19"), edition, plan {dir, name}, job {id, name, model, prompt, tags},
+    item, draft, key, effect_key, launch_key, attempt, previous {error}, results {job id: result},
+    set {name: text}, env {name: text, only those in pass_env}; remote {id} for poll and cancel.
+
+Lists, tables, true, false and null are rendered as JSON. ``| sh`` quotes a value for a shell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = (
+    "attempt", "batch", "draft", "edition", "effect_key", "env", "item", "job", "key",
+    "launch_key", "plan", "previous", "remote", "results", "set",
+)  # fmt: skip
+
+
+class TemplateError(Exception):
+    """A template that cannot be rendered. ``kind`` is syntax, undefined or failed."""
+
+    def __init__(self, message: str, kind: str = "failed", line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.line = line
+
+
+def is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text
+
+
+def render(text: str, names: Mapping[str, Any]) -> str:
+    """``text`` with ``names`` filled in; TemplateError when it is wrong, or wants too much."""
+    if not is_template(text):
+        return text
+    from bydawn.core.sandbox import rendered
+
+    return rendered(text, names)
+
+
+def render_value(value: Any, names: Mapping[str, Any]) -> Any:
+    """``value`` with every text in it rendered alone; the keys of tables stay as they are."""
+    if isinstance(value, str):
+        return render(value, names)
+    if isinstance(value, dict):
+        return {name: render_value(inner, names) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [render_value(element, names) for element in value]
+    return value
