@@ -234,8 +234,9 @@ class Job:
     error_class: str | None
     error_code: str | None
     error_message: str | None
-    reserved_micros: int = 0
-    reserved_tokens: int = 0
+    reserved_micros: int
+    reserved_tokens: int
+    pool: str
     fresh: bool = False
 
     @property

@@ -1,0 +1,18 @@
+"""How long to wait: before a retry, and between two looks at a run."""
+
+from __future__ import annotations
+
+_SPREAD = 0.2
+
+
+def retry_delay_ms(initial_ms: int, max_ms: int, faults: int, chance: float) -> int:
+    """Exponential with full jitter; ``faults`` counts from 1, ``chance`` is in [0, 1)."""
+    exponent = min(max(faults, 1) - 1, 40)
+    ceiling = min(max_ms, initial_ms * (1 << exponent))
+    return max(1, int(ceiling * chance))
+
+
+def poll_delay_ms(initial_ms: int, max_ms: int, looks: int, chance: float) -> int:
+    """Exponential, bounded, and spread a little so that a thousand runs do not march in step."""
+    ceiling = min(max_ms, initial_ms * (1 << min(looks, 30)))
+    return max(1, int(ceiling * (1 - _SPREAD * chance)))

@@ -1,0 +1,171 @@
+"""A run ended well by its own word. Collect, check, approve, publish; then it is a success.
+
+``job.step`` records how far this has come, so that a successor goes on at the same place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bydawn.core.backoff import retry_delay_ms
+from bydawn.core.decide.judging import failure_columns, judged_move
+from bydawn.core.decide.step import (
+    Act,
+    Broken,
+    CheckEnded,
+    CheckPending,
+    Circumstances,
+    Collected,
+    Fact,
+    Move,
+    Published,
+    PublishTrouble,
+    Step,
+)
+from bydawn.core.model import Job, JobSpec
+from bydawn.core.sightings import Failure, FailureClass, Outcome
+from bydawn.core.states import Event, Reason, State
+from bydawn.core.verdicts import judge
+
+_LOOK_AT_CHECK_MS = 200
+_PUBLISH_TRIES = 5
+_COLLECTED, _CHECKED, _APPROVED = "collected", "checked", "approved"
+
+
+def after_end(job: Job, ended: Move, outcome: Outcome, around: Circumstances) -> Step:
+    """A good end: straight to success where nothing else was asked for."""
+    if around.capabilities.wants_result and outcome.result is None:
+        expect = around.spec.expect
+        if not (expect and expect.allow_empty):
+            return _no_output(job, ended, around)
+    if around.spec.needs_finishing:
+        return Step(moves=(ended,), due_in_ms=0)
+    return Step(moves=(ended, _succeeded()))
+
+
+def next_step(job: Job, around: Circumstances) -> Step:
+    """The first thing that is not yet recorded as done."""
+    spec, step = around.spec, job.step or ""
+    published = _published(step)
+    if job.wish == "cancel" and not published:
+        return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
+    if not step:
+        return Step(act=Act.COLLECT)
+    if step.startswith(_COLLECTED) and spec.check:
+        return Step(act=Act.CHECK)
+    if spec.approve and not (step.startswith(_APPROVED) or published):
+        return _ask_approval(job)
+    if published < len(spec.publish):
+        return Step(act=Act.PUBLISH, argument=str(published))
+    return Step(moves=(_succeeded(),))
+
+
+def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
+    if isinstance(fact, Collected):
+        return _collected(job, fact, around)
+    if isinstance(fact, CheckPending):
+        return Step(due_in_ms=_LOOK_AT_CHECK_MS)
+    if isinstance(fact, CheckEnded):
+        return _checked(job, fact, around)
+    if isinstance(fact, Published):
+        return _published_one(job, fact)
+    if isinstance(fact, PublishTrouble):
+        return _trouble(fact, around)
+    if isinstance(fact, Broken):
+        return _broken(job, fact, around)
+    return Step(due_in_ms=_LOOK_AT_CHECK_MS)
+
+
+def _succeeded() -> Move:
+    return Move(Event.SUCCEEDED, State.SUCCEEDED, None, dict(_CLEARED))
+
+
+_CLEARED: dict[str, Any] = {
+    "error_class": None,
+    "error_code": None,
+    "error_message": None,
+    "stopping": None,
+}
+
+
+def _no_output(job: Job, ended: Move, around: Circumstances) -> Step:
+    failure = Failure(FailureClass.TRANSIENT, "no_output", "it ended well and gave no result")
+    judged = judged_move(
+        job, Event.JUDGED, judge(failure, around.spec, job.faults), failure, around
+    )
+    return Step(moves=(ended, judged))
+
+
+def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
+    if fact.failure is not None:
+        return _refuse(job, fact.failure, around)
+    step = f"{_COLLECTED}:{fact.draft_sha256 or ''}"
+    return Step(moves=(Move(Event.COLLECTED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
+
+
+def _checked(job: Job, fact: CheckEnded, around: Circumstances) -> Step:
+    if fact.failure is not None:
+        return _refuse(job, fact.failure, around)
+    step = f"{_CHECKED}:{_draft_hash(job.step)}"
+    return Step(moves=(Move(Event.CHECKED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
+
+
+def _refuse(job: Job, failure: Failure, around: Circumstances) -> Step:
+    judgement = judge(failure, around.spec, job.faults)
+    return Step(moves=(judged_move(job, Event.JUDGED, judgement, failure, around),))
+
+
+def _ask_approval(job: Job) -> Step:
+    sha256 = _draft_hash(job.step)
+    move = Move(
+        Event.APPROVAL_ASKED, State.PARKED, Reason.AWAITING_APPROVAL, {}, {"draft_sha256": sha256}
+    )
+    return Step(moves=(move,))
+
+
+def _published_one(job: Job, fact: Published) -> Step:
+    done = _published(job.step or "") + 1
+    detail = {"target": fact.target, "sha256": fact.sha256}
+    move = Move(Event.PUBLISHED, State.FINISHING, None, {"step": f"published:{done}"}, detail)
+    return Step(moves=(move,), due_in_ms=0)
+
+
+def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:
+    failure = Failure(FailureClass.TRANSIENT, "publish_failed", f"{fact.target}: {fact.message}")
+    detail = {"target": fact.target, "message": fact.message}
+    if fact.hopeless or around.tries + 1 >= _PUBLISH_TRIES:
+        changes = failure_columns(failure)
+        parked = Move(
+            Event.PUBLISH_FAILED, State.PARKED, Reason.PUBLISH_FAILED, changes, detail
+        )
+        return Step(moves=(parked,))
+    backoff = around.spec.backoff
+    delay = retry_delay_ms(
+        backoff.initial_ms, backoff.max_ms, around.tries + 1, around.chance
+    )
+    again = Move(Event.PUBLISH_FAILED, State.FINISHING, None, failure_columns(failure), detail)
+    return Step(moves=(again,), due_in_ms=delay)
+
+
+def _broken(job: Job, fact: Broken, around: Circumstances) -> Step:
+    if _published(job.step or "") or _is_publishing(job, around.spec):
+        return _trouble(PublishTrouble("", fact.message), around)
+    return _refuse(job, Failure(FailureClass.TRANSIENT, "unmet", fact.message), around)
+
+
+def _is_publishing(job: Job, spec: JobSpec) -> bool:
+    step = job.step or ""
+    return bool(spec.publish) and bool(step) and not (spec.check and step.startswith(_COLLECTED))
+
+
+def _published(step: str) -> int:
+    return int(step.partition(":")[2]) if step.startswith("published:") else 0
+
+
+def _draft_hash(step: str | None) -> str:
+    return (step or "").partition(":")[2]
+
+
+def approved_step(step: str | None) -> str:
+    """How far a job is once a person approved exactly the draft it was parked with."""
+    return f"{_APPROVED}:{_draft_hash(step)}"

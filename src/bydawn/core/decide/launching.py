@@ -1,0 +1,78 @@
+"""A launch is intended. Either this runner makes it now, or a successor finds out what became of it."""
+
+from __future__ import annotations
+
+from bydawn.core.decide.judging import judged_move
+from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step
+from bydawn.core.limits import attempt_deadline
+from bydawn.core.model import Job
+from bydawn.core.sightings import (
+    Absent,
+    Failure,
+    FailureClass,
+    Found,
+    Launched,
+    LaunchRefused,
+    LaunchUnclear,
+    Unknown,
+)
+from bydawn.core.states import Event, Reason, State
+from bydawn.core.verdicts import judge, judge_in_doubt
+
+_FIND_AGAIN_MS = 1_000
+
+
+def next_step(job: Job, around: Circumstances) -> Step:
+    """Launch what this runner just intended; find what anybody else did."""
+    if not job.fresh:
+        return Step(act=Act.FIND)
+    if job.wish == "cancel" or around.halt:
+        return Step(moves=(unlaunched(job),))
+    return Step(act=Act.LAUNCH)
+
+
+def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
+    if isinstance(fact, Launched):
+        return Step(moves=(_launched(job, Event.LAUNCHED, fact.handle, around),), due_in_ms=0)
+    if isinstance(fact, Found):
+        return Step(moves=(_launched(job, Event.FOUND, fact.handle, around),), due_in_ms=0)
+    if isinstance(fact, LaunchRefused):
+        return Step(moves=(_refused(job, fact.failure, around),))
+    if isinstance(fact, Absent):
+        return Step(moves=(unlaunched(job),))
+    if isinstance(fact, Unknown):
+        return _unknown(job, fact.detail, around)
+    if isinstance(fact, LaunchUnclear | Broken):
+        return Step(act=Act.FIND, due_in_ms=_FIND_AGAIN_MS)
+    return Step(due_in_ms=_FIND_AGAIN_MS)
+
+
+def _launched(job: Job, event: Event, handle: str, around: Circumstances) -> Move:
+    started = job.intended_at or around.now
+    changes = {
+        "handle": handle,
+        "started_at": started,
+        "progress_at": around.now,
+        "deadline_at": attempt_deadline(started, around.spec.limits.timeout_ms),
+    }
+    return Move(event, State.RUNNING, None, changes, {"handle": handle})
+
+
+def _refused(job: Job, failure: Failure, around: Circumstances) -> Move:
+    return judged_move(
+        job, Event.REFUSED, judge(failure, around.spec, job.faults), failure, around
+    )
+
+
+def unlaunched(job: Job) -> Move:
+    """Proved that nothing was started: back to the queue, same generation, nothing used up."""
+    if job.wish == "cancel":
+        return Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR)
+    changes = {"runner": None, "handle": None, "not_before": 0, "attempts": job.attempts - 1}
+    return Move(Event.ABSENT, State.QUEUED, None, changes)
+
+
+def _unknown(job: Job, detail: str, around: Circumstances) -> Step:
+    failure = Failure(FailureClass.AMBIGUOUS, "in_doubt", detail)
+    judgement = judge_in_doubt(around.spec, job.faults)
+    return Step(moves=(judged_move(job, Event.UNKNOWABLE, judgement, failure, around),))

@@ -1,0 +1,48 @@
+"""Parked: a person is needed. Where a run may still live it stays watched, and may settle itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bydawn.core.decide import running
+from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
+from bydawn.core.model import Job
+from bydawn.core.sightings import Alive, Ended, Vanished
+from bydawn.core.states import Event, Reason, State
+
+
+def next_step(job: Job, around: Circumstances) -> Step:
+    """A parked run with a handle is looked at; without one there is nothing to look at."""
+    if job.handle is None or job.step:
+        if job.wish == "cancel":
+            return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
+        return Step()
+    if _must_end(job, around):
+        return Step(act=Act.CANCEL, argument=job.stopping or running.OPERATOR)
+    return Step(act=Act.POLL)
+
+
+def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
+    if isinstance(fact, Ended):
+        return _surface(running.settle(job, fact.outcome, around))
+    if isinstance(fact, Vanished) and job.reason != Reason.LOST:
+        return _surface(Step(moves=(running.lost(job, fact, around),)))
+    if isinstance(fact, Alive) and job.reason == Reason.NEEDS_INPUT and not fact.needs_input:
+        return Step(
+            moves=(Move(Event.SURFACED, State.RUNNING, None),), due_in_ms=around.poll_initial_ms
+        )
+    return Step(due_in_ms=around.poll_max_ms)
+
+
+def _must_end(job: Job, around: Circumstances) -> bool:
+    wanted = job.wish == "cancel" or job.stopping is not None or around.halt is not None
+    recently = around.asked_at is not None and around.now - around.asked_at < around.poll_max_ms
+    return wanted and not recently
+
+
+def _surface(step: Step) -> Step:
+    """The first move out of parked is told as what it is: a later sighting settled it."""
+    first, *rest = step.moves
+    if first.event is Event.CANCELLED:
+        return step
+    return replace(step, moves=(replace(first, event=Event.SURFACED), *rest))

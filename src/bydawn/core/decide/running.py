@@ -1,0 +1,156 @@
+"""A run exists somewhere. Look at it; end it when a limit says so; judge how it ended."""
+
+from __future__ import annotations
+
+import json
+
+from bydawn.core.backoff import poll_delay_ms
+from bydawn.core.budgets import Amount, is_overrun, total_tokens
+from bydawn.core.decide.finishing import after_end
+from bydawn.core.decide.judging import judged_move, outcome_columns
+from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step
+from bydawn.core.limits import is_overdue, is_stalled, patience_over
+from bydawn.core.model import Job
+from bydawn.core.sightings import (
+    Alive,
+    CancelAnswer,
+    Ended,
+    Failure,
+    FailureClass,
+    Outcome,
+    Vanished,
+)
+from bydawn.core.states import Event, Reason, State
+from bydawn.core.verdicts import judge, judge_lost, judge_stopped
+
+OPERATOR = "operator"
+_CANCEL_AGAIN_MS = 2_000
+
+
+def next_step(job: Job, around: Circumstances) -> Step:
+    """A person's cancel is carried out at once; everything else begins with a look."""
+    if job.wish == "cancel" and job.stopping is None:
+        return ask_to_end(OPERATOR)
+    return Step(act=Act.POLL)
+
+
+def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
+    if isinstance(fact, Alive):
+        return _alive(job, fact, around)
+    if isinstance(fact, Ended):
+        return settle(job, fact.outcome, around)
+    if isinstance(fact, Vanished):
+        return Step(moves=(lost(job, fact, around),))
+    if isinstance(fact, CancelAnswer | Broken):
+        return Step(due_in_ms=_soon(around))
+    return Step(due_in_ms=_pace(fact, around))
+
+
+def ask_to_end(reason: str) -> Step:
+    """Record why, then ask; the answer is believed only when a look confirms it."""
+    move = Move(
+        Event.CANCEL_ASKED, State.RUNNING, None, {"stopping": reason}, {"why": reason}
+    )
+    return Step(moves=(move,), act=Act.CANCEL, argument=reason)
+
+
+def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
+    """The run is over: to finishing, to the next generation, or to its end."""
+    columns = outcome_columns(job, outcome, around.now)
+    if job.stopping == OPERATOR or job.wish == "cancel":
+        return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, columns),))
+    if outcome.failure is None:
+        ended = Move(Event.ENDED, State.FINISHING, None, columns)
+        return after_end(job, ended, outcome, around)
+    return Step(moves=(_judged(job, outcome, columns, around),))
+
+
+def _judged(
+    job: Job, outcome: Outcome, columns: dict[str, object], around: Circumstances
+) -> Move:
+    failure = outcome.failure
+    assert failure is not None
+    stopped = outcome.stopped or job.stopping
+    if stopped:
+        judgement = judge_stopped(job.stopping or stopped, around.spec, job.faults)
+        move = judged_move(job, Event.STOPPED, judgement, failure, around)
+    else:
+        judgement = judge(failure, around.spec, job.faults)
+        move = judged_move(job, Event.JUDGED, judgement, failure, around)
+    move.changes.update({name: columns[name] for name in columns if name != "ended_at"})
+    move.changes["ended_at"] = columns["ended_at"]
+    return move
+
+
+def lost(job: Job, fact: Vanished, around: Circumstances) -> Move:
+    failure = Failure(FailureClass.AMBIGUOUS, "lost", fact.detail)
+    if job.stopping == OPERATOR or job.wish == "cancel":
+        return Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, {"ended_at": around.now})
+    if job.stopping:
+        judgement = judge_stopped(job.stopping, around.spec, job.faults)
+    else:
+        judgement = judge_lost(around.spec, job.faults)
+    return judged_move(job, Event.VANISHED, judgement, failure, around)
+
+
+def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
+    if job.stopping:
+        return _still_ending(job, around)
+    reason = _why_end(job, fact, around)
+    if reason:
+        return ask_to_end(reason)
+    if fact.needs_input:
+        detail = {"question": fact.needs_input}
+        changes = {"error_message": fact.needs_input}
+        return Step(
+            moves=(
+                Move(Event.NEEDS_INPUT, State.PARKED, Reason.NEEDS_INPUT, changes, detail),
+            ),
+            due_in_ms=around.poll_max_ms,
+        )
+    return Step(due_in_ms=_pace(fact, around))
+
+
+def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
+    """The first limit that is up; this look happened after it, so the run had its chance to end."""
+    if job.wish == "cancel":
+        return OPERATOR
+    if around.halt:
+        return OPERATOR if around.halt == "cancel" else around.halt
+    limits = around.spec.limits
+    if is_overdue(around.now, job.deadline_at, limits.grace_ms, around.capabilities.local):
+        return "timeout"
+    if is_stalled(around.now, job.progress_at, limits.stall_ms):
+        return "stalled"
+    if is_overrun(around.spec.bound, spent(job), fact.usage):
+        return "budget"
+    return None
+
+
+def _still_ending(job: Job, around: Circumstances) -> Step:
+    asked_at = around.asked_at if around.asked_at is not None else around.now
+    if patience_over(around.now, asked_at, around.spec.limits.grace_ms):
+        move = Move(Event.UNCONFIRMED, State.PARKED, Reason.CANCEL_UNCONFIRMED)
+        return Step(moves=(move,), due_in_ms=around.poll_max_ms)
+    if around.asked_at is None or around.now - asked_at >= _CANCEL_AGAIN_MS * (around.tries + 1):
+        return Step(act=Act.CANCEL, argument=job.stopping or OPERATOR)
+    return Step(due_in_ms=_soon(around))
+
+
+def spent(job: Job) -> Amount:
+    """What the ended attempts of this job have cost."""
+    tokens = total_tokens(json.loads(job.usage)) if job.usage else 0
+    return Amount(job.cost_micros or 0, tokens)
+
+
+def _pace(fact: Fact, around: Circumstances) -> int:
+    wanted = fact.look_again_ms if isinstance(fact, Alive) else None
+    if wanted is not None:
+        return wanted
+    return poll_delay_ms(
+        around.poll_initial_ms, around.poll_max_ms, around.looks, around.chance
+    )
+
+
+def _soon(around: Circumstances) -> int:
+    return around.poll_initial_ms

@@ -1,0 +1,143 @@
+"""What deciding speaks in: acts to carry out, moves to record, and the facts that come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bydawn.core.model import JobSpec
+from bydawn.core.sightings import (
+    Absent,
+    Alive,
+    CancelAnswer,
+    Capabilities,
+    Ended,
+    Failure,
+    Found,
+    Launched,
+    LaunchRefused,
+    LaunchUnclear,
+    Unknown,
+    Vanished,
+)
+from bydawn.core.states import Event, Reason, State
+
+
+class Act(StrEnum):
+    """The short calls a runner makes for a job, one at a time."""
+
+    NONE = "none"
+    LAUNCH = "launch"
+    FIND = "find"
+    POLL = "poll"
+    CANCEL = "cancel"
+    COLLECT = "collect"
+    CHECK = "check"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The output was fetched. ``failure`` names the evidence that is missing."""
+
+    failure: Failure | None = None
+    draft_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPending:
+    """The plan's check is still at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEnded:
+    """The plan's check accepted the draft, or says why not."""
+
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One target was installed (or already held this very content)."""
+
+    target: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishTrouble:
+    """One target could not be installed; ``hopeless`` when trying again cannot help."""
+
+    target: str
+    message: str
+    hopeless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An act raised: a bug of a backend or of ours. It is never read as success."""
+
+    message: str
+
+
+Fact = (
+    Launched
+    | LaunchRefused
+    | LaunchUnclear
+    | Found
+    | Absent
+    | Unknown
+    | Alive
+    | Ended
+    | Vanished
+    | CancelAnswer
+    | Collected
+    | CheckPending
+    | CheckEnded
+    | Published
+    | PublishTrouble
+    | Broken
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One transition to record: its event, where it leads, why, and the columns it changes."""
+
+    event: Event
+    to: State
+    reason: Reason | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Moves to record, then one act; ``due_in_ms`` asks to be looked at again."""
+
+    moves: tuple[Move, ...] = ()
+    act: Act = Act.NONE
+    argument: str = ""
+    due_in_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Circumstances:
+    """All that deciding needs to know beside the job itself.
+
+    ``halt`` is set when everything of this batch must end (deadline, budget, interrupt, cancel);
+    ``chance`` is a fresh random number in [0, 1); ``looks`` counts polls of this attempt so far,
+    ``asked_at`` when we last asked it to end, ``tries`` failed publishes in a row.
+    """
+
+    spec: JobSpec
+    capabilities: Capabilities
+    now: int
+    chance: float
+    halt: str | None = None
+    looks: int = 0
+    asked_at: int | None = None
+    tries: int = 0
+    poll_initial_ms: int = 200
+    poll_max_ms: int = 10_000

@@ -1,0 +1,122 @@
+"""Apply moves to a job in memory and keep what the one guarded write will need.
+
+Several moves of one turn become one write: the row as it finally is, guarded by what it was, with one
+event per move.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from bydawn.core import counting
+from bydawn.core.decide.step import Move
+from bydawn.core.model import Job
+from bydawn.core.sightings import Usage
+from bydawn.core.states import Event, State, assert_legal
+
+_ENDS_ATTEMPT = frozenset(
+    {Event.ENDED, Event.REFUSED, Event.UNKNOWABLE, Event.JUDGED, Event.STOPPED, Event.VANISHED}
+)
+_NOT_LAUNCHED = frozenset({Event.ABSENT, Event.REFUSED})
+_RUN_MAY_LIVE = (State.LAUNCHING.value, State.RUNNING.value, State.PARKED.value)
+
+
+@dataclass(slots=True)
+class Ending:
+    """The attempt that a move ended, as it was before the job went on."""
+
+    number: int
+    event: str
+    reason: str | None
+    handle: str | None
+    generation: int
+    started_at: int | None
+    ended_at: int | None
+    exit_code: int | None
+    usage: str | None
+    cost_micros: int | None
+    error_class: str | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(slots=True)
+class Change:
+    """One job's moves of one turn. ``job`` already is as it will be; ``before_*`` guard the write."""
+
+    job: Job
+    before_state: str
+    before_token: int
+    before_nonce: str
+    moves: list[tuple[str, Move]] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    deltas: dict[str, int] = field(default_factory=dict)
+
+
+def begin(job: Job) -> Change:
+    """Start recording; the guards are what the job is now."""
+    return Change(job, job.state, job.token, job.nonce)
+
+
+def apply(change: Change, move: Move, usage: Usage | None) -> None:
+    """Carry one move out in memory. ``usage`` is what the attempt's meter said when a move ends it."""
+    job, before = change.job, change.job.state
+    assert_legal(before, move.event.value, move.to.value)
+    change.moves.append((before, move))
+    handle, generation = job.handle, job.generation
+    for name, value in move.changes.items():
+        setattr(job, name, value)
+    job.state = move.to.value
+    job.reason = move.reason.value if move.reason else None
+    if before != job.state:
+        _add(change.deltas, counting.slot_release(job, before, job.state))
+    if _ends_attempt(move.event, before):
+        change.endings.append(_ending(job, move, handle, generation, usage))
+    if _settles(move, before):
+        _add(change.deltas, counting.settlement(job, _charged(move, usage)))
+        job.reserved_micros = job.reserved_tokens = 0
+
+
+def _ends_attempt(event: Event, before: str) -> bool:
+    if event is Event.CANCELLED:
+        return before in _RUN_MAY_LIVE
+    return event in _ENDS_ATTEMPT
+
+
+def _settles(move: Move, before: str) -> bool:
+    """A parked job keeps its reservation: its run may still be spending."""
+    if move.event is Event.ABSENT:
+        return True
+    if move.to is State.PARKED:
+        return False
+    return _ends_attempt(move.event, before) or move.event is Event.SURFACED
+
+
+def _charged(move: Move, usage: Usage | None) -> Usage | None:
+    return None if move.event in _NOT_LAUNCHED else (usage or Usage())
+
+
+def _ending(
+    job: Job, move: Move, handle: str | None, generation: int, usage: Usage | None
+) -> Ending:
+    return Ending(
+        number=job.attempts,
+        event=move.event.value,
+        reason=job.reason,
+        handle=handle,
+        generation=generation,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+        exit_code=job.exit_code,
+        usage=json.dumps(usage.tokens, sort_keys=True) if usage and usage.tokens else None,
+        cost_micros=usage.cost_micros if usage else None,
+        error_class=job.error_class,
+        error_code=job.error_code,
+        error_message=job.error_message,
+    )
+
+
+def _add(total: dict[str, int], deltas: dict[str, int]) -> None:
+    for name, delta in deltas.items():
+        total[name] = total.get(name, 0) + delta

@@ -1,0 +1,82 @@
+"""A job's stored payload, with its templates filled in at the moment of its launch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bydawn.core.keys import effect_key, launch_key
+from bydawn.core.model import Job, JobSpec
+from bydawn.core.templates import render_value
+
+_NOT_RENDERED = frozenset({"pass_env", "backend_config", "script", "call"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job belongs: its batch by name, edition and the plan's folder."""
+
+    batch: str
+    edition: str
+    plan_folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What templates may name that is known only at launch."""
+
+    draft: str
+    environment: Mapping[str, str]
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+def rendered_payload(job: Job, spec: JobSpec, place: Place, beside: Beside) -> dict[str, Any]:
+    """The payload a backend receives; plain payloads pass through untouched."""
+    payload = dict(spec.payload)
+    if not has_templates(spec):
+        if job.item is not None:
+            payload["item"] = json.loads(job.item)
+        return payload
+    names = _names(job, spec, place, beside)
+    for name, value in payload.items():
+        if name not in _NOT_RENDERED:
+            payload[name] = names["job"][name] = render_value(value, names)
+    payload["item"] = names["item"]
+    return payload
+
+
+def has_templates(spec: JobSpec) -> bool:
+    text = json.dumps(spec.payload)
+    return "{{" in text or "{%" in text
+
+
+def render_words(
+    words: tuple[str, ...], job: Job, spec: JobSpec, place: Place, beside: Beside
+) -> tuple[str, ...]:
+    """A list of words of the plan (a check, a publish target), each rendered alone."""
+    if not any("{{" in word or "{%" in word for word in words):
+        return words
+    return tuple(render_value(list(words), _names(job, spec, place, beside)))
+
+
+def _names(job: Job, spec: JobSpec, place: Place, beside: Beside) -> dict[str, Any]:
+    allowed = spec.payload.get("pass_env", ())
+    return {
+        "batch": place.batch,
+        "edition": place.edition,
+        "plan": {"dir": place.plan_folder},
+        "job": {"id": spec.id, "name": job.name, **spec.payload},
+        "item": json.loads(job.item) if job.item is not None else {},
+        "draft": beside.draft,
+        "key": job.key,
+        "effect_key": effect_key(job.key, job.revision),
+        "launch_key": launch_key(job.key, job.revision, job.generation),
+        "attempt": job.attempts,
+        "remote": {"id": job.handle or ""},
+        "previous": {"error": job.error_message or ""},
+        "results": beside.results,
+        "set": spec.sets,
+        "env": {name: beside.environment.get(name, "") for name in allowed},
+    }

@@ -1,0 +1,37 @@
+"""Counter rows: read and raised in a claim's transaction, lowered when a job leaves the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bydawn.store.connect import Session
+
+_READ = "SELECT used FROM counter WHERE name = ?"
+_MOVE = """
+INSERT INTO counter (name, used) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET used = counter.used + excluded.used"""
+_SET = """
+INSERT INTO counter (name, used) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET used = excluded.used"""
+
+
+def used(session: Session, name: str) -> int:
+    found = session.row(_READ, (name,))
+    return int(found[0]) if found else 0
+
+
+def move(session: Session, deltas: Mapping[str, int]) -> None:
+    """Change counters by their deltas, always in the order of their names."""
+    session.change_many(_MOVE, ((name, deltas[name]) for name in sorted(deltas) if deltas[name]))
+
+
+def put(session: Session, name: str, value: int) -> None:
+    session.change(_SET, (name, value))
+
+
+def take_tokens(session: Session, count: int) -> int:
+    """The first of ``count`` new tokens; the sequence never falls and never repeats."""
+    session.change("UPDATE sequence SET value = value + ? WHERE name = 'token'", (count,))
+    found = session.row("SELECT value FROM sequence WHERE name = 'token'")
+    assert found is not None
+    return int(found[0]) - count + 1

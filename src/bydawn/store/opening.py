@@ -1,0 +1,285 @@
+"""A plan becomes a batch, or a new revision of it, in one numbered transaction."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bydawn.core.errors import Complaint, PlanInvalid
+from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
+from bydawn.core.states import Event, Reason
+from bydawn.store.connect import Session
+from bydawn.store.events import Told, encoded, tell
+from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
+
+_PLAN_FOLDER = "SELECT folder FROM plan WHERE name = ?"
+_ADD_PLAN = """
+INSERT INTO plan (name, folder, recorded_at) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET folder = excluded.folder"""
+_FIND_BATCH = "SELECT number, revision, deadline_at FROM batch WHERE plan = ? AND edition = ?"
+_ADD_BATCH = """
+INSERT INTO batch (plan, edition, folder, source, opened_at, deadline_at, closed_at, paused,
+    background, revision, fingerprint, terms, refused, fenced)
+VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?, 1, ?, ?, 0, 0)"""
+_REVISE_BATCH = """
+UPDATE batch SET folder = ?, source = ?, deadline_at = ?, closed_at = NULL, revision = revision + 1,
+    fingerprint = ?, terms = ?, background = max(background, ?) WHERE number = ?"""
+_ADD_REVISION = """
+INSERT INTO plan_revision (batch, number, recorded_at, fingerprint, terms) VALUES (?, ?, ?, ?, ?)"""
+_ADD_SPEC = """
+INSERT INTO spec (batch, template, digest, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (batch, template, digest) DO NOTHING"""
+_FIND_SPEC = "SELECT number FROM spec WHERE batch = ? AND template = ? AND digest = ?"
+_DROP_TEMPLATES = "DELETE FROM template WHERE batch = ?"
+_ADD_TEMPLATE = """
+INSERT INTO template (batch, name, spec, position, after, expands) VALUES (?, ?, ?, ?, ?, ?)"""
+
+_ADD_JOB = """
+INSERT INTO job (batch, template, name, key, spec, item, tags, pool, rank, position, place, listed,
+    withdrawn, state, reason, revision, generation, frozen, attempts, faults, not_before, token,
+    nonce, reserved_micros, reserved_tokens)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0)"""
+_RELIST = """
+ON CONFLICT (key) DO UPDATE SET
+    listed = excluded.listed, position = excluded.position, place = excluded.place,
+    tags = excluded.tags, rank = excluded.rank, withdrawn = 0,
+    next_spec = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
+        THEN excluded.spec END,
+    next_item = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
+        THEN excluded.item END,
+    pool = CASE WHEN job.state = 'queued' THEN excluded.pool ELSE job.pool END,
+    reason = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
+        THEN excluded.reason ELSE job.reason END,
+    not_before = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
+        THEN excluded.not_before ELSE job.not_before END
+WHERE job.listed <> excluded.listed"""
+_PLACE_OF = "SELECT place FROM job WHERE key = ?"
+_WITHDRAW = """
+UPDATE job SET withdrawn = 1,
+    reason = CASE WHEN state = 'queued' THEN 'withdrawn' ELSE reason END,
+    not_before = CASE WHEN state = 'queued' THEN ? ELSE not_before END
+WHERE batch = ? AND listed < ? AND withdrawn = 0"""
+_WITHDRAWN_NOW = """
+SELECT number, state FROM job WHERE batch = ? AND listed < ? AND withdrawn = 0 AND state = 'queued'"""
+_REVISED_NOW = "SELECT number, state FROM job WHERE batch = ? AND listed = ? AND next_spec IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The batch a plan led to, and whether this call made it."""
+
+    number: int
+    is_new: bool
+    revision: int
+
+
+def open_batch(
+    session: Session,
+    planned: PlannedBatch,
+    jobs: Iterable[PlannedJob],
+    *,
+    adopt_folder: bool = False,
+    background: bool = False,
+    is_partial: bool = False,
+    adds_only: bool = False,
+) -> Opened:
+    """Record a plan: new jobs are added, changed ones noted, unlisted ones withdrawn; all or nothing.
+
+    ``is_partial``: the jobs are a part of the plan, nothing is withdrawn. ``adds_only``: the batch
+    grows by these jobs and is otherwise left as it is.
+    """
+    now = session.clock.utc_ms()
+    with session.writing():
+        _claim_name(session, planned, adopt_folder, now)
+        opened = _batch_row(session, planned, background, adds_only, now)
+        specs = _record_specs(session, opened, planned, replaces=not (is_partial or adds_only))
+        _record_jobs(session, opened, specs, jobs)
+        if not opened.is_new and not adds_only:
+            _tell_revised(session, opened, now)
+            if not is_partial:
+                _withdraw(session, opened, now)
+    return opened
+
+
+def _claim_name(session: Session, planned: PlannedBatch, adopt_folder: bool, now: int) -> None:
+    found = session.row(_PLAN_FOLDER, (planned.plan,))
+    if found and found[0] != planned.folder and not adopt_folder:
+        raise PlanInvalid(
+            (
+                Complaint(
+                    planned.source,
+                    None,
+                    "name",
+                    f'a plan named "{planned.plan}" was run in this store from {found[0]}',
+                    "choose another name, or say --adopt if the folder has moved",
+                ),
+            )
+        )
+    session.change(_ADD_PLAN, (planned.plan, planned.folder, now))
+
+
+def _batch_row(
+    session: Session, planned: PlannedBatch, background: bool, adds_only: bool, now: int
+) -> Opened:
+    found = session.row(_FIND_BATCH, (planned.plan, planned.edition))
+    terms = to_json(planned.terms)
+    if found is None:
+        return _new_batch(session, planned, terms, background, now)
+    number, revision, deadline_at = found
+    if adds_only:
+        session.change(
+            "UPDATE batch SET closed_at = NULL, background = max(background, ?) WHERE number = ?",
+            (int(background), number),
+        )
+        return Opened(number, False, revision)
+    if deadline_at is None or deadline_at <= now:
+        deadline_at = planned.deadline_at
+    session.change(
+        _REVISE_BATCH,
+        (planned.folder, planned.source, deadline_at, planned.fingerprint, terms,
+         int(background), number),
+    )  # fmt: skip
+    session.change(_ADD_REVISION, (number, revision + 1, now, planned.fingerprint, terms))
+    return Opened(number, False, revision + 1)
+
+
+def _new_batch(
+    session: Session, planned: PlannedBatch, terms: str, background: bool, now: int
+) -> Opened:
+    session.change(
+        _ADD_BATCH,
+        (planned.plan, planned.edition, planned.folder, planned.source, now, planned.deadline_at,
+         int(background), planned.fingerprint, terms),
+    )  # fmt: skip
+    number = session.added()
+    session.change(_ADD_REVISION, (number, 1, now, planned.fingerprint, terms))
+    tell(session, [Told(now, number, None, "opened", detail=encoded({"batch": planned.address}))])
+    return Opened(number, True, 1)
+
+
+def _record_specs(
+    session: Session, opened: Opened, planned: PlannedBatch, replaces: bool
+) -> dict[str, tuple[int, JobSpec]]:
+    if replaces:
+        session.change(_DROP_TEMPLATES, (opened.number,))
+    known = {
+        row[0]
+        for row in session.rows("SELECT name FROM template WHERE batch = ?", (opened.number,))
+    }
+    specs: dict[str, tuple[int, JobSpec]] = {}
+    for position, spec in enumerate(planned.specs):
+        number = spec_number(session, opened.number, spec)
+        specs[spec.id] = (number, spec)
+        if spec.id not in known:
+            after = encoded({"after": list(spec.after), "when": spec.when.value})
+            row = (opened.number, spec.id, number, position, after, int(spec.items_from is not None))
+            session.change(_ADD_TEMPLATE, row)
+    return specs
+
+
+def spec_number(session: Session, batch: int, spec: JobSpec) -> int:
+    """The number of a spec, recorded once however often it comes."""
+    body = to_json(spec)
+    digest = digest_of(body)
+    session.change(_ADD_SPEC, (batch, spec.id, digest, body))
+    found = session.row(_FIND_SPEC, (batch, spec.id, digest))
+    assert found is not None
+    return int(found[0])
+
+
+def _record_jobs(
+    session: Session,
+    opened: Opened,
+    specs: dict[str, tuple[int, JobSpec]],
+    jobs: Iterable[PlannedJob],
+) -> None:
+    rows = _job_rows(opened, specs, jobs)
+    if opened.is_new:
+        _insert_new(session, rows)
+    else:
+        session.change_many(_ADD_JOB + _RELIST, rows)
+
+
+def _insert_new(session: Session, rows: Iterator[tuple[Any, ...]]) -> None:
+    """A new batch has only new keys; a second one is a duplicate and is named with both places."""
+    while chunk := list(itertools.islice(rows, 1000)):
+        try:
+            session.change_many(_ADD_JOB, chunk)
+        except sqlite3.IntegrityError as error:
+            raise PlanInvalid((_duplicate(session, chunk),)) from error
+
+
+def _duplicate(session: Session, chunk: list[tuple[Any, ...]]) -> Complaint:
+    for row in chunk:
+        key, place = row[3], row[10]
+        found = session.row(_PLACE_OF, (key,))
+        if found and found[0] != place:
+            return Complaint(place, None, row[2], f"has the same key as {found[0]}")
+    return Complaint(chunk[0][10], None, "", "has a key that occurs twice")
+
+
+def _job_rows(
+    opened: Opened, specs: dict[str, tuple[int, JobSpec]], jobs: Iterable[PlannedJob]
+) -> Iterator[tuple[Any, ...]]:
+    shared = {name: _shared(number, spec) for name, (number, spec) in specs.items()}
+    for job in jobs:
+        number, pool, rank, reason, not_before = shared[job.template]
+        yield (
+            opened.number, job.template, job.name, job.key, number, job.item, job.tags, pool, rank,
+            job.position, job.place, opened.revision, reason, not_before,
+        )  # fmt: skip
+
+
+def _shared(number: int, spec: JobSpec) -> tuple[int, str, int, str | None, int]:
+    waits = bool(spec.after)
+    reason = Reason.DEPENDENCY.value if waits else None
+    return number, spec.pool or "", rank_of(spec), reason, NEVER if waits else 0
+
+
+def _tell_revised(session: Session, opened: Opened, now: int) -> None:
+    detail = encoded({"revision": opened.revision})
+    tell(session, [Told(now, opened.number, None, "revised", detail=detail)])
+    changed = session.rows(_REVISED_NOW, (opened.number, opened.revision))
+    tell(session, (_moved(now, opened, Event.REVISED, *row) for row in changed))
+
+
+def _withdraw(session: Session, opened: Opened, now: int) -> None:
+    gone = session.rows(_WITHDRAWN_NOW, (opened.number, opened.revision))
+    session.change(_WITHDRAW, (NEVER, opened.number, opened.revision))
+    tell(session, (_moved(now, opened, Event.WITHDRAWN, *row) for row in gone))
+
+
+def _moved(now: int, opened: Opened, event: Event, job: int, state: str) -> Told:
+    reason = Reason.WITHDRAWN.value if event is Event.WITHDRAWN else None
+    return Told(now, opened.number, job, event.value, state, state, reason)
+
+
+def add_items(
+    session: Session, batch: int, revision: int, spec: JobSpec, jobs: Iterable[PlannedJob]
+) -> None:
+    """Record the items an upstream job produced; from then on they are jobs like all others."""
+    now = session.clock.utc_ms()
+    with session.writing():
+        number = spec_number(session, batch, spec)
+        opened = Opened(batch, False, revision)
+        _record_jobs(session, opened, {spec.id: (number, spec)}, jobs)
+        session.change(
+            "UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id)
+        )
+        tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])
+
+
+_KEEP_BACK = """
+UPDATE job SET reason = 'budget'
+WHERE state = 'queued' AND batch = ? AND not_before = 0 AND reason IS NULL"""
+
+
+def mark_out_of_budget(session: Session, batch: int) -> None:
+    """Every job that could start now is kept back by a budget; inside a write transaction."""
+    kept = session.change(_KEEP_BACK, (batch,))
+    if kept:
+        detail = encoded({"kept_back": kept})
+        tell(session, [Told(session.clock.utc_ms(), batch, None, "out_of_budget", detail=detail)])

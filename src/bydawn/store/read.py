@@ -1,0 +1,225 @@
+"""Read models: what status, watch, report and the join are made of. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bydawn.core import counting
+from bydawn.core.join import Standing
+from bydawn.core.model import Job
+from bydawn.store import counters
+from bydawn.store.connect import Session
+from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
+
+_LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
+
+_COUNTS = f"""
+SELECT state, reason, not_before > 0, not_before >= ?, count(*) FROM job
+WHERE batch = ? AND {_LISTED} GROUP BY 1, 2, 3, 4"""
+
+_IN_FLIGHT = """
+SELECT 1 FROM job WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+    AND state <> 'parked' LIMIT 1"""
+_QUEUED_EARLIEST = """
+SELECT min(not_before) FROM job WHERE state = 'queued' AND batch = ? AND pool = ?"""
+_WISHES = "SELECT number, wish FROM job WHERE batch = ? AND wish IS NOT NULL"
+
+_JOBS = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND {_LISTED} ORDER BY position, number"
+_BY_NAME = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND name = ?"
+_BY_TEMPLATE = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND template = ? ORDER BY position"
+_BY_KEY = f"SELECT {JOB_COLUMNS} FROM job WHERE key >= ? AND key < ?"
+_BY_NUMBER = f"SELECT {JOB_COLUMNS} FROM job WHERE number = ?"
+
+_ATTEMPTS = """
+SELECT number, revision, generation, token, machine, handle, intended_at, started_at, ended_at,
+    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message
+FROM attempt WHERE job = ? ORDER BY number"""
+
+_EVENTS = """
+SELECT e.seq, e.at, b.plan, b.edition, j.name, e.kind, e.from_state, e.to_state, e.reason, e.token,
+    e.attempt, e.runner, e.detail, j.key, e.job
+FROM event e JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
+WHERE e.seq > ? AND (? = 0 OR e.batch = ?) ORDER BY e.seq LIMIT ?"""
+
+_SERIAL = """
+SELECT coalesce(sum(ended_at - started_at), 0) FROM job
+WHERE batch = ? AND state IN ('succeeded', 'failed') AND started_at IS NOT NULL AND ended_at IS NOT NULL"""
+_WASTED = """
+SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a JOIN job j ON j.number = a.job
+WHERE j.batch = ? AND NOT (j.state = 'succeeded' AND a.number = j.attempts)"""
+_COST = """
+SELECT coalesce(sum(cost_micros), 0), sum(CASE WHEN cost_micros IS NULL THEN 1 ELSE 0 END),
+    coalesce(sum(reserved_micros), 0)
+FROM job WHERE batch = ? AND attempts > 0"""
+_USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
+_RECEIPTS = "SELECT target, sha256, at FROM receipt WHERE job = ? ORDER BY at, target"
+_CHANGED = "SELECT number FROM job WHERE batch = ? AND next_spec IS NOT NULL AND state = ?"
+_TERMINAL_MARK = """
+SELECT number FROM job WHERE batch = ? AND withdrawn = 0 AND state IN ('failed', 'cancelled')"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One launch of a job that has ended."""
+
+    number: int
+    revision: int
+    generation: int
+    token: int
+    machine: str | None
+    handle: str | None
+    intended_at: int | None
+    started_at: int | None
+    ended_at: int | None
+    event: str
+    reason: str | None
+    exit_code: int | None
+    usage: str | None
+    cost_micros: int | None
+    error_class: str | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of the journal, with the names people use."""
+
+    seq: int
+    at: int
+    plan: str
+    edition: str
+    job: str | None
+    kind: str
+    from_state: str | None
+    to_state: str | None
+    reason: str | None
+    token: int | None
+    attempt: int | None
+    runner: str | None
+    detail: str | None
+    key: str | None
+    job_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What a batch has cost, in millionths."""
+
+    usd_micros: int
+    wasted_micros: int
+    reserved_micros: int
+    unknown_price_jobs: int
+
+
+_COUNTED_AS = {"launching": "running", "finishing": "running"}
+
+
+def standing(session: Session, batch: int, now: int, deadline_at: int | None) -> Standing:
+    """Everything the join needs, counted in one snapshot."""
+    totals: dict[str, int] = {}
+    over = deadline_at is not None and now >= deadline_at
+    for state, reason, _, is_blocked, count in session.rows(_COUNTS, (NEVER, batch)):
+        word = _COUNTED_AS.get(state, state)
+        totals[word] = totals.get(word, 0) + count
+        for name in _facts(state, reason, bool(is_blocked), over):
+            totals[name] = totals.get(name, 0) + count
+    paused = session.row("SELECT paused FROM batch WHERE number = ?", (batch,))
+    return Standing(**totals, paused=bool(paused and paused[0]))
+
+
+def _facts(state: str, reason: str | None, is_blocked: bool, over: bool) -> Iterator[str]:
+    if state == "queued":
+        if is_blocked:
+            yield "blocked"
+        elif over:
+            yield "past_deadline"
+        elif reason != "budget":
+            yield "startable"
+    if reason == "budget":
+        yield "over_budget"
+    if reason == "deadline" and not (state == "queued" and over and not is_blocked):
+        yield "past_deadline"
+
+
+def is_in_flight(session: Session, batch: int) -> bool:
+    """Whether anything is launching, running or finishing; cheap at any size of batch."""
+    return session.row(_IN_FLIGHT, (batch,)) is not None
+
+
+def earliest(session: Session, batch: int, pools: Sequence[str]) -> int | None:
+    """When the next queued job may start: 0 is now, None is never by itself."""
+    found = [session.row(_QUEUED_EARLIEST, (batch, pool)) for pool in pools]
+    starts = [row[0] for row in found if row and row[0] is not None and row[0] < NEVER]
+    return min(starts) if starts else None
+
+
+def wishes(session: Session, batch: int) -> dict[int, str]:
+    return {number: wish for number, wish in session.rows(_WISHES, (batch,))}
+
+
+def jobs(session: Session, batch: int) -> Iterator[Job]:
+    """The jobs of a batch in input order."""
+    return map(job_from, session.each(_JOBS, (batch,)))
+
+
+def jobs_named(session: Session, batch: int, name: str) -> list[Job]:
+    """The job of that name, or all jobs of that [[job]]."""
+    rows = session.rows(_BY_NAME, (batch, name)) or session.rows(_BY_TEMPLATE, (batch, name))
+    return [job_from(row) for row in rows]
+
+
+def jobs_with_key(session: Session, prefix: str) -> list[Job]:
+    """Jobs whose key begins so; a job_id names one of them."""
+    return [job_from(row) for row in session.rows(_BY_KEY, (prefix, prefix + "g"))]
+
+
+def job(session: Session, number: int) -> Job:
+    row = session.row(_BY_NUMBER, (number,))
+    assert row is not None
+    return job_from(row)
+
+
+def attempts(session: Session, number: int) -> list[Attempt]:
+    return [Attempt(*row) for row in session.rows(_ATTEMPTS, (number,))]
+
+
+def events(session: Session, after: int, batch: int, limit: int) -> list[EventRow]:
+    """The journal after a position; ``batch`` 0 is all of them."""
+    return [EventRow(*row) for row in session.rows(_EVENTS, (after, batch, batch, limit))]
+
+
+def serial_ms(session: Session, batch: int) -> int:
+    """The sum of the attempts that counted: how long the night takes one after another."""
+    row = session.row(_SERIAL, (batch,))
+    return int(row[0]) if row else 0
+
+
+def money(session: Session, batch: int) -> Money:
+    cost = session.row(_COST, (batch,)) or (0, 0, 0)
+    wasted = session.row(_WASTED, (batch,)) or (0,)
+    return Money(int(cost[0]), int(wasted[0]), int(cost[2]), int(cost[1] or 0))
+
+
+def usages(session: Session, batch: int) -> Iterator[str]:
+    return (str(row[0]) for row in session.each(_USAGES, (batch,)))
+
+
+def receipts(session: Session, number: int) -> list[tuple[Any, ...]]:
+    return session.rows(_RECEIPTS, (number,))
+
+
+def changed(session: Session, batch: int, state: str) -> list[int]:
+    """Jobs of a state whose payload in the plan is no longer what they were run with."""
+    return [int(row[0]) for row in session.rows(_CHANGED, (batch, state))]
+
+
+def unwell(session: Session, batch: int) -> list[int]:
+    """Failed and cancelled jobs that the plan still lists."""
+    return [int(row[0]) for row in session.rows(_TERMINAL_MARK, (batch,))]
+
+
+def slots_used(session: Session, batch: int) -> int:
+    return counters.used(session, counting.slots(batch))

@@ -1,0 +1,81 @@
+"""Runner rows: one lease keeps all claims of a process; a dead runner's claims are free at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bydawn.core.leases import has_lapsed
+from bydawn.store.connect import Session
+
+_ADD = """
+INSERT INTO runner (id, machine, boot, pid, started_at, lease_ms, lease_until, batches, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"""
+_RENEW = """
+UPDATE runner SET lease_until = ?, batches = ?
+WHERE id = ? AND ended_at IS NULL"""
+_END = "UPDATE runner SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+_ALIVE = """
+SELECT id, machine, boot, pid, lease_until, batches FROM runner
+WHERE ended_at IS NULL ORDER BY started_at, id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A runner row whose lease has not been ended."""
+
+    id: str
+    machine: str
+    boot: str
+    pid: int
+    lease_until: int
+    batches: frozenset[int]
+
+
+def register(
+    session: Session, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int]
+) -> None:
+    """Make a runner known, with its lease running from now; inside a write transaction."""
+    clock = session.clock
+    until = clock.boot_ms() + lease_ms
+    served = json.dumps(sorted(batches))
+    session.change(
+        _ADD,
+        (runner, machine, clock.boot_id(), pid, clock.utc_ms(), lease_ms, until, served),
+    )
+
+
+def renew(session: Session, runner: str, lease_ms: int, batches: frozenset[int]) -> bool:
+    """Count the lease from now again; False when it was ended meanwhile."""
+    until = session.clock.boot_ms() + lease_ms
+    return session.change(_RENEW, (until, json.dumps(sorted(batches)), runner)) == 1
+
+
+def end(session: Session, runner: str) -> None:
+    """The runner claims nothing any more; its jobs are free to be taken over."""
+    session.change(_END, (session.clock.utc_ms(), runner))
+
+
+def registered(session: Session) -> list[Registered]:
+    return [
+        Registered(*identity, lease_until, frozenset(json.loads(batches)))
+        for *identity, lease_until, batches in session.rows(_ALIVE)
+    ]
+
+
+def end_the_dead(session: Session, own: str, is_dead_here: Callable[[Registered], bool]) -> int:
+    """End every runner that is proved dead on this machine or whose lease has lapsed.
+
+    Asked from inside a write transaction, so that nobody can have renewed in between.
+    """
+    clock = session.clock
+    ended = 0
+    for runner in registered(session):
+        if runner.id == own:
+            continue
+        lapsed = has_lapsed(runner.lease_until, runner.boot, clock.boot_ms(), clock.boot_id())
+        if lapsed or is_dead_here(runner):
+            end(session, runner.id)
+            ended += 1
+    return ended

@@ -1,0 +1,241 @@
+"""The durable memory as its users see it: one method per question or act, each a short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bydawn.core.clock import Clock
+from bydawn.core.errors import StoreUnavailable
+from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
+from bydawn.core.recording import Change
+from bydawn.store import claiming, dependencies, opening, people, read, runners
+from bydawn.store.claiming import Claimer, Open
+from bydawn.store.connect import Row, Session, open_sqlite
+from bydawn.store.dependencies import Template
+from bydawn.store.migrate import migrate
+from bydawn.store.opening import Opened
+from bydawn.store.rows import spec_from, terms_from
+from bydawn.store.runners import Registered
+from bydawn.store.settling import settle
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the store holds it."""
+
+    number: int
+    plan: str
+    edition: str
+    folder: str
+    source: str
+    opened_at: int
+    deadline_at: int | None
+    closed_at: int | None
+    paused: bool
+    background: bool
+    revision: int
+    fingerprint: str
+    terms: BatchTerms
+    refused: int
+    fenced: int
+
+    @property
+    def address(self) -> str:
+        return f"{self.plan}@{self.edition}" if self.edition else self.plan
+
+
+_BATCH = """
+SELECT number, plan, edition, folder, source, opened_at, deadline_at, closed_at, paused, background,
+    revision, fingerprint, terms, refused, fenced FROM batch"""
+
+
+@dataclass(slots=True)
+class Turn:
+    """All a runner wants written at once."""
+
+    changes: list[Change] = field(default_factory=list)
+    claims: list[tuple[Open, int]] = field(default_factory=list)
+    releases: list[tuple[int, list[Template]]] = field(default_factory=list)
+    adopts: list[tuple[Open, int]] = field(default_factory=list)
+    renews: tuple[int, frozenset[int]] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.changes or self.claims or self.releases or self.adopts or self.renews)
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of a turn."""
+
+    claimed: list[Job] = field(default_factory=list)
+    adopted: list[Job] = field(default_factory=list)
+    fenced: set[int] = field(default_factory=set)
+    out_of_budget: set[int] = field(default_factory=set)
+    lost_lease: bool = False
+
+
+class Store:
+    """A connection to the durable memory. Not shared between threads or across a fork."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._specs: dict[int, JobSpec] = {}
+
+    # Batches
+
+    def open_batch(
+        self, planned: PlannedBatch, jobs: Iterable[PlannedJob], *, adopt_folder: bool = False,
+        background: bool = False, is_partial: bool = False, adds_only: bool = False,
+    ) -> Opened:  # fmt: skip
+        """Record a plan as a batch or as its next revision."""
+        return opening.open_batch(
+            self.session, planned, jobs, adopt_folder=adopt_folder, background=background,
+            is_partial=is_partial, adds_only=adds_only,
+        )  # fmt: skip
+
+    def add_items(self, batch: Batch, spec: JobSpec, jobs: Iterable[PlannedJob]) -> None:
+        """Record the items an upstream job produced."""
+        opening.add_items(self.session, batch.number, batch.revision, spec, jobs)
+
+    def batch(self, number: int) -> Batch:
+        row = self.session.row(f"{_BATCH} WHERE number = ?", (number,))
+        assert row is not None, "batches are never deleted"
+        return _batch_from(row)
+
+    def find_batch(self, plan: str, edition: str) -> Batch | None:
+        row = self.session.row(f"{_BATCH} WHERE plan = ? AND edition = ?", (plan, edition))
+        return _batch_from(row) if row else None
+
+    def batches(self, plan: str | None = None) -> list[Batch]:
+        """All batches, newest first."""
+        if plan is None:
+            return [_batch_from(r) for r in self.session.rows(f"{_BATCH} ORDER BY number DESC")]
+        rows = self.session.rows(f"{_BATCH} WHERE plan = ? ORDER BY number DESC", (plan,))
+        return [_batch_from(row) for row in rows]
+
+    def close_batch(self, number: int) -> None:
+        """Note when a batch was joined."""
+        self.session.change(
+            "UPDATE batch SET closed_at = ? WHERE number = ?",
+            (self.session.clock.utc_ms(), number),
+        )
+
+    def count_refused(self, number: int) -> None:
+        """A second start of a finished launch was refused; the report says how many."""
+        self.session.change("UPDATE batch SET refused = refused + 1 WHERE number = ?", (number,))
+
+    def spec(self, number: int) -> JobSpec:
+        """A spec never changes, so it is read once."""
+        found = self._specs.get(number)
+        if found is None:
+            row = self.session.row("SELECT body FROM spec WHERE number = ?", (number,))
+            assert row is not None, "specs are never deleted"
+            found = self._specs[number] = spec_from(row[0])
+        return found
+
+    def templates(self, batch: int) -> list[Template]:
+        return dependencies.templates(self.session, batch)
+
+    def is_met(self, batch: int, template: Template, found: list[Template]) -> bool:
+        return dependencies.is_met(self.session, batch, template, found)
+
+    # Runners
+
+    def write(self, turn: Turn, claimer: Claimer) -> Written:
+        """One group commit: changes with their events, releases, takeovers, new claims, the lease."""
+        written = Written()
+        now = self.session.clock.utc_ms()
+        with self.session.writing():
+            if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
+                written.lost_lease = True
+                return written
+            written.fenced = settle(self.session, turn.changes, claimer.runner, now)
+            for batch, found in turn.releases:
+                dependencies.release(self.session, batch, found, now)
+            for opened, room in turn.adopts:
+                written.adopted += claiming.adopt(self.session, claimer, opened, room, now)
+            for opened, room in turn.claims:
+                taken = claiming.claim(self.session, claimer, opened, room, now)
+                written.claimed += taken.jobs
+                written.out_of_budget |= taken.out_of_budget
+        return written
+
+    def register(
+        self, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int],
+        rivals: frozenset[int] = frozenset(),
+    ) -> list[Registered]:  # fmt: skip
+        """Make a runner known, unless live ones already serve a batch of ``rivals``: those are
+        answered instead, and nothing was registered."""
+        with self.session.writing():
+            found = [one for one in runners.registered(self.session) if one.batches & rivals]
+            if not found:
+                runners.register(self.session, runner, machine, pid, lease_ms, batches)
+        return found
+
+    def out_of_budget(self, batch: int) -> None:
+        """Say on each job that could start that a budget keeps it back."""
+        with self.session.writing():
+            opening.mark_out_of_budget(self.session, batch)
+
+    def end_runner(self, runner: str) -> None:
+        with self.session.writing():
+            runners.end(self.session, runner)
+
+    def runners(self) -> list[Registered]:
+        return runners.registered(self.session)
+
+    def end_dead_runners(self, own: str, is_dead_here: Callable[[Registered], bool]) -> int:
+        with self.session.writing():
+            return runners.end_the_dead(self.session, own, is_dead_here)
+
+    def wishes(self, batches: Iterable[int]) -> dict[int, str]:
+        """What people asked of jobs in flight."""
+        found: dict[int, str] = {}
+        for batch in batches:
+            found.update(read.wishes(self.session, batch))
+        return found
+
+    # People
+
+    def cancel(self, number: int, nonce: Callable[[], str]) -> bool:
+        return people.cancel(self.session, number, nonce)
+
+    def retry(self, number: int, nonce: Callable[[], str]) -> bool:
+        return people.retry(self.session, number, nonce)
+
+    def resolve(self, number: int, answer: str, why: str, nonce: Callable[[], str]) -> str:
+        return people.resolve(self.session, number, answer, why, nonce)
+
+    def pause(self, batch: int, paused: bool) -> bool:
+        return people.pause(self.session, batch, paused)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def open_store(path: Path, clock: Clock, store_id: str) -> Store:
+    """Open or create the SQLite store at ``path``; the folder is made 0700 when it is missing."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path.parent}: cannot be made ({error.strerror})",
+            "check the folder's permissions, or name another store with --store",
+        ) from error
+    session = open_sqlite(path, clock)
+    try:
+        migrate(session, store_id)
+    except BaseException:
+        session.close()
+        raise
+    return Store(session)
+
+
+def _batch_from(row: Row) -> Batch:
+    values = list(row)
+    values[8], values[9] = bool(values[8]), bool(values[9])
+    values[12] = terms_from(values[12])
+    return Batch(*values)
