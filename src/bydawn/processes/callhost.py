@@ -1,0 +1,133 @@
+"""The program inside a call host: imports functions, calls them, tells how it went.
+
+It stands alone. It runs in the interpreter and with the packages of the user's own code, so that a
+function sees exactly the bydawn (or none) that its author installed.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+_HOME = os.getpid()
+
+
+def main(orders: int, replies: int, folder: str) -> None:
+    """Serve calls until the supervisor closes the orders."""
+    for descriptor in (orders, replies):
+        os.set_inheritable(descriptor, False)
+    faulthandler.enable()
+    if folder:
+        sys.path.insert(0, folder)
+    with os.fdopen(orders, "rb") as stream:
+        for line in stream:
+            _serve(json.loads(line), replies)
+            os.chdir("/")
+
+
+def _serve(order: dict[str, Any], replies: int) -> None:
+    _enter(order)
+    try:
+        function = _imported(order["call"])
+    except BaseException as problem:
+        traceback.print_exc()
+        _reply(replies, {"refused": f"{order['call']}: {_line(problem)}"})
+        return
+    _reply(replies, {"imported": True})
+    ended = _called(function, order)
+    if os.getpid() != _HOME:
+        os._exit(0)  # A copy that the function forked must not answer in its place.
+    _flush()
+    _reply(replies, {"ended": ended})
+
+
+def _enter(order: dict[str, Any]) -> None:
+    wanted = order["environment"]
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    os.chdir(order["folder"])
+
+
+def _imported(call: str) -> Callable[..., Any]:
+    module_name, _, path = call.partition(":")
+    importlib.invalidate_caches()
+    found: Any = importlib.import_module(module_name)
+    for name in path.split("."):
+        found = getattr(found, name)
+    if not callable(found):
+        raise TypeError("it is not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _called(function: Callable[..., Any], order: dict[str, Any]) -> dict[str, Any]:
+    try:
+        value = function(order["item"]) if "item" in order else function()
+        if hasattr(value, "__await__"):
+            value = _awaited(value)
+    except SystemExit as problem:
+        return {"exit_code": _exit_code(problem)}
+    except BaseException as problem:
+        traceback.print_exc()
+        code = f"exception:{type(problem).__name__}"
+        return {"exit_code": 1, "failure": ["transient", code, _line(problem)]}
+    return _result(value)
+
+
+def _awaited(value: Any) -> Any:
+    import asyncio
+
+    async def whole() -> Any:
+        return await value
+
+    return asyncio.run(whole())
+
+
+def _result(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {"exit_code": 0}
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        return {"exit_code": 1, "failure": ["permanent", "not_json", _line(problem)]}
+    return {"exit_code": 0, "result": text}
+
+
+def _exit_code(problem: SystemExit) -> int:
+    if problem.code is None:
+        return 0
+    if isinstance(problem.code, int):
+        return problem.code & 0xFF
+    sys.stderr.write(f"{problem.code}\n")
+    return 1
+
+
+def _line(problem: BaseException) -> str:
+    text = f"{type(problem).__name__}: {problem}"
+    return " ".join(text.split())[:1000]
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+
+
+def _reply(replies: int, value: dict[str, Any]) -> None:
+    view = memoryview(json.dumps(value).encode() + b"\n")
+    while view:
+        view = view[os.write(replies, view) :]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

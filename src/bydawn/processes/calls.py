@@ -1,0 +1,182 @@
+"""Calls of importable functions: a kept interpreter under its supervisor, one call at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from bydawn.processes import machine
+from bydawn.processes.bell import Bell
+from bydawn.processes.folder import RunFolder
+from bydawn.processes.output import OutputLog
+from bydawn.processes.records import Answer, end_record, exit_facts
+from bydawn.processes.spawn import SpawnFailed, spawn
+from bydawn.processes.tree import Tree
+from bydawn.processes.vigil import Vigil
+
+# Importing may take long; after this the start is answered and a refusal becomes an end.
+_PATIENCE_MS = 2_000
+_PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "callhost.py")
+
+
+class Interpreter:
+    """One child interpreter: orders in, replies and output out. Kept until its tree must end."""
+
+    def __init__(self, order: dict[str, Any], folder: str) -> None:
+        theirs_in, self._orders = os.pipe()
+        self.replies, theirs_out = os.pipe()
+        self.output, output = os.pipe()
+        argv = [*order["interpreter"], _PROGRAM, str(theirs_in), str(theirs_out), order["path"]]
+        try:
+            kept = (theirs_in, theirs_out)
+            self.tree = Tree(spawn(argv, folder, order["environment"], output, kept))
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            for descriptor in (theirs_in, theirs_out, output):
+                os.close(descriptor)
+        for descriptor in (self._orders, self.replies, self.output):
+            os.set_blocking(descriptor, False)
+        self._unsent = b""
+        self._half = b""
+
+    def begin(self, call: dict[str, Any]) -> None:
+        self._discard_idle_output()
+        self._unsent = json.dumps(call).encode() + b"\n"
+        self.feed()
+
+    def feed(self) -> bool:
+        """Send what the pipe takes now; True while something is left to send."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._orders, self._unsent) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            self._unsent = b""  # It died; its end says the rest.
+        return False
+
+    def take_replies(self) -> list[dict[str, Any]] | None:
+        """What it said since; None once it can say no more."""
+        try:
+            data = os.read(self.replies, 1 << 20)
+        except BlockingIOError:
+            return []
+        if not data:
+            return None
+        *lines, self._half = (self._half + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        for descriptor in (self._orders, self.replies, self.output):
+            os.close(descriptor)
+
+    def _discard_idle_output(self) -> None:
+        try:
+            while os.read(self.output, 65536):
+                pass
+        except BlockingIOError:
+            return
+
+
+class Caller:
+    """Runs claimed calls one after another, in an interpreter that is kept while it stays clean."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._interpreter: Interpreter | None = None
+
+    def run(self, order: dict[str, Any], folder: RunFolder, answer: Answer) -> dict[str, Any]:
+        """Run a claimed call to its end; what it leaves running is ended with it."""
+        log = OutputLog(folder.file("output.log"), order["output_cap_bytes"])
+        started_at = machine.wall_ms()
+        try:
+            interpreter = self._ready(order, folder)
+        except SpawnFailed as failure:
+            log.close()
+            return end_record(None, failure=[failure.kind, "spawn", failure.message])
+        vigil = Vigil(self._bell, folder, interpreter.tree, log, interpreter.output)
+        vigil.limit(order["timeout_ms"], order["grace_ms"])
+        call = _Call(interpreter, vigil, answer)
+        facts = call.run(order, folder)
+        clean = "signal" not in facts and not vigil.stopped and not vigil.tree.others()
+        if not clean:
+            facts = {**_end(vigil), **facts}
+        vigil.close()
+        if not clean:
+            self._drop()
+        facts = {"message": log.last_line(), **facts}
+        return end_record(started_at, stopped=vigil.stopped, output_bytes=log.seen, **facts)
+
+    def _ready(self, order: dict[str, Any], folder: RunFolder) -> Interpreter:
+        if self._interpreter and self._interpreter.tree.reap():
+            self._drop()
+        self._interpreter = self._interpreter or Interpreter(order, folder.draft)
+        return self._interpreter
+
+    def _drop(self) -> None:
+        if self._interpreter:
+            self._interpreter.close()
+        self._interpreter = None
+
+
+def _end(vigil: Vigil) -> dict[str, Any]:
+    if not vigil.tree.reap():
+        vigil.end_tree()
+    return exit_facts(vigil.tree.main_end)
+
+
+class _Call:
+    """One call as it is seen from outside: what was asked, what was heard."""
+
+    def __init__(self, interpreter: Interpreter, vigil: Vigil, answer: Answer) -> None:
+        self._interpreter = interpreter
+        self._vigil = vigil
+        self._answer = answer
+        self._facts: dict[str, Any] = {}
+        self._deaf = False
+        self._asked_at = machine.sleepless_ms()
+
+    def run(self, order: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+        """Have the call made: what its end told, how its interpreter died, nothing if stopped."""
+        names = ("call", "item", "environment")
+        call = {name: order[name] for name in names if name in order}
+        self._interpreter.begin({**call, "folder": folder.draft})
+        self._vigil.bell.hear(self._interpreter.replies)
+        while not self._facts and not self._vigil.must_stop():
+            self._turn()
+        if not self._deaf:
+            self._vigil.bell.ignore(self._interpreter.replies)
+        return self._facts
+
+    def _turn(self) -> None:
+        if self._interpreter.feed():
+            ready = self._vigil.turn(20)
+        else:
+            ready = self._vigil.turn() if self._answer.given else self._vigil.turn(250)
+        if self._interpreter.replies in ready:
+            self._take_replies()
+        self._vigil.tree.reap()
+        if not self._facts and self._vigil.tree.main_end is not None:
+            self._facts = exit_facts(self._vigil.tree.main_end)
+        if machine.sleepless_ms() - self._asked_at > _PATIENCE_MS:
+            self._answer.claimed()
+
+    def _take_replies(self) -> None:
+        replies = self._interpreter.take_replies()
+        if replies is None:
+            self._deaf = True
+            self._vigil.bell.ignore(self._interpreter.replies)
+        for reply in replies or ():
+            if "ended" in reply:
+                self._facts = reply["ended"]
+                self._answer.claimed()
+            elif "refused" in reply:
+                self._refuse(reply["refused"])
+            else:
+                self._answer.claimed()
+
+    def _refuse(self, reason: str) -> None:
+        self._facts = {"failure": ["permanent", "not_importable", reason], "message": reason}

@@ -1,0 +1,60 @@
+"""One command under its supervisor: start, watch, end, record."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from bydawn.processes import machine
+from bydawn.processes.bell import Bell
+from bydawn.processes.folder import RunFolder
+from bydawn.processes.output import OutputLog
+from bydawn.processes.records import Answer, end_record, exit_facts
+from bydawn.processes.spawn import SpawnFailed, spawn
+from bydawn.processes.tree import Tree
+from bydawn.processes.vigil import Vigil
+
+
+def run_command(
+    order: dict[str, Any], folder: RunFolder, answer: Answer, bell: Bell
+) -> dict[str, Any]:
+    """Run a claimed command to the proven end of its tree and return the record of it."""
+    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"])
+    started_at = machine.wall_ms()
+    pipe, output = os.pipe()
+    os.set_blocking(pipe, False)
+    try:
+        try:
+            main = spawn(order["argv"], order["cwd"] or folder.draft, order["environment"], output)
+        finally:
+            os.close(output)
+        answer.claimed()
+        vigil = Vigil(bell, folder, Tree(main), log, pipe)
+        vigil.limit(order["timeout_ms"], order["grace_ms"])
+        _watch(vigil)
+        return _record(vigil, started_at)
+    except SpawnFailed as failure:
+        log.close()
+        return end_record(None, failure=[failure.kind, "spawn", failure.message])
+    finally:
+        os.close(pipe)
+
+
+def _watch(vigil: Vigil) -> None:
+    gone = False
+    while vigil.tree.main_end is None and not vigil.must_stop():
+        vigil.turn()
+        gone = vigil.tree.reap()
+    if not gone:
+        vigil.end_tree()
+    vigil.close()
+
+
+def _record(vigil: Vigil, started_at: int) -> dict[str, Any]:
+    return end_record(
+        started_at,
+        **exit_facts(vigil.tree.main_end),
+        stopped=vigil.stopped,
+        message=vigil.log.last_line(),
+        output_bytes=vigil.log.seen,
+    )

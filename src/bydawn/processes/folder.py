@@ -1,0 +1,150 @@
+"""The folder of one run: what was ordered, who claimed it, what it said and how it ended.
+
+The claim is the one act that starts a run. It appears at once, whole and locked: written under a
+private name, locked, then linked to its own, which fails for everyone but the first. Its lock is
+held by the supervisor for as long as it lives and is let go by the kernel, so a claim that can be
+locked by somebody else belongs to a supervisor that is dead.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import stat
+from typing import Any
+
+_READ_CAP = 64_000_000
+
+
+class RunFolder:
+    """Names and files of one run folder. Holds no descriptors."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def file(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    @property
+    def draft(self) -> str:
+        return f"{self.path}/draft"
+
+    @property
+    def report(self) -> str:
+        return f"{self.path}/report.jsonl"
+
+    def make(self) -> None:
+        make_private(self.path)
+        make_private(self.draft)
+
+    def record_order(self, order: dict[str, Any]) -> None:
+        """Write down what is to be done, once; racing starters bring the same order."""
+        try:
+            descriptor = os.open(self.file("order.json"), _NEW, 0o600)
+        except FileExistsError:
+            return
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(order, stream)
+
+    def claim(self, who: dict[str, Any]) -> int | None:
+        """Take the right to start this run; the descriptor holds it. None: somebody has had it."""
+        private = self.file(f"claim.{os.getpid()}")
+        descriptor = os.open(private, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(descriptor, json.dumps(who).encode())
+            os.link(private, self.file("claim"))
+        except BaseException as problem:
+            os.close(descriptor)
+            if isinstance(problem, FileExistsError):
+                return None
+            raise
+        finally:
+            os.unlink(private)
+        os.fsync(descriptor)
+        return descriptor
+
+    def is_claimed(self) -> bool:
+        return os.path.lexists(self.file("claim"))
+
+    def is_held(self) -> bool:
+        """Whether the supervisor that claimed this run is alive; proved by its lock."""
+        try:
+            descriptor = os.open(self.file("claim"), os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as problem:
+            return problem.errno in (errno.EWOULDBLOCK, errno.EACCES)
+        finally:
+            os.close(descriptor)
+        return False
+
+    def who(self) -> dict[str, Any]:
+        return self.read("claim") or {}
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A JSON object of ours; None when it is not there, cut short or something else."""
+        try:
+            with open_plain(self.file(name)) as stream:
+                value = json.loads(stream.read(_READ_CAP))
+        except (OSError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def write_end(self, record: dict[str, Any]) -> None:
+        write_whole(self.file("end.json"), json.dumps(record).encode(), durable=True)
+
+    def ask_to_stop(self, reason: str) -> None:
+        write_whole(self.file("stop"), reason.encode(errors="replace"), durable=False)
+
+    def stop_reason(self) -> str | None:
+        """Why somebody asked this run to end; None when nobody did."""
+        try:
+            with open_plain(self.file("stop")) as stream:
+                return stream.read(200).decode(errors="replace") or "cancel"
+        except OSError:
+            return None
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+def make_private(path: str) -> None:
+    """Make a folder, and those above it, for this user only; an existing one stays as it is."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        make_private(os.path.dirname(path))
+        make_private(path)
+
+
+def open_plain(path: str) -> Any:
+    """Open a regular file for reading; links, pipes and devices in its place are refused."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a plain file", path)
+    return os.fdopen(descriptor, "rb")
+
+
+def write_whole(path: str, data: bytes, durable: bool) -> None:
+    """Replace a file so that readers, and the disk after a crash, hold all of it or the old one."""
+    private = f"{path}.{os.getpid()}"
+    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.rename(private, path)

@@ -1,0 +1,202 @@
+"""A small process that forks supervisors cheaply and is there when one of them dies.
+
+Forking this little interpreter costs a fraction of starting one. It keeps supervisors that are free
+for the next order, adopts and kills what a killed supervisor leaves behind, and stays, after its
+runner is gone, until the last run below it has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import warnings  # noqa: F401  (os.execvpe would otherwise load it after each fork)
+
+from bydawn.processes import machine
+from bydawn.processes.bell import Bell, take_over_signals
+from bydawn.processes.records import parse_order
+from bydawn.processes.spawn import raise_descriptor_limit
+from bydawn.processes.supervisor import Supervisor
+
+_ORDERS_IN = 0
+# Fixed places, so that a fork can close everything above them in one call.
+_FREE = 3
+_OWN_ORDERS = 4
+_FIRST_OTHER = 5
+# Longer orders than an empty pipe surely takes go into a fork instead.
+_PIPE_ROOM = 30_000
+_IDLE_MS = 20_000
+
+
+class _Supervised:
+    def __init__(self, home: bytes, orders: int) -> None:
+        self.home = home
+        self.orders = orders
+        self.free_since: int | None = None
+
+
+class Nursery:
+    """Hands every order to a free supervisor of the same home, or to a new one."""
+
+    def __init__(self) -> None:
+        free, teller = os.pipe()
+        self._freed = os.dup(free) if free <= _OWN_ORDERS else free
+        os.dup2(teller, _FREE, inheritable=False)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), _OWN_ORDERS, inheritable=False)
+        self._bell = Bell()
+        self._supervised: dict[int, _Supervised] = {}
+        self._free: dict[bytes, list[_Supervised]] = {}
+        self._release_at = 0
+        self._half = b""
+        self._open = True
+        self._orphaned = False
+        for descriptor in (_ORDERS_IN, self._freed):
+            os.set_blocking(descriptor, False)
+            self._bell.hear(descriptor)
+
+    def run(self) -> None:
+        """Serve until the runner is gone and every run has ended."""
+        while self._open or self._supervised or self._orphaned:
+            ready = self._bell.wait(
+                50 if self._orphaned else _IDLE_MS if self._supervised else None
+            )
+            self._bury()
+            if self._freed in ready:
+                self._note_free()
+            if _ORDERS_IN in ready:
+                self._take_orders()
+            self._release_idle()
+
+    def _take_orders(self) -> None:
+        try:
+            data = os.read(_ORDERS_IN, 1 << 18)
+        except BlockingIOError:
+            return
+        if not data:
+            self._open = False
+            self._bell.ignore(_ORDERS_IN)
+        *lines, self._half = (self._half + data).split(b"\n")
+        if not _is_hung_up(_ORDERS_IN):
+            for line in lines:
+                self._give(line + b"\n")
+
+    def _give(self, line: bytes) -> None:
+        home = line.split(b" ", 2)[1]
+        if len(line) > _PIPE_ROOM or not self._give_to_free(home, line):
+            self._fork(home, line)
+
+    def _give_to_free(self, home: bytes, line: bytes) -> bool:
+        free = self._free.get(home, [])
+        while free:
+            supervised = free.pop()
+            if supervised.free_since is None:
+                continue
+            supervised.free_since = None
+            try:
+                os.write(supervised.orders, line)
+            except OSError:
+                continue
+            return True
+        return False
+
+    def _fork(self, home: bytes, line: bytes) -> None:
+        try:
+            theirs, orders = os.pipe()
+            pid = os.fork()
+        except OSError as problem:
+            parse_order(line)[0].refused("transient", "spawn", str(problem))
+            return
+        if pid == 0:
+            _become_supervisor(theirs, line)
+        os.close(theirs)
+        self._supervised[pid] = _Supervised(home, orders)
+
+    def _note_free(self) -> None:
+        now = machine.sleepless_ms()
+        for name in os.read(self._freed, 1 << 16).split():
+            supervised = self._supervised.get(int(name))
+            if supervised:
+                supervised.free_since = now
+                self._free.setdefault(supervised.home, []).append(supervised)
+
+    def _release_idle(self) -> None:
+        """Let the supervisors go that have nothing to do and nothing to expect."""
+        now = machine.sleepless_ms()
+        if self._open and now < self._release_at:
+            return
+        self._release_at = now + _IDLE_MS // 2
+        for supervised in self._supervised.values():
+            since = supervised.free_since
+            if since is not None and not (self._open and since > now - _IDLE_MS):
+                self._let_go(supervised)
+        self._free = {
+            home: [one for one in free if one.free_since is not None]
+            for home, free in self._free.items()
+        }
+
+    def _let_go(self, supervised: _Supervised) -> None:
+        if supervised.orders >= 0:
+            os.close(supervised.orders)
+        supervised.orders = -1
+        supervised.free_since = None
+
+    def _bury(self) -> None:
+        try:
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                supervised = self._supervised.pop(found[0], None)
+                if supervised:
+                    self._let_go(supervised)
+                    self._orphaned = self._orphaned or found[1] != 0
+        except ChildProcessError:
+            self._orphaned = False
+        if self._orphaned:
+            self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """KILL what a dead supervisor left; the orphans this makes follow in the next round."""
+        orphans = [p for p in machine.children(os.getpid()) if p not in self._supervised]
+        self._orphaned = bool(orphans)
+        for pid in orphans:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                continue  # Another user's: nothing we may end.
+
+
+def _is_hung_up(descriptor: int) -> bool:
+    """Whether nobody holds the other end: what a dead runner ordered last is not started late."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+
+def _become_supervisor(orders: int, line: bytes) -> None:
+    status = 1
+    try:
+        os.dup2(orders, _OWN_ORDERS, inheritable=False)
+        os.closerange(_FIRST_OTHER, 65_536)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0, inheritable=False)
+        Supervisor(_OWN_ORDERS, _FREE).serve(line)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def main() -> None:
+    """Be the nursery; orders come on stdin, answers go to stdout."""
+    import gc
+
+    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, signal.SIG_DFL)
+    take_over_signals()
+    os.set_blocking(1, False)
+    os.chdir("/")
+    raise_descriptor_limit()
+    machine.prepare()
+    machine.adopt_orphans()
+    nursery = Nursery()
+    # Collected objects would be written to, and so copied, in every fork.
+    gc.collect()
+    gc.freeze()
+    nursery.run()

@@ -1,0 +1,68 @@
+"""The record a supervisor leaves of an end, and the answer it gives about a start."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from bydawn.processes import machine
+
+# Where supervisors answer, each with one write no other can split.
+_ANSWERS = 1
+
+
+class Answer:
+    """What the runner is told about one order, once. A runner that is gone is no trouble."""
+
+    def __init__(self, number: str) -> None:
+        self._number = number
+        self.given = False
+
+    def claimed(self) -> None:
+        self._give(f"{self._number} claimed")
+
+    def refused(self, kind: str, code: str, message: str) -> None:
+        text = message.encode("ascii", errors="backslashreplace").decode()[:300]
+        self._give(f"{self._number} refused {kind} {code} " + text.replace("\n", " "))
+
+    def _give(self, line: str) -> None:
+        if self.given:
+            return
+        self.given = True
+        try:
+            os.write(_ANSWERS, (line + "\n").encode())
+        except OSError:
+            return
+
+
+def end_record(started_at: int | None, **facts: Any) -> dict[str, Any]:
+    """How a run ended, with every field there; written only when its tree is proved gone."""
+    return {
+        "exit_code": None,
+        "signal": None,
+        "started_at": started_at,
+        "ended_at": machine.wall_ms(),
+        "stopped": None,
+        "failure": None,
+        "result": None,
+        "message": "",
+        "output_bytes": 0,
+        "tree_left": 0,
+        **facts,
+    }
+
+
+def exit_facts(wait_result: int | None) -> dict[str, int | None]:
+    """The exit code of a main process, 128 + n for one a signal ended."""
+    if wait_result is None:
+        return {"exit_code": None, "signal": None}
+    code = os.waitstatus_to_exitcode(wait_result)
+    if code < 0:
+        return {"exit_code": 128 - code, "signal": -code}
+    return {"exit_code": code, "signal": None}
+
+
+def parse_order(line: bytes) -> tuple[Answer, str, dict[str, Any]]:
+    number, home, body = line.split(b" ", 2)
+    return Answer(number.decode()), home.decode(), json.loads(body)

@@ -1,0 +1,137 @@
+"""What a run tells about itself: JSON lines in the file named by BYDAWN_REPORT.
+
+Every field is a running total or a latest word: for each of them the newest valid line wins, usage
+per kind of token. Whatever is not understood (half lines, other types, negative or endless numbers,
+other encodings, lines beyond a megabyte) is passed over; a run is never failed for its report.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from bydawn.core.sightings import Usage
+from bydawn.processes.folder import open_plain
+
+_LINE_CAP = 1_000_000
+_FILE_CAP = 64_000_000
+_CHUNK = 1 << 18
+_MOST = 2**53
+
+
+class Report:
+    """The newest word of one run; ``refresh`` reads only what was added since."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, int] = {}
+        self.cost_micros: int | None = None
+        self.progress: float | None = None
+        self.result: str | None = None
+        self.needs_input: str | None = None
+        self._offset = 0
+        self._half = b""
+        self._skipping = False
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(dict(self.tokens), self.cost_micros)
+
+    def refresh(self, path: str) -> int:
+        """Read what is new and say how many bytes the run has reported so far."""
+        try:
+            size = os.lstat(path).st_size
+        except OSError:
+            return 0
+        if size > self._offset:
+            self._read_on(path, min(size, _FILE_CAP))
+        return size
+
+    def finish(self) -> None:
+        """Take the last line even when its end is missing: nobody will write it any more."""
+        if self._half and not self._skipping:
+            self._take(self._half)
+        self._half = b""
+
+    def _read_on(self, path: str, end: int) -> None:
+        try:
+            with open_plain(path) as stream:
+                stream.seek(self._offset)
+                while self._offset < end and (data := stream.read(min(_CHUNK, end - self._offset))):
+                    self._offset += len(data)
+                    self._split(data)
+        except OSError:
+            return
+
+    def _split(self, data: bytes) -> None:
+        *lines, half = (self._half + data).split(b"\n")
+        for line in lines:
+            if not self._skipping:
+                self._take(line)
+            self._skipping = False
+        self._skipping = self._skipping or len(half) > _LINE_CAP
+        self._half = b"" if self._skipping else half
+
+    def _take(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(said, dict):
+            for name in said.keys() & _FIELDS.keys():
+                _FIELDS[name](self, said[name])
+
+    def _take_progress(self, value: Any) -> None:
+        if _is_number(value) and 0 <= value <= 1:
+            self.progress = float(value)
+
+    def _take_usage(self, value: Any) -> None:
+        if isinstance(value, dict):
+            good = {str(k)[:64]: int(v) for k, v in value.items() if _is_count(v)}
+            self.tokens = dict(list({**self.tokens, **good}.items())[:64])
+
+    def _take_cost(self, value: Any) -> None:
+        cost = _micros(value)
+        if cost is not None:
+            self.cost_micros = cost
+
+    def _take_result(self, value: Any) -> None:
+        try:
+            self.result = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except (ValueError, RecursionError):
+            return
+
+    def _take_needs_input(self, value: Any) -> None:
+        if value is None or isinstance(value, str):
+            self.needs_input = value[:2000] if value else None
+
+
+_FIELDS: dict[str, Callable[[Report, Any], None]] = {
+    "progress": Report._take_progress,
+    "usage": Report._take_usage,
+    "cost_usd": Report._take_cost,
+    "result": Report._take_result,
+    "needs_input": Report._take_needs_input,
+}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and value == int(value) and 0 <= value <= _MOST
+
+
+def _micros(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        dollars = Decimal(str(value)[:64])
+        micros = int((dollars * 1_000_000).to_integral_value()) if dollars.is_finite() else -1
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+    return micros if 0 <= micros <= _MOST else None

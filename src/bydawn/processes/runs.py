@@ -1,0 +1,195 @@
+"""Runs on this machine: start, find, look, end. The runner's whole view of local processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bydawn.core.sightings import (
+    Absent,
+    Alive,
+    CancelAnswer,
+    Ended,
+    Failure,
+    FailureClass,
+    FindAnswer,
+    Found,
+    LaunchAnswer,
+    Launched,
+    LaunchRefused,
+    LaunchUnclear,
+    Sighting,
+    Vanished,
+)
+from bydawn.processes.folder import RunFolder
+from bydawn.processes.link import Link
+from bydawn.processes.outcomes import outcome_of, printable, void_outcome
+from bydawn.processes.remains import end_remains
+from bydawn.processes.report import Report
+from bydawn.processes.stop import ask_to_stop
+from bydawn.processes.wake import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An importable function to call: ``module:function``, with one JSON value or with nothing."""
+
+    function: str
+    interpreter: tuple[str, ...]
+    path: str = ""
+    item: Any = None
+    with_item: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run to be started at most once. ``environment`` is complete and is never written down.
+
+    ``folder`` and ``cwd`` are absolute; an empty ``cwd`` is the run's draft. With ``call`` the run
+    is a function in a call host, else the program ``argv``.
+    """
+
+    launch_key: str
+    folder: str
+    environment: dict[str, str]
+    timeout_ms: int
+    grace_ms: int
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    call: Call | None = None
+    output_cap_bytes: int = 10_000_000
+
+
+class LocalRuns:
+    """The runs below one state folder, whoever started them. Safe to use from many threads."""
+
+    def __init__(self, state_folder: Path, runner_id: str) -> None:
+        self._state_folder = str(Path(state_folder).absolute())
+        self._runner_id = runner_id
+        self._link = Link()
+        self._listener: Listener | None = None
+        self._reports: dict[str, Report] = {}
+
+    def start(self, order: Order) -> LaunchAnswer:
+        """Start the run, or find that it was started before: the claim decides, and only once."""
+        handle = os.path.relpath(order.folder, self._state_folder)
+        home, body = _encode(order, handle, self._state_folder)
+        said = self._link.ask(home, body)
+        if said is None:
+            return LaunchUnclear("the supervisor's answer never came")
+        if said == "claimed":
+            record = self._folder(handle).read("end.json")
+            return Launched(handle, self._ended(handle, record) if record else None)
+        _, kind, code, message = said.split(" ", 3)
+        return LaunchRefused(Failure(FailureClass(kind), code, printable(message)))
+
+    def find(self, folder: str) -> FindAnswer:
+        """Absent: nobody has the claim, and a later start is safe because only one can."""
+        if RunFolder(folder).is_claimed():
+            return Found(os.path.relpath(folder, self._state_folder))
+        return Absent()
+
+    def look(self, handle: str) -> Sighting:
+        """See the run once. A few small reads; only what was reported since is parsed."""
+        folder = self._folder(handle)
+        record = folder.read("end.json")
+        if record is None and folder.is_held():
+            return self._alive(handle, folder)
+        return self._gone(handle, folder, record or folder.read("end.json"))
+
+    def end(self, handle: str, reason: str) -> CancelAnswer:
+        """Ask for the end of the run; one that was never started never will be."""
+        return ask_to_stop(self._folder(handle), reason)
+
+    def listen(self, callback: Callable[[str], None]) -> None:
+        """Have ``callback`` told the handle of every run that ends, from a thread of ours."""
+        self._listener = Listener(f"{self._state_folder}/wake", self._runner_id, callback)
+
+    def close(self) -> None:
+        """Let go; what runs goes on under its supervisors."""
+        listener, self._listener = self._listener, None
+        if listener:
+            listener.close()
+        self._link.close()
+
+    def _folder(self, handle: str) -> RunFolder:
+        return RunFolder(os.path.join(self._state_folder, handle))
+
+    def _alive(self, handle: str, folder: RunFolder) -> Alive:
+        report = self._reports.setdefault(handle, Report())
+        reported = report.refresh(folder.report)
+        return Alive(
+            witness=f"{_size(folder.file('output.log'))}+{_age(folder.file('output.tail'))}+{reported}",
+            usage=report.usage,
+            progress=report.progress,
+            needs_input=report.needs_input,
+        )
+
+    def _gone(self, handle: str, folder: RunFolder, record: dict[str, Any] | None) -> Sighting:
+        if record is not None:
+            return self._ended(handle, record)
+        claim = folder.who()
+        if "void" in claim:
+            return Ended(void_outcome(claim))
+        if not folder.is_claimed():
+            return Vanished("it was never started")
+        left = end_remains(folder)
+        return Vanished(
+            "supervisor died" + (f"; {left} of its processes were ended" if left else "")
+        )
+
+    def _ended(self, handle: str, record: dict[str, Any]) -> Ended:
+        report = self._reports.pop(handle, None) or Report()
+        report.refresh(self._folder(handle).report)
+        report.finish()
+        return Ended(outcome_of(record, report))
+
+
+def _encode(order: Order, handle: str, state_folder: str) -> tuple[str, str]:
+    body: dict[str, Any] = {
+        "kind": "call" if order.call else "command",
+        "launch_key": order.launch_key,
+        "folder": order.folder,
+        "handle": handle,
+        "state_folder": state_folder,
+        "argv": order.argv,
+        "cwd": order.cwd,
+        "environment": order.environment,
+        "timeout_ms": order.timeout_ms,
+        "grace_ms": order.grace_ms,
+        "output_cap_bytes": order.output_cap_bytes,
+    }
+    home = "command"
+    if order.call:
+        body.update(call=order.call.function, interpreter=order.call.interpreter)
+        body.update(
+            path=order.call.path, **({"item": order.call.item} if order.call.with_item else {})
+        )
+        home = _home(order.call, order.environment)
+    return home, json.dumps(body)
+
+
+def _home(call: Call, environment: dict[str, str]) -> str:
+    """Calls with the same home may share an interpreter one after another."""
+    python = sorted(pair for pair in environment.items() if pair[0].startswith("PYTHON"))
+    text = json.dumps([call.interpreter, call.path, python])
+    return "call-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
+
+
+def _age(path: str) -> int:
+    try:
+        return os.lstat(path).st_mtime_ns
+    except OSError:
+        return 0

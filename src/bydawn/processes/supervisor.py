@@ -1,0 +1,87 @@
+"""The process that carries one run at a time and outlives the runner that ordered it.
+
+Forked from the nursery, it leads a session of its own, adopts orphans, claims the run, carries its
+limits, writes down its end, tells the runners, and is then free for the next order. When nobody
+can order anything any more, it finishes what it carries and exits.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+from bydawn.processes import machine
+from bydawn.processes.bell import Bell
+from bydawn.processes.calls import Caller
+from bydawn.processes.commands import run_command
+from bydawn.processes.folder import RunFolder
+from bydawn.processes.records import Answer, parse_order
+from bydawn.processes.spawn import SpawnFailed
+from bydawn.processes.wake import announce
+
+_NEVER_STORED = ("environment", "state_folder")
+
+
+class Supervisor:
+    """Takes orders, one after another, from a pipe."""
+
+    def __init__(self, orders: int, free: int) -> None:
+        os.setsid()
+        machine.adopt_orphans()
+        self._orders = orders
+        self._free = free
+        self._bell = Bell()
+        self._caller = Caller(self._bell)
+        self._boot = machine.boot_id()
+        self._ticks = machine.start_ticks(os.getpid())
+
+    def serve(self, first: bytes) -> None:
+        """Carry out the first order and those that follow, until the pipe is closed."""
+        line = first
+        with os.fdopen(self._orders, "rb") as stream:
+            while line and not self._bell.terminated:
+                self._carry_out(line)
+                os.write(self._free, f"{os.getpid()}\n".encode())
+                line = stream.readline()
+
+    def _carry_out(self, line: bytes) -> None:
+        answer, _, order = parse_order(line)
+        folder = RunFolder(order["folder"])
+        try:
+            claim = self._claim(folder, order)
+        except OSError as problem:
+            failure = SpawnFailed.of(problem, order["folder"])
+            answer.refused(failure.kind, "spawn", failure.message)
+            return
+        if claim is None:
+            answer.claimed()
+            return
+        self._run(order, folder, answer, claim)
+        announce(f"{order['state_folder']}/wake", order["handle"])
+
+    def _claim(self, folder: RunFolder, order: dict[str, Any]) -> int | None:
+        if folder.is_claimed():
+            return None
+        folder.make()
+        folder.record_order({k: v for k, v in order.items() if k not in _NEVER_STORED})
+        return folder.claim({"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot})
+
+    def _run(self, order: dict[str, Any], folder: RunFolder, answer: Answer, claim: int) -> None:
+        try:
+            if order["kind"] == "call":
+                record = self._caller.run(order, folder, answer)
+            else:
+                record = run_command(order, folder, answer, self._bell)
+            folder.write_end(record)
+            if record["failure"]:
+                answer.refused(*record["failure"])
+            answer.claimed()
+        except BaseException:
+            answer.claimed()
+            # Exiting without a record is safe: the nursery and the kernel end what is left below.
+            with open(folder.file("fault.txt"), "a", encoding="utf-8") as stream:
+                traceback.print_exc(file=stream)
+            raise
+        finally:
+            os.close(claim)
