@@ -23,6 +23,23 @@ def is_stalled(now: int, progress_at: int | None, stall_ms: int | None) -> bool:
     return stall_ms is not None and progress_at is not None and now - progress_at >= stall_ms
 
 
+def until_next_limit(
+    now: int,
+    deadline_at: int | None,
+    grace_ms: int,
+    local: bool,
+    progress_at: int | None,
+    stall_ms: int | None,
+) -> int:
+    """How long until a limit of a run could be up, so that no look is later than that."""
+    moments = [now + (1 << 40)]
+    if deadline_at is not None:
+        moments.append(deadline_at + (grace_ms + _BACKSTOP_MS if local else 0))
+    if stall_ms is not None and progress_at is not None:
+        moments.append(progress_at + stall_ms)
+    return max(1, min(moments) - now)
+
+
 def patience_over(now: int, asked_at: int, grace_ms: int) -> bool:
     """Whether a run asked to end has had all the time it will get before it is called unconfirmed."""
     return now - asked_at >= grace_ms + _CANCEL_PATIENCE_MS

@@ -223,3 +223,15 @@ def unwell(session: Session, batch: int) -> list[int]:
 
 def slots_used(session: Session, batch: int) -> int:
     return counters.used(session, counting.slots(batch))
+
+
+_NEXT_TIMER = """
+SELECT min(not_before) FROM job
+WHERE state = 'queued' AND batch = ? AND pool = ? AND not_before > ? AND not_before < ?"""
+
+
+def next_timer(session: Session, batch: int, pools: Sequence[str], now: int) -> int | None:
+    """The next moment at which a waiting retry may start."""
+    found = [session.row(_NEXT_TIMER, (batch, pool, now, NEVER)) for pool in pools]
+    times = [row[0] for row in found if row and row[0] is not None]
+    return min(times) if times else None

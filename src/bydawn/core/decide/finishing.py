@@ -106,7 +106,7 @@ def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
 def _checked(job: Job, fact: CheckEnded, around: Circumstances) -> Step:
     if fact.failure is not None:
         return _refuse(job, fact.failure, around)
-    step = f"{_CHECKED}:{_draft_hash(job.step)}"
+    step = f"{_CHECKED}:{draft_hash(job.step)}"
     return Step(moves=(Move(Event.CHECKED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
 
 
@@ -116,7 +116,7 @@ def _refuse(job: Job, failure: Failure, around: Circumstances) -> Step:
 
 
 def _ask_approval(job: Job) -> Step:
-    sha256 = _draft_hash(job.step)
+    sha256 = draft_hash(job.step)
     move = Move(
         Event.APPROVAL_ASKED, State.PARKED, Reason.AWAITING_APPROVAL, {}, {"draft_sha256": sha256}
     )
@@ -126,7 +126,8 @@ def _ask_approval(job: Job) -> Step:
 def _published_one(job: Job, fact: Published) -> Step:
     done = _published(job.step or "") + 1
     detail = {"target": fact.target, "sha256": fact.sha256}
-    move = Move(Event.PUBLISHED, State.FINISHING, None, {"step": f"published:{done}"}, detail)
+    changes = {"step": f"published:{draft_hash(job.step)}:{done}"}
+    move = Move(Event.PUBLISHED, State.FINISHING, None, changes, detail)
     return Step(moves=(move,), due_in_ms=0)
 
 
@@ -159,13 +160,14 @@ def _is_publishing(job: Job, spec: JobSpec) -> bool:
 
 
 def _published(step: str) -> int:
-    return int(step.partition(":")[2]) if step.startswith("published:") else 0
+    return int(step.rpartition(":")[2]) if step.startswith("published:") else 0
 
 
-def _draft_hash(step: str | None) -> str:
-    return (step or "").partition(":")[2]
+def draft_hash(step: str | None) -> str:
+    """The draft's hash as it was collected; empty where none was taken."""
+    return (step or "::").split(":")[1]
 
 
 def approved_step(step: str | None) -> str:
     """How far a job is once a person approved exactly the draft it was parked with."""
-    return f"{_APPROVED}:{_draft_hash(step)}"
+    return f"{_APPROVED}:{draft_hash(step)}"

@@ -8,12 +8,11 @@ from bydawn.core.backoff import poll_delay_ms
 from bydawn.core.budgets import Amount, is_overrun, total_tokens
 from bydawn.core.decide.finishing import after_end
 from bydawn.core.decide.judging import judged_move, outcome_columns
-from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step
-from bydawn.core.limits import is_overdue, is_stalled, patience_over
+from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
+from bydawn.core.limits import is_overdue, is_stalled, patience_over, until_next_limit
 from bydawn.core.model import Job
 from bydawn.core.sightings import (
     Alive,
-    CancelAnswer,
     Ended,
     Failure,
     FailureClass,
@@ -41,9 +40,7 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
         return settle(job, fact.outcome, around)
     if isinstance(fact, Vanished):
         return Step(moves=(lost(job, fact, around),))
-    if isinstance(fact, CancelAnswer | Broken):
-        return Step(due_in_ms=_soon(around))
-    return Step(due_in_ms=_pace(fact, around))
+    return Step(due_in_ms=_soon(around))
 
 
 def ask_to_end(reason: str) -> Step:
@@ -108,7 +105,7 @@ def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
             ),
             due_in_ms=around.poll_max_ms,
         )
-    return Step(due_in_ms=_pace(fact, around))
+    return Step(due_in_ms=_pace(job, fact, around))
 
 
 def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
@@ -143,13 +140,21 @@ def spent(job: Job) -> Amount:
     return Amount(job.cost_micros or 0, tokens)
 
 
-def _pace(fact: Fact, around: Circumstances) -> int:
-    wanted = fact.look_again_ms if isinstance(fact, Alive) else None
-    if wanted is not None:
-        return wanted
-    return poll_delay_ms(
-        around.poll_initial_ms, around.poll_max_ms, around.looks, around.chance
-    )
+def _pace(job: Job, fact: Alive, around: Circumstances) -> int:
+    """The backend's own idea, else a bounded backoff; never later than the next limit."""
+    limits = around.spec.limits
+    wanted = fact.look_again_ms
+    if wanted is None:
+        wanted = poll_delay_ms(
+            around.poll_initial_ms, around.poll_max_ms, around.looks, around.chance
+        )
+    return min(
+        wanted,
+        until_next_limit(
+            around.now, job.deadline_at, limits.grace_ms, around.capabilities.local,
+            job.progress_at, limits.stall_ms,
+        ),
+    )  # fmt: skip
 
 
 def _soon(around: Circumstances) -> int:

@@ -1,0 +1,201 @@
+"""What each act does, as a call that returns one fact. Every call first asks whether it still may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bydawn.core.decide import Act, Fact
+from bydawn.core.decide.finishing import draft_hash
+from bydawn.core.decide.step import (
+    Broken,
+    CheckEnded,
+    CheckPending,
+    Collected,
+    Published,
+    PublishTrouble,
+)
+from bydawn.core.keys import effect_key, launch_key
+from bydawn.core.sightings import (
+    Absent,
+    Alive,
+    Ended,
+    Failure,
+    FailureClass,
+    Launched,
+    LaunchRefused,
+    LaunchUnclear,
+    Request,
+    Unknown,
+    Vanished,
+)
+from bydawn.core.templates import TemplateError
+from bydawn.gates.files import PublishError, publish
+from bydawn.runner.dispatch import Call
+from bydawn.runner.evidence import draft_digest, missing
+from bydawn.runner.held import Held
+from bydawn.runner.rendering import Beside, Place, render_words, rendered_payload
+from bydawn.runner.tools import Tools
+
+_CHECK_TRIES = 3
+
+
+@dataclass(slots=True)
+class Actor:
+    """Makes the calls of one runner. ``may_act`` is its own belief in its lease."""
+
+    tools: Tools
+    may_act: Callable[[], bool]
+
+    def call(self, held: Held, place: Place, results: dict[str, Any]) -> Call:
+        """The call for a held job's act, to be carried out by a dispatcher."""
+        act, argument = held.act, held.argument
+        if act is Act.POLL:
+            return lambda: held.backend.poll(held.job.handle or "")
+        if act is Act.CANCEL:
+            return lambda: self._cancel(held, argument)
+        if act is Act.COLLECT:
+            return lambda: self._collect(held)
+        if act is Act.CHECK:
+            return lambda: self._check(held, place)
+        if act is Act.PUBLISH:
+            return lambda: self._publish(held, place, int(argument))
+        request = partial(self._request, held, place, results)
+        if act is Act.LAUNCH:
+            return lambda: self._launch(held, request)
+        return lambda: self._find(held, request)
+
+    def folder(self, held: Held) -> Path:
+        """Where a local run of this generation lives."""
+        job = held.job
+        name = f"{job.revision}.{job.generation}"
+        return self.tools.state_folder / "runs" / job.job_id / name
+
+    def _request(self, held: Held, place: Place, results: dict[str, Any]) -> Request:
+        job, spec = held.job, held.spec
+        folder = self.folder(held)
+        beside = Beside(str(folder / "draft"), self.tools.environment, results)
+        deadline = (job.intended_at or 0) + spec.limits.timeout_ms
+        return Request(
+            launch_key=launch_key(job.key, job.revision, job.generation),
+            effect_key=effect_key(job.key, job.revision),
+            job_id=job.job_id,
+            batch=place.batch,
+            job=job.name,
+            edition=place.edition,
+            key=job.key,
+            attempt=job.attempts,
+            token=job.token,
+            nonce=job.nonce,
+            folder=str(folder),
+            payload=rendered_payload(job, spec, place, beside),
+            timeout_ms=spec.limits.timeout_ms,
+            grace_ms=spec.limits.grace_ms,
+            deadline_at=deadline,
+            budget_usd_micros=spec.bound.usd_micros,
+            budget_tokens=spec.bound.tokens,
+            trace_parent=_trace_parent(job.key, job.token),
+            isolate=spec.isolate,
+            plan_folder=place.plan_folder,
+        )
+
+    def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:
+        if not self.may_act():
+            return Absent()
+        try:
+            ready = request()
+        except TemplateError as error:
+            return LaunchRefused(Failure(FailureClass.PERMANENT, "template", str(error)))
+        try:
+            return held.backend.launch(ready)
+        except Exception as error:
+            return LaunchUnclear(f"{type(error).__name__}: {error}")
+
+    def _find(self, held: Held, request: Callable[[], Request]) -> Fact:
+        try:
+            ready = request()
+        except TemplateError as error:
+            return Unknown(str(error))
+        return held.backend.find(ready)
+
+    def _cancel(self, held: Held, reason: str) -> Fact:
+        return held.backend.cancel(held.job.handle or "", reason)
+
+    def _collect(self, held: Held) -> Fact:
+        spec, draft = held.spec, self.folder(held) / "draft"
+        if spec.expect:
+            failure = missing(spec.expect, draft, held.job.result)
+            if failure:
+                return Collected(failure)
+        return Collected(None, draft_digest(draft) if spec.approve or spec.publish else None)
+
+    def _check(self, held: Held, place: Place) -> Fact:
+        """Start the check once and look at it; one whose supervisor was killed is run again."""
+        checks = self.tools.checks
+        if checks is None:
+            return Broken("this runner has no way to run a check")
+        job, limits = held.job, held.spec.limits
+        folder = self.folder(held)
+        draft = str(folder / "draft")
+        beside = Beside(draft, self.tools.environment)
+        argv = render_words(held.spec.check, job, held.spec, place, beside)
+        key = launch_key(job.key, job.revision, job.generation)
+        for number in range(1, _CHECK_TRIES + 1):
+            started = checks.start(
+                f"{key}-check{number}", str(folder / f"check-{number}"), argv, draft,
+                limits.check_timeout_ms, limits.grace_ms,
+            )  # fmt: skip
+            if not isinstance(started, Launched):
+                return _check_not_started(started)
+            sighting = checks.look(started.handle)
+            if not isinstance(sighting, Vanished):
+                return _check_fact(sighting)
+        return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
+
+    def _publish(self, held: Held, place: Place, index: int) -> Fact:
+        publication = held.spec.publish[index]
+        beside = Beside(str(self.folder(held) / "draft"), self.tools.environment)
+        words = (publication.source, publication.target)
+        source, name = render_words(words, held.job, held.spec, place, beside)
+        target = Path(place.plan_folder) / name
+        if not self.may_act():
+            return PublishTrouble(str(target), "the lease is over")
+        draft = Path(beside.draft)
+        if _was_changed(held, draft):
+            message = "the draft is no longer what was checked and approved"
+            return PublishTrouble(str(target), message, hopeless=True)
+        try:
+            return Published(str(target), publish(draft, source, target))
+        except PublishError as error:
+            return PublishTrouble(str(target), str(error), error.hopeless)
+
+
+def _was_changed(held: Held, draft: Path) -> bool:
+    seen = draft_hash(held.job.step)
+    return bool(seen) and draft_digest(draft) != seen
+
+
+def _check_fact(sighting: Alive | Ended | Vanished) -> Fact:
+    if isinstance(sighting, Ended):
+        failure = sighting.outcome.failure
+        return CheckEnded(_refused_by_check(failure.message or failure.code) if failure else None)
+    return CheckPending()
+
+
+def _check_not_started(answer: LaunchRefused | LaunchUnclear) -> Fact:
+    if isinstance(answer, LaunchRefused):
+        return CheckEnded(_refused_by_check(f"could not be started: {answer.failure.message}"))
+    return CheckPending()
+
+
+def _refused_by_check(message: str) -> Failure:
+    return Failure(FailureClass.TRANSIENT, "unmet", f"check: {message}")
+
+
+def _trace_parent(key: str, token: int) -> str:
+    """W3C trace context: the job is the trace, the claim is the span."""
+    return f"00-{key[:32]}-{token & 0xFFFF_FFFF_FFFF_FFFF:016x}-01"
+

@@ -1,0 +1,127 @@
+"""Turn after turn until the work is joined, a person interrupts, or the time is up."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bydawn.runner.joining import expand_ready, is_joined
+from bydawn.runner.runner import Runner
+
+_LINGER_MS = 5_000
+
+
+class Stop(StrEnum):
+    """Why the driving ended."""
+
+    JOINED = "joined"
+    INTERRUPTED = "interrupted"
+    TIMEOUT = "timeout"
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """Set from a signal: let go of everything, or end it first."""
+
+    signal: int | None = None
+    cancels: bool = False
+
+
+@dataclass(slots=True)
+class Drive:
+    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early."""
+
+    runner: Runner
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    on_turn: Callable[[], None] = lambda: None
+    is_done: Callable[[], bool] = lambda: False
+    until_at: int | None = None
+    rung: deque[str] = field(default_factory=deque)
+    complaints: list[str] = field(default_factory=list)
+
+    def run(self) -> Stop:
+        """Turn until there is a reason to stop; the runner has let go when this returns."""
+        try:
+            return self._turn_until_stop()
+        finally:
+            self.runner.leave()
+
+    def _turn_until_stop(self) -> Stop:
+        while True:
+            self._answer_bells()
+            self.runner.turn()
+            self.on_turn()
+            stop = self._stop()
+            if stop:
+                return stop
+            self.runner.tools.dispatcher.wait(self._patience())
+
+    def _answer_bells(self) -> None:
+        while self.rung:
+            self.runner.notice(self.rung.popleft())
+
+    def _stop(self) -> Stop | None:
+        if self.interrupt.signal is not None:
+            return self._let_go()
+        if self.is_done():
+            return Stop.DONE
+        if self.until_at is not None and self._now() >= self.until_at:
+            self._finish_acts()
+            return Stop.TIMEOUT
+        return Stop.JOINED if self._is_joined() else None
+
+    def _let_go(self) -> Stop:
+        self.runner.is_leaving = True
+        if self.interrupt.cancels:
+            self._end_runs()
+        self._finish_acts()
+        return Stop.INTERRUPTED
+
+    def _end_runs(self) -> None:
+        self.runner.stop_all("interrupt")
+        while not self.runner.is_drained():
+            self._answer_bells()
+            self.runner.turn()
+            self.runner.tools.dispatcher.wait(self._patience())
+
+    def _finish_acts(self) -> None:
+        """Calls already out are waited for a little, so that what they started is recorded."""
+        self.runner.is_leaving = True
+        dispatcher = self.runner.tools.dispatcher
+        give_up_at = self._now() + _LINGER_MS
+        while dispatcher.outstanding() and self._now() < give_up_at:
+            dispatcher.wait(50)
+            self.runner.settle_only()
+
+    def _is_joined(self) -> bool:
+        runner = self.runner
+        if runner.is_busy() or not runner.is_quiet():
+            return False
+        for served in runner.scope.served.values():
+            before = len(self.complaints)
+            self.complaints += expand_ready(runner.store, served, runner.tools)
+            if len(self.complaints) > before:
+                return True
+        if any(one.templates != runner.store.templates(n) for n, one in runner.scope.served.items()):
+            runner.scope.refresh()
+            return False
+        return self._all_joined()
+
+    def _all_joined(self) -> bool:
+        runner, now = self.runner, self._now()
+        for number, served in runner.scope.served.items():
+            if not is_joined(runner.store, served, now):
+                return False
+            if served.is_out_of_budget:
+                runner.store.out_of_budget(number)
+        return True
+
+    def _patience(self) -> int:
+        wake = self.runner.next_wake_ms()
+        return wake if self.until_at is None else max(0, min(wake, self.until_at - self._now()))
+
+    def _now(self) -> int:
+        return self.runner.tools.clock.utc_ms()

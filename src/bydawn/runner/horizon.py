@@ -1,0 +1,114 @@
+"""When the next look pays: deadlines, retry timers, pauses, and what others wrote meanwhile."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bydawn.core.clock import Clock
+from bydawn.core.model import Job, JobSpec
+from bydawn.runner.scope import Scope, Served
+from bydawn.store import read
+from bydawn.store.claiming import Open
+from bydawn.store.store import Store, Written
+
+LOOK_MS = 500
+_FAR = 1 << 60
+
+
+class Horizon:
+    """The moments of a scope. All of it is derived from the store and may be derived again."""
+
+    def __init__(self, store: Store, scope: Scope, clock: Clock) -> None:
+        self._store, self._scope, self._clock = store, scope, clock
+        self._look_at = 0
+        self._told_deadlines: set[int] = set()
+
+    def is_due(self, boot: int) -> bool:
+        return boot >= self._look_at
+
+    def next_look(self, _boot: int) -> int:
+        return self._look_at
+
+    def look(self, boot: int) -> bool:
+        """Whether anybody else has written since the last look; then the scope was read anew."""
+        self._look_at = boot + LOOK_MS
+        if not self._store.session.changed_elsewhere():
+            return False
+        self._scope.refresh()
+        return True
+
+    def halt_of(self, number: int, now: int) -> str | None:
+        """Why runs of a batch must end now, if they must."""
+        served = self._scope.served.get(number)
+        if served is None or not _is_past(served, now):
+            return None
+        return "deadline" if served.batch.terms.on_deadline == "cancel" else None
+
+    def newly_past_deadline(self, now: int) -> list[int]:
+        """Batches whose deadline has come since this was last asked."""
+        found = [
+            number
+            for number, served in self._scope.served.items()
+            if _is_past(served, now) and number not in self._told_deadlines
+        ]
+        self._told_deadlines.update(found)
+        return found
+
+    def is_open(self, number: int, now: int) -> bool:
+        """Whether anything may start in a batch."""
+        served = self._scope.served[number]
+        return not served.batch.paused and not _is_past(served, now)
+
+    def wakes_at(self, now: int) -> int:
+        """The next moment (UTC) at which a timer or a deadline changes what may be done."""
+        moments = [_FAR]
+        for number, served in self._scope.served.items():
+            if served.wakes_at is not None and self.is_open(number, now):
+                moments.append(served.wakes_at)
+            deadline = served.batch.deadline_at
+            if deadline is not None and number not in self._told_deadlines:
+                moments.append(deadline)
+        return min(moments)
+
+    def rouse(self, now: int) -> None:
+        """Timers that are up make their batch hungry."""
+        for served in self._scope.served.values():
+            if served.wakes_at is not None and now >= served.wakes_at:
+                served.wakes_at, served.is_hungry = None, True
+
+    def fed(self, claims: list[tuple[Open, int]], written: Written, now: int) -> None:
+        """After a claim: still hungry if it got all it asked for, else until a timer or a change."""
+        for opened, room in claims:
+            served = self._scope.served[opened.number]
+            taken = sum(1 for job in written.claimed if job.batch == opened.number)
+            served.is_hungry = taken >= room
+            served.is_out_of_budget = opened.number in written.out_of_budget
+            if not served.is_hungry:
+                served.wakes_at = self._next_start(served, now)
+
+    def results_for(self, spec: JobSpec, job: Job) -> dict[str, Any]:
+        """Results of the jobs this one waits for, where its templates speak of them."""
+        if "results" not in json.dumps(spec.payload):
+            return {}
+        return {name: self._result_of(job.batch, name) for name in spec.after}
+
+    def _result_of(self, batch: int, name: str) -> Any:
+        found = read.jobs_named(self._store.session, batch, name)
+        values = [json.loads(job.result) if job.result else None for job in found]
+        return values[0] if len(found) == 1 and found[0].name == name else values
+
+    def _next_start(self, served: Served, now: int) -> int | None:
+        """A retry timer, or the next opening of a rate; a slot that frees tells of itself."""
+        number = served.batch.number
+        timer = read.next_timer(self._store.session, number, served.opened.pools, now)
+        rates = [self._scope.pool(name) for name in served.opened.pools]
+        spacings = [60_000 // pool.per_minute for pool in rates if pool and pool.per_minute]
+        if spacings and read.earliest(self._store.session, number, served.opened.pools) == 0:
+            return min(now + max(10, min(spacings)), timer or _FAR)
+        return timer
+
+
+def _is_past(served: Served, now: int) -> bool:
+    deadline = served.batch.deadline_at
+    return deadline is not None and now >= deadline

@@ -1,0 +1,55 @@
+"""Whether a batch is joined, asked cheaply and often; and items that come from an upstream job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bydawn.core.errors import PlanInvalid
+from bydawn.core.states import State
+from bydawn.runner.scope import Served
+from bydawn.runner.tools import Tools
+from bydawn.store import read
+from bydawn.store.dependencies import Template
+from bydawn.store.store import Store
+
+
+def is_joined(store: Store, served: Served, now: int) -> bool:
+    """Nothing in flight anywhere, and nothing that could start now or by timer."""
+    batch = served.batch
+    if batch.paused or read.is_in_flight(store.session, batch.number):
+        return False
+    if batch.deadline_at is not None and now >= batch.deadline_at:
+        return True
+    earliest = read.earliest(store.session, batch.number, served.opened.pools)
+    return earliest is None or (served.is_out_of_budget and earliest <= now)
+
+
+def expand_ready(store: Store, served: Served, tools: Tools) -> list[str]:
+    """Record the items of upstream outputs that are there; complaints about those that are wrong."""
+    complaints: list[str] = []
+    for template in served.templates:
+        if template.expands and store.is_met(served.batch.number, template, served.templates):
+            complaints += _expand(store, served, template, tools)
+    return complaints
+
+
+def _expand(store: Store, served: Served, template: Template, tools: Tools) -> list[str]:
+    spec = store.spec(template.spec)
+    if spec.items_from is None or tools.expand is None:
+        return []
+    upstream, file = spec.items_from
+    path = _output_of(store, served.batch.number, upstream, tools.state_folder) / file
+    try:
+        store.add_items(served.batch, spec, tools.expand(spec, served.batch, path))
+    except PlanInvalid as error:
+        return [str(error)]
+    return []
+
+
+def _output_of(store: Store, batch: int, name: str, state_folder: Path) -> Path:
+    """The draft of an upstream job's newest good run."""
+    for job in read.jobs_named(store.session, batch, name):
+        if job.state == State.SUCCEEDED.value:
+            folder = f"{job.revision}.{job.generation}"
+            return state_folder / "runs" / job.job_id / folder / "draft"
+    return state_folder / "runs"

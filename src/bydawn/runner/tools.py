@@ -1,0 +1,65 @@
+"""What a runner is given to work with. Everything that touches the world comes in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from bydawn.backends.backend import Backend
+from bydawn.core.clock import Clock
+from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.core.sightings import CancelAnswer, LaunchAnswer, Sighting
+from bydawn.runner.dispatch import Dispatcher
+from bydawn.store.runners import Registered
+from bydawn.store.store import Batch
+
+
+class Chance(Protocol):
+    """Randomness as an argument: jitter and nonces."""
+
+    def random(self) -> float: ...
+
+    def nonce(self) -> str: ...
+
+
+class Checks(Protocol):
+    """Runs a plan's check commands beside the jobs, under the same supervision."""
+
+    def start(
+        self, launch_key: str, folder: str, argv: tuple[str, ...], cwd: str, timeout_ms: int,
+        grace_ms: int,
+    ) -> LaunchAnswer: ...  # fmt: skip
+
+    def look(self, handle: str) -> Sighting: ...
+
+    def end(self, handle: str, reason: str) -> CancelAnswer: ...
+
+
+Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]
+
+
+@dataclass(slots=True)
+class Tools:
+    """``state_folder`` holds run folders, the STOP file and the presence locks of this machine."""
+
+    clock: Clock
+    chance: Chance
+    dispatcher: Dispatcher
+    backends: Mapping[str, Callable[[], Backend]]
+    state_folder: Path
+    machine: str
+    pid: int
+    environment: Mapping[str, str]
+    checks: Checks | None = None
+    expand: Expander | None = None
+    is_dead_here: Callable[[Registered], bool] = lambda _: False
+    is_stopped: Callable[[], bool] = lambda: False
+    opened: dict[str, Backend] = field(default_factory=dict)
+
+    def backend(self, name: str) -> Backend:
+        """A backend by name, made when it is first needed."""
+        if name not in self.opened:
+            self.opened[name] = self.backends[name]()
+        return self.opened[name]

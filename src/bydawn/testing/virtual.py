@@ -1,0 +1,83 @@
+"""Virtual time: the real loop, on a clock wound by hand. Same seed, same history."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+
+from bydawn.core.decide import Fact
+from bydawn.runner.dispatch import Call, carried_out
+
+
+class HandWoundClock:
+    """Stands still until it is wound. ``sleep`` passes on both clocks; ``jump`` moves the wall only."""
+
+    def __init__(self, utc_ms: int = 1_760_000_000_000) -> None:
+        self._utc = utc_ms
+        self._boot = 1_000_000
+        self._boot_name = "boot-1"
+
+    def utc_ms(self) -> int:
+        return self._utc
+
+    def boot_ms(self) -> int:
+        return self._boot
+
+    def boot_id(self) -> str:
+        return self._boot_name
+
+    def wind(self, ms: int) -> None:
+        """Let time pass."""
+        self._utc += ms
+        self._boot += ms
+
+    def jump(self, ms: int) -> None:
+        """Set the wall clock forward or back; the other one does not notice."""
+        self._utc += ms
+
+    def reboot(self) -> None:
+        self._boot_name += "'"
+        self._boot = 1_000
+
+
+class SeededChance:
+    """Randomness that repeats."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def random(self) -> float:
+        return self._random.random()
+
+    def nonce(self) -> str:
+        return f"{self._random.getrandbits(64):016x}"
+
+
+class InlineDispatcher:
+    """Carries calls out at once, and winds the clock instead of waiting."""
+
+    def __init__(self, clock: HandWoundClock) -> None:
+        self._clock = clock
+        self._done: deque[tuple[int, Fact]] = deque()
+
+    def send(self, number: int, call: Call, prompt: bool) -> None:
+        del prompt
+        self._done.append((number, carried_out(call)))
+
+    def drain(self) -> list[tuple[int, Fact]]:
+        facts = list(self._done)
+        self._done.clear()
+        return facts
+
+    def wait(self, timeout_ms: int | None) -> None:
+        if not self._done and timeout_ms:
+            self._clock.wind(timeout_ms)
+
+    def wake(self) -> None:
+        """Nobody waits."""
+
+    def outstanding(self) -> int:
+        return len(self._done)
+
+    def close(self) -> None:
+        """Nothing is held."""

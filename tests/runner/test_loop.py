@@ -1,0 +1,156 @@
+"""The real loop under virtual time: states, retries, limits, dependencies, joins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from world import World, spec
+
+from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
+from bydawn.runner.drive import Stop
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_job_goes_from_queued_to_succeeded(world: World) -> None:
+    batch = world.submit(spec())
+    assert world.drive(batch) is Stop.JOINED
+    assert world.states(batch) == {"succeeded": 1}
+    assert world.events() == ["opened", "intended", "launched", "ended", "succeeded"]
+
+
+def test_a_thousand_jobs_overlap(world: World) -> None:
+    batch = world.submit(spec(script=[{"takes_ms": 60_000}]), count=1000, parallel=1000)
+    began = world.clock.utc_ms()
+    world.drive(batch)
+    assert world.states(batch) == {"succeeded": 1000}
+    assert 60_000 <= world.clock.utc_ms() - began < 61_000
+
+
+def test_parallel_holds(world: World) -> None:
+    batch = world.submit(spec(script=[{"takes_ms": 1000}]), count=10, parallel=2)
+    began = world.clock.utc_ms()
+    world.drive(batch)
+    assert 5000 <= world.clock.utc_ms() - began < 6000
+
+
+def test_transient_failures_are_retried_then_exhausted(world: World) -> None:
+    script = [{"ends": "exit 1"}]
+    batch = world.submit(spec(script=script, retries=2, backoff=Backoff(1000, 5000)))
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason, job.attempts) == ("failed", "exhausted", 3)
+    assert len(world.ledger) == len(set(world.ledger)) == 3
+
+
+def test_75_twice_then_0_succeeds(world: World) -> None:
+    script = [{"ends": "exit 75"}, {"ends": "exit 75"}, {"ends": "ok"}]
+    batch = world.submit(spec(script=script))
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.attempts, job.error_code) == ("succeeded", 3, None)
+
+
+def test_100_gives_up_at_once(world: World) -> None:
+    batch = world.submit(spec(script=[{"ends": "exit 100"}]))
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason, job.attempts, job.exit_code) == ("failed", "permanent", 1, 100)
+
+
+def test_a_hanging_run_is_ended_by_its_limit_and_outside_effects_are_not_repeated(
+    world: World,
+) -> None:
+    limits = Limits(timeout_ms=60_000, grace_ms=1000)
+    batch = world.submit(spec(script=[{"ends": "hang"}], limits=limits))
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason, job.attempts) == ("failed", "timeout", 1)
+
+
+def test_a_hanging_run_without_effects_is_tried_again(world: World) -> None:
+    limits = Limits(timeout_ms=60_000, grace_ms=1000)
+    script = [{"ends": "hang"}, {"ends": "ok"}]
+    batch = world.submit(spec(script=script, limits=limits, effects=Effects.NONE))
+    world.drive(batch)
+    assert [job.state for job in world.jobs(batch)] == ["succeeded"]
+
+
+def test_a_run_that_ignores_its_cancel_is_parked_and_still_watched(world: World) -> None:
+    limits = Limits(timeout_ms=60_000, grace_ms=1000)
+    batch = world.submit(spec(script=[{"ends": "stubborn"}], limits=limits))
+    world.drive(batch, hours=1)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason) == ("parked", "cancel_unconfirmed")
+    assert job.handle
+
+
+def test_a_stall_is_ended(world: World) -> None:
+    limits = Limits(timeout_ms=3_600_000, stall_ms=60_000)
+    batch = world.submit(spec(script=[{"ends": "hang"}], limits=limits))
+    began = world.clock.utc_ms()
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason) == ("failed", "stalled")
+    assert world.clock.utc_ms() - began < 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("on_doubt", "state", "reason"),
+    [(OnDoubt.PARK, "parked", "lost"), (OnDoubt.FAIL, "failed", "lost")],
+)
+def test_a_vanished_run_is_never_guessed(
+    world: World, on_doubt: OnDoubt, state: str, reason: str
+) -> None:
+    batch = world.submit(spec(script=[{"ends": "vanish"}], on_doubt=on_doubt))
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason, len(world.ledger)) == (state, reason, 1)
+
+
+def test_held_costs_no_retry_and_lifts_itself(world: World) -> None:
+    script = [{"ends": "held 3600000"}] * 5 + [{"ends": "ok"}]
+    batch = world.submit(spec(script=script, retries=0))
+    began = world.clock.utc_ms()
+    world.drive(batch, hours=24)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.faults) == ("succeeded", 0)
+    assert world.clock.utc_ms() - began >= 5 * 3_600_000
+
+
+def test_dependents_wait_and_are_released(world: World) -> None:
+    first = spec("first", script=[{"takes_ms": 5000}])
+    second = spec("second", after=("first",))
+    batch = world.submit(first, second)
+    world.drive(batch)
+    assert world.states(batch) == {"succeeded": 2}
+    assert world.events().index("released") > world.events().index("succeeded")
+
+
+def test_dependents_of_a_failure_stay_queued_and_do_not_hold_the_join(world: World) -> None:
+    first = spec("first", script=[{"ends": "exit 100"}])
+    batch = world.submit(first, spec("second", after=("first",)))
+    assert world.drive(batch, hours=1) is Stop.JOINED
+    assert [(job.state, job.reason) for job in world.jobs(batch)] == [
+        ("failed", "permanent"),
+        ("queued", "dependency"),
+    ]
+
+
+def test_all_done_runs_after_a_failure(world: World) -> None:
+    first = spec("first", script=[{"ends": "exit 100"}])
+    batch = world.submit(first, spec("last", after=("first",), when=When.ALL_DONE))
+    world.drive(batch)
+    assert world.states(batch) == {"failed": 1, "succeeded": 1}
+
+
+def test_a_second_drive_over_a_finished_batch_starts_nothing(world: World) -> None:
+    batch = world.submit(spec(), count=50)
+    world.drive(batch)
+    launched = list(world.ledger)
+    assert world.drive(batch) is Stop.JOINED
+    assert world.ledger == launched
