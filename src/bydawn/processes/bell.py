@@ -14,23 +14,22 @@ from types import FrameType
 # USR1 says "read your stop file"; TERM is the machine going down.
 STOP = signal.SIGUSR1
 _HEARD = (signal.SIGCHLD, STOP, signal.SIGTERM)
-_DEAF = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
+_PASSED_OVER = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def take_over_signals() -> None:
-    """Set handlers once, before any fork; the forked inherit them."""
-    for signum in _HEARD:
+    """Set handlers once, before any fork; the forked inherit them.
+
+    Nothing is ignored or blocked, whatever the runner was started with: an ignored signal would be
+    passed on to every program, a handler ends with exec.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, signal.SIG_DFL)
+    for signum in (*_HEARD, *_PASSED_OVER):
         signal.signal(signum, _hear)
         signal.siginterrupt(signum, False)
-    for signum in _DEAF:
-        signal.signal(signum, signal.SIG_IGN)
-
-
-def restore_signals() -> None:
-    """Give a program about to be executed the dispositions and the mask it expects."""
-    for signum in (*_HEARD, *_DEAF, signal.SIGXFSZ):
-        signal.signal(signum, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _hear(signum: int, frame: FrameType | None) -> None:

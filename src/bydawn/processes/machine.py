@@ -1,7 +1,7 @@
 """What differs between machines: clocks that count sleep, proofs of identity, process families.
 
-Linux is the proven ground. Elsewhere there is no subreaper and no death signal: a tree is then only
-what is still linked by parent or by process group, a weaker promise.
+Linux is the proven ground. Elsewhere nobody can adopt orphans: a tree is then only what is still
+linked by parent or by process group, a weaker promise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 import time
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 # Counts the time a laptop sleeps; on macOS CLOCK_MONOTONIC does, and BOOTTIME does not exist.
 _SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -52,11 +51,6 @@ def prepare() -> None:
 def adopt_orphans() -> bool:
     """Become the parent of every descendant whose parent dies. False where nobody can."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def die_with_parent() -> bool:
-    """Have the kernel KILL this process when its parent dies; kept over exec."""
-    return _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def children(pid: int) -> list[int]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import select
 import signal
-import warnings  # noqa: F401  (os.execvpe would otherwise load it after each fork)
+import warnings  # noqa: F401  (os.get_exec_path would otherwise load it after each fork)
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell, take_over_signals
 from bydawn.processes.records import parse_order
-from bydawn.processes.spawn import raise_descriptor_limit
+from bydawn.processes.spawn import DescriptorLimit
 from bydawn.processes.supervisor import Supervisor
 
 _ORDERS_IN = 0
@@ -38,7 +38,8 @@ class _Supervised:
 class Nursery:
     """Hands every order to a free supervisor of the same home, or to a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: DescriptorLimit) -> None:
+        self._limit = limit
         free, teller = os.pipe()
         self._freed = os.dup(free) if free <= _OWN_ORDERS else free
         os.dup2(teller, _FREE, inheritable=False)
@@ -107,7 +108,7 @@ class Nursery:
             parse_order(line)[0].refused("transient", "spawn", str(problem))
             return
         if pid == 0:
-            _become_supervisor(theirs, line)
+            _become_supervisor(theirs, line, self._limit)
         os.close(theirs)
         self._supervised[pid] = _Supervised(home, orders)
 
@@ -170,12 +171,13 @@ def _is_hung_up(descriptor: int) -> bool:
     return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
-def _become_supervisor(orders: int, line: bytes) -> None:
+def _become_supervisor(orders: int, line: bytes, limit: DescriptorLimit) -> None:
     status = 1
     try:
         os.dup2(orders, _OWN_ORDERS, inheritable=False)
         os.closerange(_FIRST_OTHER, 65_536)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0, inheritable=False)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        limit.restore()
         Supervisor(_OWN_ORDERS, _FREE).serve(line)
         status = 0
     finally:
@@ -186,16 +188,14 @@ def main() -> None:
     """Be the nursery; orders come on stdin, answers go to stdout."""
     import gc
 
-    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        if signal.getsignal(signum) is signal.SIG_IGN:
-            signal.signal(signum, signal.SIG_DFL)
     take_over_signals()
     os.set_blocking(1, False)
     os.chdir("/")
-    raise_descriptor_limit()
+    limit = DescriptorLimit()
+    limit.raise_it()
     machine.prepare()
     machine.adopt_orphans()
-    nursery = Nursery()
+    nursery = Nursery(limit)
     # Collected objects would be written to, and so copied, in every fork.
     gc.collect()
     gc.freeze()

@@ -14,9 +14,9 @@ _ROUNDS = 50
 def end_remains(folder: RunFolder) -> int:
     """KILL every living process that carries this run's launch key; how many there were.
 
-    The kernel kills the main process with its supervisor, the nursery what was below; this is the
-    second witness, for what was left when both were killed. What cleaned its environment and lost
-    both of them cannot be told from any other process.
+    The nursery kills the tree of a dead supervisor; this is the second witness, for what was left
+    when both were killed. What cleaned its environment and lost both of them cannot be told from
+    any other process.
     """
     order = folder.read("order.json")
     if not order or not order.get("launch_key"):
