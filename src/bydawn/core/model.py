@@ -117,6 +117,7 @@ class JobSpec:
     items_from: tuple[str, str] | None = None
     key_fields: tuple[str, ...] = ()
     items_expect: int | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def needs_finishing(self) -> bool:

@@ -2,9 +2,10 @@
 
 jinja2 is loaded only for a text that really has a template in it. The names a launch offers:
 
-    batch ("nightly@2026-11-19"), edition, plan {dir, name}, job {id, name, model, prompt, tags},
-    item, draft, key, effect_key, launch_key, attempt, previous {error}, results {job id: result},
-    set {name: text}, env {name: text, only those in pass_env}; remote {id} for poll and cancel.
+    batch ("nightly@2026-11-19"), edition, plan {dir}, job {id, name, and what it says: model,
+    prompt, …}, item, draft, key, effect_key, launch_key, attempt, previous {error},
+    results {job id: result}, set {name: text}, env {name: text, only those in pass_env};
+    remote {id} for poll and cancel.
 
 Lists, tables, true, false and null are rendered as JSON. ``| sh`` quotes a value for a shell.
 """

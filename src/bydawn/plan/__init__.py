@@ -1,1 +1,70 @@
-"""From a file to a valid batch: read, expand, check."""
+"""From a file to a valid batch: read, expand, check.
+
+Importing this package is cheap: the schema, and with it pydantic, is loaded by ``read_plan``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bydawn.plan.configuration import Setting
+from bydawn.plan.expand import expand_items
+from bydawn.plan.identity import identify
+from bydawn.plan.items import spool
+from bydawn.plan.values import Identity, Overrides, Plan
+
+__all__ = [
+    "Identity",
+    "Overrides",
+    "Plan",
+    "Setting",
+    "expand_items",
+    "identify",
+    "json_schema",
+    "read_plan",
+    "settings",
+    "spool",
+]
+
+
+def read_plan(
+    path: Path,
+    *,
+    at: int,
+    overrides: Overrides,
+    environment: Mapping[str, str],
+    backends: Mapping[str, str],
+    stdin: BinaryIO | None = None,
+) -> Plan:
+    """The valid plan; PlanInvalid with all complaints. ``backends``: name -> default effects.
+
+    ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``.
+    """
+    from bydawn.plan import reading
+
+    return reading.read_plan(
+        path, at=at, overrides=overrides, environment=environment, backends=backends, stdin=stdin
+    )
+
+
+def settings(
+    folder: Path,
+    *,
+    at: int,
+    environment: Mapping[str, str],
+    overrides: Overrides,
+    plan: Path | None = None,
+) -> list[Setting]:
+    """Every setting with the place that decided it; PlanInvalid when a file of them is wrong."""
+    from bydawn.plan import showing
+
+    return showing.settings(folder, at, environment, overrides, plan)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a plan file, for editors."""
+    from bydawn.plan import schema
+
+    return schema.json_schema()

@@ -1,0 +1,246 @@
+"""What only the whole plan can show: names that meet, circles, backends, pools, bounds, targets."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path as Folder
+from typing import Any
+
+from bydawn.core.lengths import parse_length
+from bydawn.core.model import Bound
+from bydawn.core.templates import is_template
+from bydawn.plan.complaints import Complaints, Path, quoted
+from bydawn.plan.fields import NONE
+from bydawn.plan.schema import JobTable, PublishTable
+from bydawn.plan.specs import BACKEND_FIELDS, after, resolved, takes
+from bydawn.plan.unbuilt import tell_unbuilt_backend
+from bydawn.plan.validate import did_you_mean
+
+_TARGETS = ("file", "git", "http")
+_STATE_FOLDER = ".bydawn"
+_SHORTEST_LEASE_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ``[[job]]``: its place in the file, what it says itself, and with the defaults.
+
+    ``wrong`` names the fields already complained about: nothing is called missing because of them.
+    """
+
+    number: int
+    own: Mapping[str, Any]
+    table: JobTable
+    wrong: frozenset[str] = frozenset()
+
+    @property
+    def at(self) -> Path:
+        return ("job", self.number)
+
+    def where(self, *path: str | int) -> Path:
+        """Where a field was written: in the job itself, or else in the defaults."""
+        return (*self.at, *path) if path[0] in self.own else ("defaults", *path)
+
+
+def check_names(entries: Sequence[Entry], told: Complaints) -> None:
+    """Each id once; each name in ``after`` an id; no circles."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        before = first.setdefault(entry.table.id, entry)
+        if before is not entry:
+            line = told.line((*before.at, "id"))
+            told.add(
+                (*entry.at, "id"), f"{quoted(entry.table.id)} is already the job on line {line}"
+            )
+    for entry in entries:
+        _check_after(entry, first, told)
+    for circle in _circles(first):
+        entry = first[circle[0]]
+        at = (*entry.at, "after" if "after" in entry.own else "items")
+        told.add(at, f"the jobs wait for each other: {' -> '.join(circle)}")
+
+
+def _check_after(entry: Entry, known: Mapping[str, Entry], told: Complaints) -> None:
+    for number, name in enumerate(entry.table.after):
+        if name not in known:
+            message = f"there is no job {quoted(name)}"
+            told.add(entry.where("after", number), message, did_you_mean(name, list(known)))
+    upstream = set(after(entry.table)) - set(entry.table.after)
+    for name in upstream:
+        if name not in known:
+            message = f"there is no job {quoted(name)}"
+            told.add((*entry.at, "items", "from"), message, did_you_mean(name, list(known)))
+        elif known[name].table.items is not None:
+            told.add((*entry.at, "items", "from"), f"{quoted(name)} is many jobs, one an item")
+
+
+def _circles(known: Mapping[str, Entry]) -> Iterator[list[str]]:
+    """The circles, each named in full: every job in it waits for the one after it."""
+    waits = {name: set(after(entry.table)) & set(known) for name, entry in known.items()}
+    while True:
+        try:
+            TopologicalSorter(waits).prepare()
+        except CycleError as error:
+            circle = list(reversed(error.args[1]))
+            yield circle
+            waits.update((name, set()) for name in circle)
+        else:
+            return
+
+
+def check_backend(
+    entry: Entry, known: Mapping[str, str], configured: Mapping[str, Any], told: Complaints
+) -> None:
+    """The backend exists, and the job says what it needs and nothing it does not take."""
+    name = entry.table.backend
+    if "backend" in entry.wrong:
+        return
+    if name not in known:
+        if name not in configured:
+            _tell_unknown_backend(entry, known, told)
+        return
+    for field in sorted((set(entry.own) & BACKEND_FIELDS) - takes(name)):
+        told.add((*entry.at, field), f"the backend {quoted(name)} does not take it")
+    if name == "command":
+        _check_command(entry, told)
+    if name == "python" and entry.table.call is None and not entry.wrong:
+        told.add(entry.at, 'call is missing: the backend "python" needs "module:function"')
+
+
+def _tell_unknown_backend(entry: Entry, known: Mapping[str, str], told: Complaints) -> None:
+    name = entry.table.backend
+    at = entry.where("backend")
+    if not tell_unbuilt_backend(name, at, known, told):
+        there = ", ".join(sorted(known))
+        remedy = did_you_mean(name, list(known)) or f"there are {there}"
+        told.add(at, f"there is no backend {quoted(name)}", remedy)
+
+
+def _check_command(entry: Entry, told: Complaints) -> None:
+    table = entry.table
+    if table.argv is None and table.shell is None and not entry.wrong:
+        told.add(entry.at, "a command needs argv or shell", 'argv = ["program", "argument"]')
+    if table.argv is not None and table.shell is not None:
+        told.add(entry.where("shell"), "argv and shell exclude each other")
+    if table.argv is not None and not table.argv[0].strip():
+        told.add(entry.where("argv", 0), "the program has no name")
+    for number, word in enumerate(table.argv or ()):
+        if "\0" in word:
+            told.add(entry.where("argv", number), "it has a NUL in it")
+
+
+def check_fields(entry: Entry, told: Complaints, warnings: Complaints) -> None:
+    """Fields of one job that exclude or need each other."""
+    table = entry.table
+    if table.prompt is not None and table.prompt_file is not None:
+        told.add(entry.where("prompt_file"), "prompt and prompt_file exclude each other")
+    if table.items is not None and not table.key and not entry.wrong:
+        told.add(entry.at, "key is missing: items need a natural key", 'key = ["site", "slug"]')
+    if table.items is None and "key" in entry.own and not entry.wrong:
+        told.add((*entry.at, "key"), "key belongs to items, and the job has none")
+    if table.items is None and table.items_expect is not None and not entry.wrong:
+        told.add((*entry.at, "items_expect"), "items_expect belongs to items, and the job has none")
+    if table.key and len(set(table.key)) < len(table.key):
+        told.add(entry.where("key"), "a field of the key is there twice")
+    if parse_length(table.backoff.initial) > parse_length(table.backoff.max):
+        told.add(entry.where("backoff"), "initial is longer than max")
+    if table.stall != NONE and parse_length(table.stall) >= parse_length(table.timeout):
+        warnings.add(entry.where("stall"), f"it never comes: the timeout is {table.timeout}")
+    if table.expect is not None and table.expect.matches is not None:
+        _check_pattern(entry, table.expect.matches, told)
+
+
+def _check_pattern(entry: Entry, pattern: str, told: Complaints) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        told.add(entry.where("expect", "matches"), f"is no regular expression: {error}")
+
+
+def check_pools(entries: Sequence[Entry], pools: Mapping[str, Any], told: Complaints) -> None:
+    for entry in entries:
+        name = entry.table.pool
+        if name is not None and name not in pools:
+            remedy = did_you_mean(name, list(pools)) or f"say {name} = 4 under [pools]"
+            told.add(entry.where("pool"), f"there is no pool {quoted(name)}", remedy)
+    for name, pool in pools.items():
+        if pool == {}:
+            told.add(("pools", name), "it limits nothing", "say parallel or per_minute")
+
+
+def check_bounds(entries: Sequence[Entry], batch: Bound, told: Complaints) -> None:
+    """A capped batch wants the same kind of bound on each job; ``{ usd = 0 }`` is costless."""
+    for entry in entries:
+        own = entry.table.budget
+        if own.usd == 0 or "budget" in entry.wrong:
+            continue
+        for unit, cap, bound in (
+            ("usd", batch.usd_micros, own.usd),
+            ("tokens", batch.tokens, own.tokens),
+        ):
+            if cap is not None and bound is None:
+                remedy = (
+                    f"say budget = {{ {unit} = … }}, or budget = {{ usd = 0 }} if it costs nothing"
+                )
+                told.add(entry.at, f"no budget.{unit}, but the batch is capped in {unit}", remedy)
+            elif cap is not None and bound is not None and _more(unit, bound, cap):
+                message = f"budget.{unit} is more than the whole batch may use"
+                told.add(entry.where("budget", unit), message)
+
+
+def _more(unit: str, bound: float, cap: int) -> bool:
+    return bound * (1_000_000 if unit == "usd" else 1) > cap
+
+
+def check_targets(
+    entries: Sequence[Entry], folder: Folder, plan_file: str, told: Complaints
+) -> None:
+    """Every publication has one sane target, and no two jobs have the same one."""
+    taken: dict[str, Entry] = {}
+    for entry in entries:
+        for number, publication in enumerate(entry.table.publish):
+            at = entry.where("publish", number)
+            if _check_target(entry, publication, at, told) and publication.file is not None:
+                target = os.path.normpath(resolved(publication.file, folder))
+                _check_file(target, plan_file, (*at, "file"), told)
+                before = taken.setdefault(target, entry)
+                if before is not entry or at != _first_at(entry, publication):
+                    message = f"the job {quoted(before.table.id)} publishes to the same file"
+                    told.add((*at, "file"), message)
+
+
+def _first_at(entry: Entry, publication: PublishTable) -> Path:
+    targets = [each.file for each in entry.table.publish]
+    return entry.where("publish", targets.index(publication.file))
+
+
+def _check_target(entry: Entry, publication: PublishTable, at: Path, told: Complaints) -> bool:
+    given = [kind for kind in _TARGETS if getattr(publication, kind) is not None]
+    if len(given) != 1:
+        told.add(at, "needs exactly one of file, git and http")
+        return False
+    if publication.branch is not None and given != ["git"]:
+        told.add((*at, "branch"), "branch belongs to git")
+    target = str(getattr(publication, given[0]))
+    if entry.table.items is not None and given == ["file"] and not is_template(target):
+        remedy = "name the item in it: {{ item.slug }}"
+        told.add((*at, "file"), "every item would publish to the same file", remedy)
+    return True
+
+
+def _check_file(target: str, plan_file: str, at: Path, told: Complaints) -> None:
+    if "\0" in target:
+        told.add(at, "it has a NUL in it")
+    elif target == plan_file:
+        told.add(at, "it would overwrite the plan")
+    elif _STATE_FOLDER in target.split("/"):
+        told.add(at, f"it lies in {_STATE_FOLDER}, which belongs to bydawn")
+
+
+def check_lease(lease: str, told: Complaints) -> None:
+    if parse_length(lease) < _SHORTEST_LEASE_MS:
+        told.add(("run", "lease"), "a lease of less than 2s is lost by every pause")

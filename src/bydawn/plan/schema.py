@@ -1,0 +1,284 @@
+"""The whole plan file, and the configuration file, as tables: what may be written where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from bydawn.plan.fields import (
+    AllowedFailures,
+    Argv,
+    Callee,
+    Deadline,
+    Dollars,
+    DraftPath,
+    Filled,
+    FromVariable,
+    Length,
+    LengthOrNone,
+    LengthOrZero,
+    Name,
+    Positive,
+    Share,
+    SomeDollars,
+    TimeOfDay,
+    Variable,
+    Whole,
+)
+
+# Tags of alternatives stand in pydantic's places of errors; this mark lets them be left out there.
+TAG = "~"
+_ENDS = (
+    r"^(ok|hang|stubborn|vanish|refuse|held( [0-9]{1,9})?"
+    r"|exit (1?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])|error [A-Za-z0-9_.-]+)$"
+)
+
+
+class Table(BaseModel):
+    """One table of the file: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+
+
+def _alternative(value: Any) -> str | None:
+    if isinstance(value, dict | Table):
+        return f"{TAG}table"
+    return f"{TAG}plain" if isinstance(value, str | int | list) else None
+
+
+def _either(words: str) -> Discriminator:
+    return Discriminator(_alternative, custom_error_type="alternative", custom_error_message=words)
+
+
+class RunTable(Table):
+    parallel: Positive = 8
+    deadline: Deadline = "none"
+    on_deadline: Literal["cancel", "finish"] = "cancel"
+    allow_failures: AllowedFailures = "0"
+    if_running: Literal["share", "skip", "wait", "fail"] = "share"
+    canary: Whole = 0
+    breaker: Whole = 5
+    retry_budget: Share = 0.5
+    lease: Length = "30s"
+
+
+class TagBudget(Table):
+    usd: SomeDollars | None = None
+    tokens: Positive | None = None
+    launches: Positive | None = None
+
+
+class BudgetTable(TagBudget):
+    per_day_usd: SomeDollars | None = None
+    tags: dict[Annotated[str, Field(pattern="^[^=]+=.+$")], TagBudget] = {}
+    unknown_price: Literal["refuse", "tokens-only"] = "refuse"
+
+
+class PoolTable(Table):
+    parallel: Positive | None = None
+    per_minute: Positive | None = None
+
+
+PoolEntry = Annotated[
+    Annotated[Positive, Tag(f"{TAG}plain")] | Annotated[PoolTable, Tag(f"{TAG}table")],
+    _either("must be a whole number or a table like { parallel = 4, per_minute = 60 }"),
+]
+
+
+class BackoffTable(Table):
+    initial: Length = "15s"
+    max: Length = "10m"
+
+
+class JobBudget(Table):
+    usd: Dollars | None = None
+    tokens: Whole | None = None
+    launches: Positive | None = None
+
+
+class WorkspaceTable(Table):
+    git: Filled
+    ref: Filled = "HEAD"
+
+
+class ExpectTable(Table):
+    files: list[DraftPath] = []
+    min_bytes: Whole | None = None
+    json_schema: Filled | None = None
+    matches: str | None = None
+    allow_empty: bool | None = None
+
+
+class PublishTable(Table):
+    source: DraftPath = Field(alias="from")
+    file: Filled | None = None
+    git: Filled | None = None
+    branch: Filled | None = None
+    http: Filled | None = None
+
+
+class ItemsFrom(Table):
+    upstream: Name = Field(alias="from")
+    file: DraftPath
+
+
+class ScriptStep(Table):
+    takes: LengthOrZero = "0s"
+    ends: Annotated[str, Field(pattern=_ENDS)] = "ok"
+    result: Any = None
+    usage: dict[str, Whole] = {}
+    cost_usd: Dollars | None = None
+
+
+class JobFields(Table):
+    """What may be said of a job, or in ``[defaults]`` of all jobs."""
+
+    backend: Name = "command"
+    model: Filled | None = None
+    prompt: Filled | None = None
+    prompt_file: Filled | None = None
+    argv: Argv | None = None
+    shell: Filled | None = None
+    cwd: Filled | None = None
+    env: dict[Variable, str] = {}
+    pass_env: list[Variable] = []
+    call: Callee | None = None
+    script: Annotated[list[ScriptStep], Field(min_length=1)] | None = None
+    workspace: WorkspaceTable | None = None
+    pool: Name | None = None
+    tags: dict[Filled, str] = {}
+    usual: Length | None = None
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    expect: ExpectTable | None = None
+    check: Argv | None = None
+    check_timeout: Length = "5m"
+    publish: list[PublishTable] = []
+    approve: bool = False
+    permanent_exit: list[Annotated[int, Field(ge=1, le=255)]] = []
+    key: Annotated[list[Filled], Field(min_length=1)] | None = None
+    after: list[Name] = []
+    when: Literal["all_succeeded", "all_done", "any_succeeded"] = "all_succeeded"
+    timeout: Length = "1h"
+    grace: LengthOrZero = "10s"
+    stall: LengthOrNone = "none"
+    retries: Annotated[int, Field(ge=0, le=1000)] = 2
+    backoff: BackoffTable = BackoffTable()
+    budget: JobBudget = JobBudget()
+    effects: Literal["none", "gated", "outside"] | None = None
+    on_doubt: Literal["park", "relaunch", "fail"] = "park"
+    isolate: Literal["none", "user", "bwrap"] = "none"
+
+
+class JobTable(JobFields):
+    id: Name
+    items: (
+        Annotated[
+            Annotated[Filled, Tag(f"{TAG}plain")] | Annotated[ItemsFrom, Tag(f"{TAG}table")],
+            _either('must be a file in quotes, or { from = "job", file = "x.jsonl" }'),
+        ]
+        | None
+    ) = None
+    items_expect: Whole | None = None
+
+
+class PollEvery(Table):
+    initial: Length = "5s"
+    max: Length = "60s"
+
+
+class HttpCall(Table):
+    method: Filled = "GET"
+    url: Filled
+    headers: dict[str, str] = {}
+    body: Any = Field(default=None, alias="json")
+
+
+class BackendTable(Table):
+    type: Name
+    submit: Argv | None = None
+    launch: HttpCall | None = None
+    id_path: Filled | None = None
+    poll: (
+        Annotated[
+            Annotated[Argv, Tag(f"{TAG}plain")] | Annotated[HttpCall, Tag(f"{TAG}table")],
+            _either("must be a list of arguments, or a table with a url"),
+        ]
+        | None
+    ) = None
+    state_path: Filled | None = None
+    states: dict[str, Literal["queued", "running", "succeeded", "failed", "cancelled"]] = {}
+    exit_code_path: Filled | None = None
+    result_path: Filled | None = None
+    usage_paths: dict[str, str] = {}
+    listing: Argv | None = Field(default=None, alias="list")
+    list_path: Filled | None = None
+    key_path: Filled | None = None
+    find: HttpCall | None = None
+    find_path: Filled | None = None
+    cancel: (
+        Annotated[
+            Annotated[Argv, Tag(f"{TAG}plain")] | Annotated[HttpCall, Tag(f"{TAG}table")],
+            _either("must be a list of arguments, or a table with a url"),
+        ]
+        | None
+    ) = None
+    refused_status: list[Annotated[int, Field(ge=400, le=599)]] = []
+    key_header: Filled | None = None
+    poll_every: PollEvery = PollEvery()
+
+
+class NotifyTable(Table):
+    urls: list[FromVariable] = []
+    on: list[Literal["failed", "parked", "budget", "deadline", "stalled", "fenced", "digest"]] = []
+    ping: FromVariable | None = None
+    digest_at: TimeOfDay | None = None
+    anchor: Argv | None = None
+
+
+class ScheduleTable(Table):
+    cron: Filled | None = None
+    catch_up: Length | None = None
+    env_file: Filled | None = None
+
+
+class AutonomyTable(Table):
+    required: bool = False
+    watched_runs: Whole = 3
+
+
+class PlanFile(Table):
+    version: Literal[1] = Field(default=1, alias="schema")
+    name: Name
+    per: Literal["once", "day", "week", "month"] = "once"
+    timezone: Filled = "UTC"
+    day_starts: TimeOfDay = "00:00"
+    keep: Length = "90d"
+    run: RunTable = RunTable()
+    budget: BudgetTable = BudgetTable()
+    pools: dict[Name, PoolEntry] = {}
+    defaults: JobFields = JobFields()
+    backends: dict[Name, BackendTable] = {}
+    job: Annotated[list[JobTable], Field(min_length=1)]
+    notify: NotifyTable = NotifyTable()
+    schedule: ScheduleTable = ScheduleTable()
+    autonomy: AutonomyTable = AutonomyTable()
+
+
+class ConfigFile(Table):
+    """``bydawn.toml`` of a project, and the user's and the system's ``config.toml``."""
+
+    store: Filled | None = None
+    run: RunTable = RunTable()
+    budget: BudgetTable = BudgetTable()
+    pools: dict[Name, PoolEntry] = {}
+    defaults: JobFields = JobFields()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a plan file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PlanFile.model_json_schema(by_alias=True),
+        "title": "bydawn plan",
+    }
