@@ -59,11 +59,11 @@ class Actor:
             return lambda: self._cancel(held, argument)
         if act is Act.COLLECT:
             return lambda: self._collect(held)
-        if act is Act.CHECK:
-            return lambda: self._check(held, place)
         if act is Act.PUBLISH:
             return lambda: self._publish(held, place, int(argument))
         request = partial(self._request, held, place, results)
+        if act is Act.CHECK:
+            return lambda: self._check(held, place, request())
         if act is Act.LAUNCH:
             return lambda: self._launch(held, request)
         return lambda: self._find(held, request)
@@ -132,25 +132,18 @@ class Actor:
                 return Collected(failure)
         return Collected(None, draft_digest(draft) if spec.approve or spec.publish else None)
 
-    def _check(self, held: Held, place: Place) -> Fact:
+    def _check(self, held: Held, place: Place, request: Request) -> Fact:
         """Start the check once and look at it; one whose supervisor was killed is run again."""
         checks = self.tools.checks
         if checks is None:
             return Broken("this runner has no way to run a check")
-        job, limits = held.job, held.spec.limits
-        folder = self.folder(held)
-        draft = str(folder / "draft")
-        beside = Beside(draft, self.tools.environment)
-        argv = render_words(held.spec.check, job, held.spec, place, beside)
-        key = launch_key(job.key, job.revision, job.generation)
+        beside = Beside(f"{request.folder}/draft", self.tools.environment)
+        argv = render_words(held.spec.check, held.job, held.spec, place, beside)
         for number in range(1, _CHECK_TRIES + 1):
-            started = checks.start(
-                f"{key}-check{number}", str(folder / f"check-{number}"), argv, draft,
-                limits.check_timeout_ms, limits.grace_ms,
-            )  # fmt: skip
+            started = checks.start(request, number, argv, held.spec.limits.check_timeout_ms)
             if not isinstance(started, Launched):
                 return _check_not_started(started)
-            sighting = checks.look(started.handle)
+            sighting = started.sighting or checks.look(started.handle)
             if not isinstance(sighting, Vanished):
                 return _check_fact(sighting)
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))

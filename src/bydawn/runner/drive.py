@@ -20,6 +20,7 @@ class Stop(StrEnum):
     INTERRUPTED = "interrupted"
     TIMEOUT = "timeout"
     DONE = "done"
+    HALTED = "halted"
 
 
 @dataclass(slots=True)
@@ -68,6 +69,8 @@ class Drive:
             return self._let_go()
         if self.is_done():
             return Stop.DONE
+        if self.runner.halt and self.runner.is_quiet() and not self.runner.is_busy():
+            return Stop.HALTED
         if self.until_at is not None and self._now() >= self.until_at:
             self._finish_acts()
             return Stop.TIMEOUT

@@ -95,9 +95,8 @@ def _off_schema(schema: dict[str, Any], what: str, text: str) -> Failure | None:
         value = json.loads(text)
     except ValueError as error:
         return _unmet("unmet", f"{what}: is not JSON ({error})")
-    for error in Draft202012Validator(schema).iter_errors(value):
-        return _unmet("unmet", f"{what}: {error.json_path}: {error.message}"[:500])
-    return None
+    wrong = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
+    return wrong and _unmet("unmet", f"{what}: {wrong.json_path}: {wrong.message}"[:500])
 
 
 def _read(draft: Path, name: str) -> str:

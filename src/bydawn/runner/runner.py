@@ -7,7 +7,7 @@ waits inside a job, and the lease is renewed by the loop that makes the progress
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
 from bydawn.core.leases import may_act, renew_at, trusted_until
@@ -142,7 +142,7 @@ class Runner:
         if self.tools.is_stopped() and self.halt is None:
             self.stop_all("cancel")
         for number in self.horizon.newly_past_deadline(now):
-            self._rouse(lambda held, batch=number: held.job.batch == batch)
+            self._rouse(number)
 
     def _read_wishes(self) -> None:
         wishes = self.store.wishes(self.scope.numbers())
@@ -153,9 +153,9 @@ class Runner:
                 if not held.is_out:
                     self._schedule(held, 0)
 
-    def _rouse(self, wanted: Callable[[Held], bool]) -> None:
+    def _rouse(self, batch: int) -> None:
         for held in self.held.values():
-            if not held.is_out and wanted(held):
+            if not held.is_out and held.job.batch == batch:
                 self._schedule(held, 0)
 
     def _learn(self, number: int, fact: Fact, now: int) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
 from bydawn.core.model import JobSpec, PlannedJob
-from bydawn.core.sightings import CancelAnswer, LaunchAnswer, Sighting
+from bydawn.core.sightings import LaunchAnswer, Request, Sighting
 from bydawn.runner.dispatch import Dispatcher
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch
@@ -28,13 +28,10 @@ class Checks(Protocol):
     """Runs a plan's check commands beside the jobs, under the same supervision."""
 
     def start(
-        self, launch_key: str, folder: str, argv: tuple[str, ...], cwd: str, timeout_ms: int,
-        grace_ms: int,
-    ) -> LaunchAnswer: ...  # fmt: skip
+        self, request: Request, number: int, argv: tuple[str, ...], timeout_ms: int
+    ) -> LaunchAnswer: ...
 
     def look(self, handle: str) -> Sighting: ...
-
-    def end(self, handle: str, reason: str) -> CancelAnswer: ...
 
 
 Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]

@@ -114,7 +114,7 @@ class Money:
     unknown_price_jobs: int
 
 
-_COUNTED_AS = {"launching": "running", "finishing": "running"}
+_COUNTED_AS: dict[str, str] = {"launching": "running", "finishing": "running"}
 
 
 def standing(session: Session, batch: int, now: int, deadline_at: int | None) -> Standing:
@@ -122,7 +122,7 @@ def standing(session: Session, batch: int, now: int, deadline_at: int | None) ->
     totals: dict[str, int] = {}
     over = deadline_at is not None and now >= deadline_at
     for state, reason, _, is_blocked, count in session.rows(_COUNTS, (NEVER, batch)):
-        word = _COUNTED_AS.get(state, state)
+        word = _COUNTED_AS.get(str(state)) or str(state)
         totals[word] = totals.get(word, 0) + count
         for name in _facts(state, reason, bool(is_blocked), over):
             totals[name] = totals.get(name, 0) + count

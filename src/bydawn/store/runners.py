@@ -59,8 +59,8 @@ def end(session: Session, runner: str) -> None:
 
 def registered(session: Session) -> list[Registered]:
     return [
-        Registered(*identity, lease_until, frozenset(json.loads(batches)))
-        for *identity, lease_until, batches in session.rows(_ALIVE)
+        Registered(name, machine, boot, pid, lease_until, frozenset(json.loads(batches)))
+        for name, machine, boot, pid, lease_until, batches in session.rows(_ALIVE)
     ]
 
 

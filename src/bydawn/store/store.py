@@ -123,9 +123,11 @@ class Store:
             (self.session.clock.utc_ms(), number),
         )
 
-    def count_refused(self, number: int) -> None:
-        """A second start of a finished launch was refused; the report says how many."""
-        self.session.change("UPDATE batch SET refused = refused + 1 WHERE number = ?", (number,))
+    def count_refused(self, number: int, count: int) -> None:
+        """So many jobs were asked for again and had been done; the report says how many."""
+        self.session.change(
+            "UPDATE batch SET refused = refused + ? WHERE number = ?", (count, number)
+        )
 
     def spec(self, number: int) -> JobSpec:
         """A spec never changes, so it is read once."""

@@ -1,0 +1,225 @@
+"""One open place: its store, its people's commands, its runners. Made by ``open_app``."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bydawn.app import addresses
+from bydawn.app.driving import Errand, drive, refuse_if_stopped
+from bydawn.app.kit import STOP
+from bydawn.app.place import Place, locate
+from bydawn.app.values import AdhocWanted, Checked, Context, Face, Ran, RunWanted, Silent
+from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
+from bydawn.core.clock import Clock
+from bydawn.core.errors import UsageError
+from bydawn.core.model import BatchTerms, Job
+from bydawn.runner.clock import SystemClock
+from bydawn.runner.drive import Stop
+from bydawn.store import read
+from bydawn.store.runners import Registered
+from bydawn.store.store import Batch, Store, open_store
+
+if TYPE_CHECKING:
+    from bydawn.app.rehearsal import Rehearsed
+    from bydawn.plan import Overrides
+
+_CANCEL_PATIENCE_MS = 60_000
+_SETTLED = ("succeeded", "failed", "cancelled", "parked")
+
+
+class App:
+    """What the faces call. Close it when done."""
+
+    def __init__(self, context: Context, place: Place, clock: Clock) -> None:
+        self.context, self.place, self.clock = context, place, clock
+        self._store: Store | None = None
+
+    @property
+    def state_folder(self) -> Path:
+        return self.place.state_folder
+
+    @property
+    def store_url(self) -> str:
+        return self.place.url
+
+    @property
+    def store(self) -> Store:
+        """The store, made when there is none yet."""
+        if self._store is None:
+            self._store = open_store(self.place.store_path, self.clock, f"s_{secrets.token_hex(8)}")
+        return self._store
+
+    def has_store(self) -> bool:
+        return self._store is not None or self.place.store_path.exists()
+
+    def existing_store(self) -> Store:
+        """The store, for commands that only make sense where there is one."""
+        if not self.has_store():
+            raise UsageError(
+                f"{self.place.store_path}: there is no store here yet",
+                "run a plan first, or name a store with --store",
+            )
+        return self.store
+
+    @staticmethod
+    def nonce() -> str:
+        return secrets.token_hex(8)
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    # Plans
+
+    def check(self, plan: Path, overrides: Overrides) -> Checked:
+        """Validate a plan and say what running it would do; changes nothing."""
+        from bydawn.app.checking import check
+        from bydawn.app.running import read_plan
+
+        found = read_plan(self.context, plan, RunWanted(overrides), self.clock.utc_ms())
+        return check(found, self.store if self.has_store() else None)
+
+    def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
+        """Run a plan, or go on with it."""
+        from bydawn.app.running import run_plan
+
+        ran = run_plan(self.place, self.context, self.store, plan, wanted, face)
+        if ran.outcome == "detached":
+            self.ensure_background()
+        return ran
+
+    @contextlib.contextmanager
+    def rehearse(
+        self, plan: Path, overrides: Overrides, faults: int | None
+    ) -> Iterator[Rehearsed]:
+        """Play a plan on the scripted backend in a throwaway store."""
+        from bydawn.app.rehearsal import rehearse
+        from bydawn.app.running import read_plan
+
+        found = read_plan(self.context, plan, RunWanted(overrides), self.clock.utc_ms())
+        with rehearse(found, faults) as rehearsed:
+            yield rehearsed
+
+    # Single jobs
+
+    def adhoc(self, wanted: AdhocWanted) -> Job:
+        """Record one job in the batch ``adhoc``; with a key, the same one again."""
+        from bydawn.app.adhoc import record
+
+        refuse_if_stopped(self.is_stopped())
+        job = record(self.store, wanted, BatchTerms())
+        if wanted.detach:
+            self.ensure_background()
+        return job
+
+    def run_jobs(self, jobs: list[Job], face: Face, timeout_ms: int | None = None) -> Ran:
+        """Drive until these jobs are over."""
+        return self.wait_jobs(jobs, "all", timeout_ms, face)
+
+    def wait_jobs(
+        self, jobs: list[Job], mode: str, timeout_ms: int | None, face: Face
+    ) -> Ran:
+        return wait_for_jobs(
+            self.place, self.context, self.existing_store(), jobs, mode, timeout_ms, face
+        )
+
+    def wait_batch(self, batch: Batch, timeout_ms: int | None, face: Face) -> Ran:
+        return wait_for_batch(
+            self.place, self.context, self.existing_store(), batch, timeout_ms, face
+        )
+
+    def ensure_background(self) -> None:
+        """Make sure the background runner of this store is alive."""
+        from bydawn.app.background import ensure
+
+        ensure(self.place)
+
+    def background(self) -> int:
+        """Be the background runner until everything is drained."""
+        from bydawn.app.background import serve
+
+        return serve(self.place, self.context, self.existing_store())
+
+    # What people do
+
+    def cancel(self, jobs: list[Job], face: Face | None = None) -> list[bool]:
+        """End jobs. Where no runner watches them, this process sees to it itself."""
+        store = self.existing_store()
+        done = [store.cancel(job.number, self.nonce) for job in jobs]
+        batches = {job.batch for job, was_open in zip(jobs, done, strict=True) if was_open}
+        if not any(runner.batches & batches for runner in self.runners()):
+            self._end_unwatched([job.number for job in jobs], batches, face or Silent())
+        return done
+
+    def _end_unwatched(self, numbers: list[int], batches: set[int], face: Face) -> None:
+        store = self.store
+
+        def is_done() -> bool:
+            return all(read.job(store.session, number).state in _SETTLED for number in numbers)
+
+        if not is_done():
+            until = self.clock.utc_ms() + _CANCEL_PATIENCE_MS
+            errand = Errand(lambda: batches, claims=False, is_done=is_done, until_at=until)
+            drive(self.place, self.context, store, errand, face)
+
+    def stop(self, face: Face) -> Stop:
+        """Write the STOP file; every runner ends its runs. Where none is alive, end them here."""
+        self.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.state_folder / STOP).write_text("bydawn stop\n", "utf-8")
+        if not self.has_store() or self.runners():
+            return Stop.DONE
+        store = self.store
+        busy = [b.number for b in store.batches() if read.is_in_flight(store.session, b.number)]
+        if not busy:
+            return Stop.DONE
+        errand = Errand(lambda: busy, claims=False)
+        return drive(self.place, self.context, store, errand, face).stop
+
+    def clear_stop(self) -> bool:
+        """Lift a stop; False when there was none."""
+        try:
+            (self.state_folder / STOP).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def is_stopped(self) -> bool:
+        return (self.state_folder / STOP).exists()
+
+    # Looking
+
+    def batch_at(self, address: str) -> Batch:
+        return addresses.batch_at(self.existing_store(), address)
+
+    def jobs_at(self, address: str) -> list[Job]:
+        return addresses.jobs_at(self.existing_store(), address)
+
+    def job_at(self, address: str) -> Job:
+        return addresses.job_at(self.existing_store(), address)
+
+    def runners(self) -> list[Registered]:
+        """The runners that are alive."""
+        return live_runners(self.place, self.store)
+
+    def backup(self, target: Path) -> None:
+        """A consistent copy of the store, taken while it may be in use."""
+        if target.exists():
+            raise UsageError(f"{target}: is there already", "name a file that does not exist")
+        self.existing_store().session.copy_to(target)
+        target.chmod(0o600)
+
+    def run_folder(self, job: Job) -> Path:
+        """Where the newest local run of a job lives."""
+        return self.state_folder / "runs" / job.job_id / f"{job.revision}.{job.generation}"
+
+
+def open_app(context: Context, plan: Path | None = None) -> App:
+    """Find the place a command speaks of; nothing is made yet."""
+    return App(context, locate(context, plan), SystemClock())
+
+

@@ -1,0 +1,58 @@
+"""The one background runner of a store: started by --detach, gone when everything is drained."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from bydawn.app.driving import Errand, drive
+from bydawn.app.place import Place
+from bydawn.app.values import Context, Silent
+from bydawn.core.join import is_joined
+from bydawn.processes.detached import start_detached
+from bydawn.processes.presence import Presence, is_gone
+from bydawn.runner.drive import Stop
+from bydawn.store import read
+from bydawn.store.store import Store
+
+NAME = "background"
+
+
+def ensure(place: Place) -> None:
+    """Make sure one is alive. One that is just leaving looks once more after it has let go."""
+    if not is_gone(place.state_folder, NAME):
+        return
+    argv = (sys.executable, "-m", "bydawn", "--store", place.url, "background")
+    start_detached(argv, place.state_folder.parent, place.state_folder / "background.log")
+
+
+def serve(place: Place, context: Context, store: Store) -> int:
+    """Be it. Exits 0 at once when another one is."""
+    presence = Presence(place.state_folder, NAME)
+    while presence.take():
+        try:
+            errand = Errand(choose=lambda: open_numbers(store))
+            driven = drive(place, context, store, errand, Silent())
+            _close_joined(store)
+        finally:
+            presence.release()
+        if driven.stop is not Stop.JOINED or not list(open_numbers(store)):
+            return 0
+    return 0
+
+
+def open_numbers(store: Store) -> Iterable[int]:
+    """Batches that were left to the background and are not joined."""
+    return [
+        batch.number
+        for batch in store.batches()
+        if batch.background and batch.closed_at is None and not batch.paused
+    ]
+
+
+def _close_joined(store: Store) -> None:
+    now = store.session.clock.utc_ms()
+    for number in open_numbers(store):
+        batch = store.batch(number)
+        if is_joined(read.standing(store.session, number, now, batch.deadline_at)):
+            store.close_batch(number)

@@ -1,0 +1,64 @@
+"""``bydawn check``: what running this plan now would do, job by job. Changes nothing."""
+
+from __future__ import annotations
+
+
+from bydawn.app.kit import GUARANTEES
+from bydawn.app.values import Checked, CheckRow
+from bydawn.core.model import Job, JobSpec, PlannedJob
+from bydawn.core.states import State
+from bydawn.plan import Plan
+from bydawn.store import read
+from bydawn.store.store import Batch, Store
+
+
+def check(plan: Plan, store: Store | None) -> Checked:
+    """Every job of the plan against what the store already has of it."""
+    batch = store.find_batch(plan.batch.plan, plan.batch.edition) if store else None
+    known = _known(store, batch) if store and batch else {}
+    specs = {spec.id: spec for spec in plan.batch.specs}
+    rows = [_row(job, specs[job.template], known.pop(job.key, None)) for job in plan.jobs()]
+    rows += [_withdrawn(job) for job in known.values() if job.state == State.QUEUED.value]
+    bound = plan.batch.terms.bound.usd_micros
+    return Checked(plan, rows, plan.warnings, bound, _overshoot(plan))
+
+
+def _known(store: Store, batch: Batch) -> dict[str, Job]:
+    return {job.key: job for job in read.jobs(store.session, batch.number)}
+
+
+def _row(planned: PlannedJob, spec: JobSpec, job: Job | None) -> CheckRow:
+    action, why = _action(spec, job)
+    guarantee, effects = GUARANTEES[spec.backend], spec.effects.value
+    return CheckRow(
+        planned.name, action, why, spec.backend, guarantee, effects, planned.key,
+        f"j_{planned.key[:12]}",
+    )  # fmt: skip
+
+
+def _action(spec: JobSpec, job: Job | None) -> tuple[str, str]:
+    if job is None:
+        return ("wait", f"after {', '.join(spec.after)}") if spec.after else ("start", "new key")
+    if job.state == State.SUCCEEDED.value:
+        return "skip", "already done"
+    if job.state == State.QUEUED.value:
+        return ("wait", job.reason) if job.reason == "dependency" else ("start", "not started yet")
+    if job.state in (State.FAILED.value, State.CANCELLED.value):
+        return "keep", f"{job.state}; --retry-failed starts it again"
+    if job.state == State.PARKED.value:
+        return "keep", f"parked: {job.reason}"
+    return "join", f"attempt {job.attempts} is in flight"
+
+
+def _withdrawn(job: Job) -> CheckRow:
+    return CheckRow(
+        job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id
+    )
+
+
+def _overshoot(plan: Plan) -> int | None:
+    """At worst each run in flight passes its own bound by what its backend does between two looks;
+    the cap itself is never passed by reservations. Without a cap there is nothing to overshoot."""
+    return None if plan.batch.terms.bound.usd_micros is None else 0
+
+

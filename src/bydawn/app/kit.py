@@ -1,0 +1,125 @@
+"""The one place where everything is put together: clock, chance, backends, runs, dispatcher."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bydawn.app.place import Place
+from bydawn.backends.backend import Backend
+from bydawn.backends.checks import CheckRuns
+from bydawn.backends.scripted import ScriptedBackend
+from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.processes.presence import Presence, is_gone, machine_id
+from bydawn.processes.runs import LocalRuns
+from bydawn.runner.chance import SystemChance
+from bydawn.runner.clock import SystemClock
+from bydawn.runner.dispatch import Threads
+from bydawn.runner.tools import Tools
+from bydawn.store.runners import Registered
+from bydawn.store.store import Batch
+
+STOP = "STOP"
+RUNNERS = "runners"
+BACKENDS = {"command": "outside", "python": "outside", "scripted": "outside"}
+GUARANTEES = {"command": "local-claim", "python": "local-claim", "scripted": "keyed"}
+
+
+@dataclass(slots=True)
+class Kit:
+    """What one runner of this process works with, and what must be let go of at the end."""
+
+    name: str
+    tools: Tools
+    presence: Presence
+    runs: LocalRuns
+    rung: deque[str] = field(default_factory=deque)
+
+
+@contextlib.contextmanager
+def runner_kit(place: Place, environment: Mapping[str, str]) -> Iterator[Kit]:
+    """Everything for one runner, under a name that is random for every process start."""
+    name = f"r_{secrets.token_hex(6)}"
+    presence = Presence(place.state_folder / RUNNERS, name)
+    presence.take()
+    runs = LocalRuns(place.state_folder, name)
+    dispatcher = Threads()
+    rung: deque[str] = deque()
+    machine = machine_id(place.state_folder)
+    tools = Tools(
+        clock=SystemClock(),
+        chance=SystemChance(),
+        dispatcher=dispatcher,
+        backends=_backends(runs, environment),
+        state_folder=place.state_folder,
+        machine=machine,
+        pid=os.getpid(),
+        environment=environment,
+        checks=CheckRuns(runs, environment),
+        expand=_expand,
+        is_dead_here=_death(place, machine),
+        is_stopped=(place.state_folder / STOP).exists,
+    )
+    runs.listen(_ringing(rung, dispatcher))
+    try:
+        yield Kit(name, tools, presence, runs, rung)
+    finally:
+        _let_go(tools, runs, presence)
+
+
+def _let_go(tools: Tools, runs: LocalRuns, presence: Presence) -> None:
+    tools.dispatcher.close()
+    for backend in tools.opened.values():
+        backend.close()
+    runs.close()
+    presence.forget()
+
+
+def _backends(
+    runs: LocalRuns, environment: Mapping[str, str]
+) -> dict[str, Callable[[], Backend]]:
+    """Built-in backends by name, each imported when it is first needed."""
+
+    def command() -> Backend:
+        from bydawn.backends.command import CommandBackend
+
+        return CommandBackend(runs, environment)
+
+    def python() -> Backend:
+        from bydawn.backends.python import PythonBackend
+
+        return PythonBackend(runs, environment)
+
+    return {
+        "command": command,
+        "python": python,
+        "scripted": lambda: ScriptedBackend(SystemClock()),
+    }
+
+
+def _ringing(rung: deque[str], dispatcher: Threads) -> Callable[[str], None]:
+    def ring(handle: str) -> None:
+        rung.append(handle)
+        dispatcher.wake()
+
+    return ring
+
+
+def _death(place: Place, machine: str) -> Callable[[Registered], bool]:
+    """A runner of this machine is dead when nobody holds its name; never judged by pid."""
+
+    def is_dead(runner: Registered) -> bool:
+        return runner.machine == machine and is_gone(place.state_folder / RUNNERS, runner.id)
+
+    return is_dead
+
+
+def _expand(spec: JobSpec, batch: Batch, path: Path) -> Iterator[PlannedJob]:
+    from bydawn.plan import expand_items
+
+    return expand_items(spec, batch.plan, batch.edition, path)

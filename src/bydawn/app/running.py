@@ -1,0 +1,173 @@
+"""``bydawn run PLAN``: record the plan, then be a runner for its batch until it is joined."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from bydawn.app.driving import Driven, Errand, drive, outcome_of, refuse_if_stopped, result_of
+from bydawn.app.kit import BACKENDS, STOP
+from bydawn.app.place import Place
+from bydawn.app.values import Context, Face, Ran, RunWanted
+from bydawn.core.errors import Refused
+from bydawn.core.join import is_joined
+from bydawn.core.model import PlannedBatch
+from bydawn.store import read
+from bydawn.store.store import Batch, Store
+
+if TYPE_CHECKING:
+    from bydawn.plan import Plan
+
+_STAND_BY_MS = 500
+
+
+def run_plan(
+    place: Place, context: Context, store: Store, path: Path, wanted: RunWanted, face: Face
+) -> Ran:
+    """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
+    refuse_if_stopped((place.state_folder / STOP).exists())
+    batch, is_new = _recorded(context, store, path, wanted, face)
+    _start_again(store, batch, wanted)
+    already = _already_done(store, batch, is_new)
+    face.opened(store, batch, already)
+    if batch.paused:
+        raise Refused(f"{batch.address} is paused", f"bydawn unpause {batch.address} lifts it")
+    if _is_over(store, batch):
+        store.close_batch(batch.number)
+        return outcome_of(store, batch, already)
+    if wanted.detach:
+        return Ran(0, "detached", (), batch, already)
+    driven = _drive(place, context, store, batch, wanted, face)
+    if driven.others:
+        return _left_to(driven.others, store, batch, already, face)
+    return result_of(store, batch, driven, already)
+
+
+def _recorded(
+    context: Context, store: Store, path: Path, wanted: RunWanted, face: Face
+) -> tuple[Batch, bool]:
+    """The batch of this plan now. Where nothing changed since it was recorded, nothing is parsed."""
+    from bydawn import plan as plans
+
+    overrides, now = wanted.overrides, store.session.clock.utc_ms()
+    full = context.directory / path
+    identity = plans.identify(
+        full, at=now, overrides=overrides, environment=context.environment
+    )
+    known = store.find_batch(identity.plan, identity.edition) if identity else None
+    if known and identity and _is_unchanged(known, identity.fingerprint, overrides.only, now, full):
+        return known, False
+    planned = read_plan(context, path, wanted, now)
+    for warning in planned.warnings:
+        face.note(str(warning))
+    opened = store.open_batch(
+        _fingerprinted(planned, overrides.only),
+        planned.jobs(),
+        adopt_folder=wanted.adopt,
+        background=wanted.detach,
+        is_partial=overrides.only is not None,
+    )
+    return store.batch(opened.number), opened.is_new
+
+
+def _is_unchanged(
+    known: Batch, fingerprint: str, only: str | None, now: int, path: Path
+) -> bool:
+    if only is not None or known.source != str(path.resolve()):
+        return False
+    in_time = known.deadline_at is None or now < known.deadline_at
+    return in_time and known.fingerprint == fingerprint
+
+
+def _fingerprinted(planned: Plan, only: str | None) -> PlannedBatch:
+    """A part of a plan must not pass for the whole of it the next time."""
+    return planned.batch if only is None else dataclasses.replace(planned.batch, fingerprint="")
+
+
+def read_plan(context: Context, path: Path, wanted: RunWanted, now: int) -> Plan:
+    """The plan file, valid and with every layer of configuration applied."""
+    from bydawn import plan as plans
+
+    return plans.read_plan(
+        context.directory / path,
+        at=now,
+        overrides=wanted.overrides,
+        environment=context.environment,
+        backends=BACKENDS,
+    )
+
+
+def _start_again(store: Store, batch: Batch, wanted: RunWanted) -> None:
+    """What a flag asks to be done again."""
+    numbers = read.unwell(store.session, batch.number) if wanted.retry_failed else []
+    if wanted.changed:
+        for state in ("succeeded", "failed", "cancelled"):
+            numbers += read.changed(store.session, batch.number, state)
+    for number in dict.fromkeys(numbers):
+        store.retry(number, _nonce)
+
+
+def _nonce() -> str:
+    return secrets.token_hex(8)
+
+
+def _already_done(store: Store, batch: Batch, is_new: bool) -> int:
+    if is_new:
+        return 0
+    now = store.session.clock.utc_ms()
+    done = read.standing(store.session, batch.number, now, None).succeeded
+    if done:
+        store.count_refused(batch.number, done)
+    return done
+
+
+def _is_over(store: Store, batch: Batch) -> bool:
+    """Nothing left to do, seen without starting a runner."""
+    now = store.session.clock.utc_ms()
+    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
+    unexpanded = any(template.expands for template in store.templates(batch.number))
+    return is_joined(standing) and not unexpanded and not standing.over_budget
+
+
+def _drive(
+    place: Place, context: Context, store: Store, batch: Batch, wanted: RunWanted, face: Face
+) -> Driven:
+    errand = Errand(
+        choose=lambda: [batch.number],
+        only=wanted.overrides.only or "",
+        cancels=wanted.cancel_on_interrupt,
+        rivals=_rivals(store, batch),
+    )
+    while True:
+        driven = drive(place, context, store, errand, face)
+        if not driven.others or batch.terms.if_running != "wait":
+            return driven
+        _stand_by(face)
+
+
+def _rivals(store: Store, batch: Batch) -> frozenset[int]:
+    """Batches whose live runners keep us from running, as ``if_running`` says."""
+    if batch.terms.if_running == "share":
+        return frozenset()
+    return frozenset(
+        other.number for other in store.batches(batch.plan) if other.closed_at is None
+    )
+
+
+def _stand_by(face: Face) -> None:
+    face.turned()
+    Event().wait(_STAND_BY_MS / 1000)
+
+
+def _left_to(others: list[str], store: Store, batch: Batch, already: int, face: Face) -> Ran:
+    """Another runner is at it: ``skip`` leaves it the work, ``fail`` says so with its code."""
+    names = ", ".join(others)
+    if batch.terms.if_running == "skip":
+        face.note(f"{batch.address} is being run by {names}; skipped")
+        return Ran(0, "skipped", (), store.batch(batch.number), already)
+    raise Refused(
+        f"{batch.address} is already being run by {names}", "wait for it, or use if_running"
+    )

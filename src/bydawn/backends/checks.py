@@ -1,0 +1,35 @@
+"""A plan's check command, under the same supervision and with the same environment as the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bydawn.backends.command import environment_for
+from bydawn.core.sightings import LaunchAnswer, Request, Sighting
+from bydawn.processes.runs import LocalRuns, Order
+
+
+class CheckRuns:
+    """Starts checks in a draft and looks at them. The claim makes each start happen at most once."""
+
+    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
+        self._runs = runs
+        self._machine_environment = machine_environment
+
+    def start(
+        self, request: Request, number: int, argv: tuple[str, ...], timeout_ms: int
+    ) -> LaunchAnswer:
+        """Start the check, or find that it was started before."""
+        order = Order(
+            launch_key=f"{request.launch_key}-check{number}",
+            folder=f"{request.folder}/check-{number}",
+            environment=environment_for(self._machine_environment, request),
+            timeout_ms=timeout_ms,
+            grace_ms=request.grace_ms,
+            argv=argv,
+            cwd=f"{request.folder}/draft",
+        )
+        return self._runs.start(order)
+
+    def look(self, handle: str) -> Sighting:
+        return self._runs.look(handle)
