@@ -103,7 +103,8 @@ class Caller:
         facts = call.run(order, folder)
         clean = "signal" not in facts and not vigil.stopped and not vigil.tree.others()
         if not clean:
-            facts = {**_end(vigil), **facts}
+            ended = _end(vigil)
+            facts = facts or ended
         vigil.close()
         if not clean:
             self._drop()

@@ -33,7 +33,13 @@ class Link:
         self._nursery: subprocess.Popen[bytes] | None = None
 
     def ask(self, home: str, body: str) -> str | None:
-        """Send one order and wait for its answer; None when it is not known what became of it."""
+        """Send one order and wait for its answer; None when it is not known what became of it.
+
+        An order lost with a dying nursery is sent again: its claim keeps it from starting twice.
+        """
+        return self._ask_once(home, body) or self._ask_once(home, body)
+
+    def _ask_once(self, home: str, body: str) -> str | None:
         number = next(self._numbers)
         box: SimpleQueue[str] = SimpleQueue()
         self._waiting[number] = box
@@ -72,6 +78,8 @@ class Link:
 
     def _living(self) -> subprocess.Popen[bytes]:
         if self._nursery is None or self._nursery.poll() is not None:
+            if self._nursery and self._nursery.stdin:
+                self._nursery.stdin.close()
             self._nursery = _start_nursery()
             threading.Thread(
                 target=self._listen, args=(self._nursery,), name="bydawn-answers", daemon=True
