@@ -1,0 +1,263 @@
+"""The JSON objects that scripts rely on: job/1, jobs/1, batch/1 and batches/1.
+
+Fields are only ever added. Names are never cut, instants are UTC, lengths are seconds, money is a
+decimal string, and what is not known is null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bydawn.core.join import Joined, Standing, fold, is_joined
+from bydawn.core.model import Job, JobSpec
+from bydawn.core.states import Reason, State, shown
+from bydawn.store import read
+from bydawn.store.store import Batch, Store
+from bydawn.watch.amounts import decimal, rfc3339, seconds
+
+Document = dict[str, Any]
+
+_SHOWN = ("queued", "running", "succeeded", "failed", "cancelled", "parked")
+_UNDER_WAY = (State.QUEUED.value, State.LAUNCHING.value, State.RUNNING.value)
+_OWN_CAUSE = (Reason.WITHDRAWN.value, Reason.DEPENDENCY.value, Reason.BUDGET.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known beside the rows: the time, which batches a live runner serves, what backends
+    promise about launching, and which jobs had succeeded before this run."""
+
+    store: Store
+    now: int
+    served: frozenset[int] = frozenset()
+    guarantee_of: Callable[[str], str | None] = lambda _: None
+    before: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run that was just driven came out; it overrides what the rows alone would say."""
+
+    exit_code: int
+    outcome: str
+    reasons: tuple[str, ...]
+    already_done: int = 0
+
+
+def job_document(reading: Reading, job: Job) -> Document:
+    """One job, as ``show`` and ``jobs get`` print it."""
+    batch = reading.store.batch(job.batch)
+    changed = _changed(reading, batch)
+    return {"schema": "bydawn/job/1", **_job(reading, batch, job, job.number in changed)}
+
+
+def jobs_document(reading: Reading, jobs: Iterable[Job]) -> Document:
+    """Any jobs, of one batch or of several."""
+    batches: dict[int, tuple[Batch, frozenset[int]]] = {}
+    found = []
+    for job in jobs:
+        if job.batch not in batches:
+            batch = reading.store.batch(job.batch)
+            batches[job.batch] = batch, _changed(reading, batch)
+        batch, changed = batches[job.batch]
+        found.append(_job(reading, batch, job, job.number in changed))
+    return {"schema": "bydawn/jobs/1", "jobs": found}
+
+
+def batch_document(reading: Reading, batch: Batch, ending: Ending | None = None) -> Document:
+    """A batch with all its jobs."""
+    changed = _changed(reading, batch)
+    rows = read.jobs(reading.store.session, batch.number)
+    jobs = [_job(reading, batch, job, job.number in changed) for job in rows]
+    counts = dict.fromkeys(_SHOWN, 0)
+    for job in jobs:
+        counts[job["state"]] += 1
+    told = _batch(reading, batch, counts, ending)
+    return {"schema": "bydawn/batch/1", **told, "jobs": jobs}
+
+
+def batches_document(reading: Reading, batches: Iterable[Batch]) -> Document:
+    """Batches without their jobs; the cost of this does not depend on what a job holds."""
+    found = [_batch(reading, batch, None, None) for batch in batches]
+    return {"schema": "bydawn/batches/1", "batches": found}
+
+
+def standing_of(reading: Reading, batch: Batch) -> Standing:
+    return read.standing(reading.store.session, batch.number, reading.now, batch.deadline_at)
+
+
+def batch_state(reading: Reading, batch: Batch, standing: Standing) -> str:
+    """running, paused, finished, or interrupted: not joined, and nobody at work on it."""
+    if batch.paused:
+        return "paused"
+    if is_joined(standing):
+        return "finished"
+    return "running" if batch.number in reading.served else "interrupted"
+
+
+def wall_ms(reading: Reading, batch: Batch, state: str) -> int:
+    """From opening to joining; up to now while it is not joined."""
+    is_over = state == "finished" and batch.closed_at is not None
+    end = batch.closed_at if is_over else reading.now
+    return max(0, (end or reading.now) - batch.opened_at)
+
+
+def total_usage(reading: Reading, batch: Batch) -> dict[str, int]:
+    """The meters of all jobs, added up."""
+    total: dict[str, int] = {}
+    for text in read.usages(reading.store.session, batch.number):
+        for name, amount in _decoded(text, {}).items():
+            total[name] = total.get(name, 0) + amount
+    return total
+
+
+def reason_shown(reading: Reading, batch: Batch, job: Job, is_changed: bool) -> str | None:
+    """The row's reason, or the one that follows from the moment it is read at."""
+    if job.state == State.SUCCEEDED.value:
+        if is_changed:
+            return Reason.CHANGED.value
+        return Reason.ALREADY_DONE.value if job.number in reading.before else job.reason
+    if job.state != State.QUEUED.value or job.reason in _OWN_CAUSE:
+        return job.reason
+    if batch.deadline_at is not None and reading.now >= batch.deadline_at:
+        return Reason.DEADLINE.value
+    return Reason.PAUSED.value if batch.paused else job.reason
+
+
+def cost_of(job: Job, spec: JobSpec) -> int | None:
+    """What a job has cost so far; None is unknown, never nothing."""
+    if job.cost_micros is None and (job.attempts == 0 or spec.bound.usd_micros == 0):
+        return 0
+    return job.cost_micros
+
+
+def _job(reading: Reading, batch: Batch, job: Job, is_changed: bool) -> Document:
+    spec = reading.store.spec(job.spec)
+    is_over = job.ended_at is not None and job.state not in _UNDER_WAY
+    return {
+        "job_id": job.job_id,
+        "batch": batch.address,
+        "job": job.name,
+        "key": job.key,
+        "revision": job.revision,
+        "generation": job.generation,
+        "state": shown(job.state),
+        "reason": reason_shown(reading, batch, job, is_changed),
+        "exit_code": job.exit_code if is_over else None,
+        "attempts": job.attempts,
+        "token": job.token,
+        "backend": spec.backend,
+        "guarantee": reading.guarantee_of(spec.backend),
+        "remote_id": job.handle,
+        "runner": job.runner,
+        "machine": job.machine,
+        "started_at": rfc3339(job.started_at),
+        "ended_at": rfc3339(job.ended_at) if is_over else None,
+        "elapsed_s": seconds(elapsed_ms(job)) if is_over else None,
+        "usage": _decoded(job.usage, {}),
+        "cost_usd": decimal(cost_of(job, spec)),
+        "tags": _decoded(job.tags, {}),
+        "result": _decoded(job.result, None),
+        "published": _published(reading, job, spec),
+        "error": _error(job),
+    }
+
+
+def elapsed_ms(job: Job) -> int | None:
+    """From the start of the last attempt to its end."""
+    if job.started_at is None or job.ended_at is None:
+        return None
+    return max(0, job.ended_at - job.started_at)
+
+
+def _error(job: Job) -> Document | None:
+    if job.error_code is None and job.error_class is None:
+        return None
+    return {"class": job.error_class, "code": job.error_code, "message": job.error_message or ""}
+
+
+def _published(reading: Reading, job: Job, spec: JobSpec) -> list[Document]:
+    """The newest receipt for each target."""
+    if not spec.publish:
+        return []
+    receipts = read.receipts(reading.store.session, job.number)
+    newest = {target: sha256 for target, sha256, _ in receipts}
+    return [{"target": target, "sha256": sha256} for target, sha256 in newest.items()]
+
+
+def _batch(
+    reading: Reading, batch: Batch, counts: dict[str, int] | None, ending: Ending | None
+) -> Document:
+    standing = standing_of(reading, batch)
+    state = batch_state(reading, batch, standing)
+    joined = _result(batch, state, standing, ending)
+    already = ending.already_done if ending else 0
+    return {
+        "batch": batch.address,
+        "plan": batch.plan,
+        "edition": batch.edition or None,
+        "state": state,
+        "outcome": joined.outcome if joined and joined.outcome != "interrupted" else None,
+        "exit_code": joined.exit_code if joined else None,
+        "reasons": list(joined.reasons) if joined else [],
+        "counts": {**(counts or counts_of(standing)), "already_done": already},
+        "wall_s": seconds(wall_ms(reading, batch, state)),
+        "serial_s": seconds(read.serial_ms(reading.store.session, batch.number)),
+        "usage": total_usage(reading, batch),
+        "cost": _cost(reading, batch),
+        "duplicates_refused": batch.refused,
+        "fenced_writes": batch.fenced,
+    }
+
+
+def counts_of(standing: Standing) -> dict[str, int]:
+    """The states as a snapshot counted them, one number each."""
+    return {name: getattr(standing, name) for name in _SHOWN}
+
+
+def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None) -> Joined | None:
+    if ending:
+        return Joined(ending.outcome, ending.exit_code, ending.reasons)
+    return fold(standing, batch.terms.allow_failures) if state == "finished" else None
+
+
+def _cost(reading: Reading, batch: Batch) -> Document:
+    money = read.money(reading.store.session, batch.number)
+    is_unknown = money.usd_micros == 0 and money.unknown_price_jobs > 0
+    return {
+        "usd": None if is_unknown else decimal(money.usd_micros),
+        "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
+        "reserved_usd": decimal(money.reserved_micros),
+        "unknown_price_jobs": money.unknown_price_jobs,
+    }
+
+
+def _changed(reading: Reading, batch: Batch) -> frozenset[int]:
+    """Succeeded jobs that the plan now describes otherwise than they were run."""
+    found = read.changed(reading.store.session, batch.number, State.SUCCEEDED.value)
+    return frozenset(found)
+
+
+def _decoded(text: str | None, default: Any) -> Any:
+    """Stored JSON; text that is none is given as it is."""
+    if text is None:
+        return default
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def results(jobs: Iterable[Job]) -> Iterator[Document]:
+    """One line per job in input order, for ``results``: its name, its item and what it answered."""
+    for job in jobs:
+        yield {
+            "job": job.name,
+            "job_id": job.job_id,
+            "state": shown(job.state),
+            "item": _decoded(job.item, None),
+            "result": _decoded(job.result, None),
+        }

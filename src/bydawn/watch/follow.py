@@ -1,0 +1,103 @@
+"""Keep a board in step with the store: load it once, then let events move it."""
+
+from __future__ import annotations
+
+import json
+
+from bydawn.core import counting
+from bydawn.core.budgets import total_tokens
+from bydawn.core.model import Job
+from bydawn.core.states import Event, State, shown
+from bydawn.store import counters, read
+from bydawn.store.read import EventRow
+from bydawn.store.store import Batch, Store
+from bydawn.watch import wording
+from bydawn.watch.amounts import length
+from bydawn.watch.documents import counts_of, elapsed_ms
+from bydawn.watch.feed import Feed, newest
+from bydawn.watch.progress import Board, Frame, Shown
+
+# Above this a screen does not look up what was in flight before it came.
+_LOADED_UP_TO = 5_000
+# Events after which other jobs count than before.
+_RELISTS = (Event.WITHDRAWN.value, Event.REVISED.value)
+
+
+class Following:
+    """One batch, followed from now on."""
+
+    def __init__(self, store: Store, batch: Batch) -> None:
+        self.store, self.batch = store, batch
+        self.board = Board()
+        with store.session.reading():
+            self._feed = Feed(store, batch.number, newest(store))
+            self._load()
+
+    def news(self) -> list[EventRow]:
+        """Events since the last time; the board has been moved by them."""
+        with self.store.session.reading():
+            found = list(self._feed.fresh())
+            for event in found:
+                self.board.learn(event)
+            if any(event.job is None or event.kind in _RELISTS for event in found):
+                self._recount()
+        return found
+
+    def facts(self, event: EventRow) -> wording.Facts:
+        """What the row adds to an event that ends something."""
+        if event.job_number is None or event.from_state == event.to_state:
+            return wording.Facts()
+        job = read.job(self.store.session, event.job_number)
+        again = job.not_before if job.not_before > event.at else None
+        return wording.Facts(
+            elapsed_ms(job), _tokens(job), job.cost_micros, again if _waits(job) else None
+        )
+
+    def frame(self, now: int, room: int, hint: str = "") -> Frame:
+        """What a screen shows now, in at most ``room`` rows."""
+        batch = self.batch
+        cap = batch.terms.bound.usd_micros
+        spent = counters.used(self.store.session, counting.usd(batch.number))
+        jobs = [read.job(self.store.session, number) for number in self.board.first(room)]
+        return Frame(
+            batch.address, dict(self.board.counts), now - batch.opened_at,
+            [_shown(job, now) for job in jobs], batch.deadline_at, now, spent, cap, hint,
+        )  # fmt: skip
+
+    def _load(self) -> None:
+        self._recount()
+        if self.board.total <= _LOADED_UP_TO:
+            for job in read.jobs(self.store.session, self.batch.number):
+                self.board.place(job.number, job.state)
+
+    def _recount(self) -> None:
+        now = self.store.session.clock.utc_ms()
+        standing = read.standing(self.store.session, self.batch.number, now, None)
+        self.board.counts = counts_of(standing)
+
+
+def _waits(job: Job) -> bool:
+    return job.state == State.QUEUED.value and job.not_before < 1 << 60
+
+
+def _tokens(job: Job) -> int:
+    return total_tokens(json.loads(job.usage)) if job.usage else 0
+
+
+def _shown(job: Job, now: int) -> Shown:
+    state = shown(job.state)
+    is_running = state == "running" and job.started_at is not None
+    took = now - (job.started_at or now) if is_running else elapsed_ms(job)
+    return Shown(
+        job.name, state, job.attempts, took, _tokens(job), job.cost_micros, _note(job, state, now)
+    )
+
+
+def _note(job: Job, state: str, now: int) -> str:
+    if state == "running":
+        return "finishing" if job.state == State.FINISHING.value else ""
+    if state == "succeeded":
+        return ""
+    if _waits(job) and job.not_before > now:
+        return f"{wording.trouble(job)}; goes again in {length(job.not_before - now)}"
+    return wording.trouble(job)
