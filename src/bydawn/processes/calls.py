@@ -61,7 +61,7 @@ class Interpreter:
     def take_replies(self) -> list[dict[str, Any]] | None:
         """What it said since; None once it can say no more."""
         try:
-            data = os.read(self.replies, 1 << 20)
+            data = os.read(self.replies, 1 << 16)
         except BlockingIOError:
             return []
         if not data:
@@ -173,11 +173,11 @@ class _Call:
         for reply in replies or ():
             if "ended" in reply:
                 self._facts = reply["ended"]
-                self._answer.claimed()
             elif "refused" in reply:
                 self._refuse(reply["refused"])
-            else:
-                self._answer.claimed()
+        # A call that has ended already is answered when its record can be read.
+        if replies and not self._facts:
+            self._answer.claimed()
 
     def _refuse(self, reason: str) -> None:
         self._facts = {"failure": ["permanent", "not_importable", reason], "message": reason}

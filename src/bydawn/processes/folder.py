@@ -47,8 +47,10 @@ class RunFolder:
             descriptor = os.open(self.file("order.json"), _NEW, 0o600)
         except FileExistsError:
             return
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(order, stream)
+        try:
+            write_all(descriptor, json.dumps(order).encode())
+        finally:
+            os.close(descriptor)
 
     def claim(self, who: dict[str, Any]) -> int | None:
         """Take the right to start this run; the descriptor holds it. None: somebody has had it."""
@@ -135,14 +137,18 @@ def open_plain(path: str) -> Any:
     return os.fdopen(descriptor, "rb")
 
 
+def write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
 def write_whole(path: str, data: bytes, durable: bool) -> None:
     """Replace a file so that readers, and the disk after a crash, hold all of it or the old one."""
     private = f"{path}.{os.getpid()}"
     descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write_all(descriptor, data)
         if durable:
             os.fsync(descriptor)
     finally:

@@ -6,6 +6,7 @@ linked by parent or by process group, a weaker promise.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -59,9 +60,10 @@ def children(pid: int) -> list[int]:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return [] if os.path.isdir("/proc/self") else _children_by_libproc(pid)
+    if not _has_children_lists():
+        return [int(name) for name in _process_names() if parent_of(int(name)) == pid]
     lists = [_read(f"/proc/{pid}/task/{thread}/children") for thread in threads]
-    found = [int(child) for text in lists for child in text.split()]
-    return found or _children_by_scan(pid)
+    return [int(child) for text in lists for child in text.split()]
 
 
 def descendants(pid: int) -> list[int]:
@@ -148,12 +150,7 @@ def _stat_fields(pid: int) -> list[str]:
     return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
-def _children_by_scan(pid: int) -> list[int]:
-    if os.path.exists("/proc/self/task") and _has_children_lists():
-        return []
-    return [int(name) for name in _process_names() if parent_of(int(name)) == pid]
-
-
+@functools.cache
 def _has_children_lists() -> bool:
     return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from bydawn.processes.folder import write_all
+
 _CHUNK = 65536
 _LAST = 4096
 
@@ -63,14 +65,14 @@ class OutputLog:
         head, tail = data[: self._head_room], data[self._head_room :]
         if head:
             self._head_room -= len(head)
-            _write_all(self._head, head)
+            write_all(self._head, head)
         if tail:
             self._ring = self._ring or _Ring(self._tail_path(), self._ring_size)
             self._ring.write(tail)
 
     def _unroll(self, ring: _Ring) -> None:
         if ring.lost:
-            _write_all(self._head, f"\n[{ring.lost} bytes of output cut here]\n".encode())
+            write_all(self._head, f"\n[{ring.lost} bytes of output cut here]\n".encode())
         ring.copy_to(self._head)
         ring.close()
         os.unlink(self._tail_path())
@@ -114,12 +116,6 @@ def _open(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
 def _write_at(descriptor: int, data: bytes, place: int) -> None:
     while data:
         written = os.pwrite(descriptor, data, place)
@@ -132,5 +128,5 @@ def _copy(source: int, target: int, place: int, end: int) -> None:
         data = os.pread(source, min(_CHUNK, end - place), place)
         if not data:
             return
-        _write_all(target, data)
+        write_all(target, data)
         place += len(data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -35,6 +36,7 @@ class Report:
         self._offset = 0
         self._half = b""
         self._skipping = False
+        self._guard = threading.Lock()
 
     @property
     def usage(self) -> Usage:
@@ -46,8 +48,9 @@ class Report:
             size = os.lstat(path).st_size
         except OSError:
             return 0
-        if size > self._offset:
-            self._read_on(path, min(size, _FILE_CAP))
+        with self._guard:
+            if size > self._offset:
+                self._read_on(path, min(size, _FILE_CAP))
         return size
 
     def finish(self) -> None:

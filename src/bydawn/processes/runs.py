@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -77,7 +78,7 @@ class LocalRuns:
 
     def start(self, order: Order) -> LaunchAnswer:
         """Start the run, or find that it was started before: the claim decides, and only once."""
-        handle = os.path.relpath(order.folder, self._state_folder)
+        handle = self._handle(order.folder)
         home, body = _encode(order, handle, self._state_folder)
         said = self._link.ask(home, body)
         if said is None:
@@ -91,7 +92,7 @@ class LocalRuns:
     def find(self, folder: str) -> FindAnswer:
         """Absent: nobody has the claim, and a later start is safe because only one can."""
         if RunFolder(folder).is_claimed():
-            return Found(os.path.relpath(folder, self._state_folder))
+            return Found(self._handle(folder))
         return Absent()
 
     def look(self, handle: str) -> Sighting:
@@ -117,6 +118,10 @@ class LocalRuns:
             listener.close()
         self._link.close()
 
+    def _handle(self, folder: str) -> str:
+        below = folder.removeprefix(f"{self._state_folder}/")
+        return os.path.relpath(folder, self._state_folder) if os.path.isabs(below) else below
+
     def _folder(self, handle: str) -> RunFolder:
         return RunFolder(os.path.join(self._state_folder, handle))
 
@@ -136,6 +141,7 @@ class LocalRuns:
         claim = folder.who()
         if "void" in claim:
             return Ended(void_outcome(claim))
+        self._reports.pop(handle, None)
         if not folder.is_claimed():
             return Vanished("it was never started")
         left = end_remains(folder)
@@ -170,14 +176,16 @@ def _encode(order: Order, handle: str, state_folder: str) -> tuple[str, str]:
         body.update(
             path=order.call.path, **({"item": order.call.item} if order.call.with_item else {})
         )
-        home = _home(order.call, order.environment)
+        python = sorted(name for name in order.environment if name.startswith("PYTHON"))
+        values = tuple(f"{name}={order.environment[name]}" for name in python)
+        home = _home(order.call.interpreter, order.call.path, values)
     return home, json.dumps(body)
 
 
-def _home(call: Call, environment: dict[str, str]) -> str:
+@functools.lru_cache(maxsize=64)
+def _home(interpreter: tuple[str, ...], path: str, python: tuple[str, ...]) -> str:
     """Calls with the same home may share an interpreter one after another."""
-    python = sorted(pair for pair in environment.items() if pair[0].startswith("PYTHON"))
-    text = json.dumps([call.interpreter, call.path, python])
+    text = json.dumps([interpreter, path, python])
     return "call-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,10 @@ can order anything any more, it finishes what it carries and exits.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import time
 import traceback
 from typing import Any
 
@@ -20,6 +23,7 @@ from bydawn.processes.records import Answer, parse_order
 from bydawn.processes.spawn import SpawnFailed
 from bydawn.processes.wake import announce
 
+_PATIENCE_S = 300
 _NEVER_STORED = ("environment", "state_folder")
 
 
@@ -73,15 +77,36 @@ class Supervisor:
                 record = self._caller.run(order, folder, answer)
             else:
                 record = run_command(order, folder, answer, self._bell)
-            folder.write_end(record)
+            _write_end(folder, record)
             if record["failure"]:
                 answer.refused(*record["failure"])
             answer.claimed()
         except BaseException:
             answer.claimed()
             # Exiting without a record is safe: the nursery and the kernel end what is left below.
-            with open(folder.file("fault.txt"), "a", encoding="utf-8") as stream:
-                traceback.print_exc(file=stream)
+            _note_fault(folder)
             raise
         finally:
             os.close(claim)
+
+
+def _write_end(folder: RunFolder, record: dict[str, Any]) -> None:
+    """Write the record of an end; a full disk is given some minutes to get room again."""
+    for _ in range(_PATIENCE_S):
+        try:
+            folder.write_end(record)
+        except OSError as problem:
+            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            time.sleep(1)
+        else:
+            return
+    folder.write_end(record)
+
+
+def _note_fault(folder: RunFolder) -> None:
+    with (
+        contextlib.suppress(OSError),
+        open(folder.file("fault.txt"), "a", encoding="utf-8") as stream,
+    ):
+        traceback.print_exc(file=stream)
