@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
-from supervised import command, ended, launch, living, until
+from supervised import command, ended, launch, living, supervisor_of, until
 
 from bydawn.processes.runs import LocalRuns
 
@@ -82,10 +83,6 @@ def test_a_wake_meant_for_an_earlier_run_does_not_stop_the_next(
     runs: LocalRuns, tmp_path: Path
 ) -> None:
     """A supervisor serves one run after another; a late signal must find no wish in the new one."""
-    import signal
-
-    from supervised import supervisor_of
-
     ended(runs, launch(runs, command(tmp_path, "one", "true")))
     script = f"until [ -e {tmp_path}/go ]; do /bin/sleep 0.02; done; exit 0"
     handle = launch(runs, command(tmp_path, "two", script))
@@ -95,10 +92,6 @@ def test_a_wake_meant_for_an_earlier_run_does_not_stop_the_next(
 
 
 def test_a_terminated_supervisor_ends_its_run_in_order(runs: LocalRuns, tmp_path: Path) -> None:
-    import signal
-
-    from supervised import supervisor_of
-
     handle = launch(runs, command(tmp_path, "down", "exec /bin/sleep 60"))
     os.kill(supervisor_of(tmp_path, handle), signal.SIGTERM)
     assert ended(runs, handle).outcome.stopped == "interrupted"
