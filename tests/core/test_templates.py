@@ -71,7 +71,7 @@ def test_each_element_of_a_list_is_rendered_alone() -> None:
     ("text", "kind", "words"),
     [
         ("{{ nope }}", "undefined", '"nope" is not defined'),
-        ("{{ item.slug }}", "undefined", 'there is no "slug" in (site, n, title, items, deep)'),
+        ("{{ item.slug }}", "undefined", 'there is no "slug" among site, n, title, items, deep'),
         ("{{ item.site.x }}", "undefined", 'a str has no "x"'),
         ("{{ item.__class__ }}", "undefined", "is not for templates"),
         ("{{ item.site.format(1) }}", "undefined", "is not for templates"),

@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha1, sha256
-from typing import Any
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 _DOMAIN = "bydawn/key/1"
 _LAUNCH_NAMESPACE = bytes.fromhex("6d0c1f6e8f0b5b0e9c55b1da57fa11ed")
@@ -36,8 +41,16 @@ def digest(value: Any) -> str:
 
 def job_key(plan: str, edition: str, job_id: str, fields: Sequence[Any]) -> str:
     """The identity of one job, 64 hex digits, from its plan, edition, id and natural fields."""
-    framed = [_framed(part) for part in (_DOMAIN, plan, edition, job_id, *fields)]
-    return sha256("".join(framed).encode("ascii")).hexdigest()
+    whole = _head(plan, edition, job_id).copy()
+    whole.update("".join(map(_framed, fields)).encode("ascii"))
+    return whole.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _head(plan: str, edition: str, job_id: str) -> _Hash:
+    """What the keys of one job's items share."""
+    framed = map(_framed, (_DOMAIN, plan, edition, job_id))
+    return sha256("".join(framed).encode("ascii"))
 
 
 def launch_key(key: str, revision: int, generation: int) -> str:
@@ -60,7 +73,10 @@ def launch_uuid(launch: str) -> str:
 
 
 def _framed(part: Any) -> str:
-    text = canonical(part)
+    if isinstance(part, str) and part.isascii():
+        text = encode_basestring_ascii(part)
+    else:
+        text = canonical(part)
     return f"{len(text)}:{text}"
 
 

@@ -69,7 +69,7 @@ class _Undefined(StrictUndefined):
         if self._undefined_hint:
             return str(self._undefined_hint)
         if isinstance(self._undefined_obj, dict):
-            return f'there is no "{self._undefined_name}" in ' + _known(self._undefined_obj)
+            return f'there is no "{self._undefined_name}"' + _known(self._undefined_obj)
         if self._undefined_obj is missing:
             return f'"{self._undefined_name}" is not defined'
         return f'a {type(self._undefined_obj).__name__} has no "{self._undefined_name}"'
@@ -77,7 +77,8 @@ class _Undefined(StrictUndefined):
 
 def _known(table: dict[Any, Any]) -> str:
     listed = ", ".join(str(name)[:40] for name in list(table)[:_NAMED_KEYS])
-    return f"({listed}{', …' if len(table) > _NAMED_KEYS else ''})"
+    more = ", …" if len(table) > _NAMED_KEYS else ""
+    return f" among {listed}{more}" if listed else ""
 
 
 _METHODS = {

@@ -15,12 +15,11 @@ from bydawn.core.model import Bound
 from bydawn.core.templates import is_template
 from bydawn.plan.complaints import Complaints, Path, quoted
 from bydawn.plan.fields import NONE
-from bydawn.plan.schema import JobTable, PublishTable
+from bydawn.plan.schema import JobTable
 from bydawn.plan.specs import BACKEND_FIELDS, after, resolved, takes
 from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean
 
-_TARGETS = ("file", "git", "http")
 _STATE_FOLDER = ".bydawn"
 _SHORTEST_LEASE_MS = 2_000
 
@@ -199,37 +198,21 @@ def _more(unit: str, bound: float, cap: int) -> bool:
 def check_targets(
     entries: Sequence[Entry], folder: Folder, plan_file: str, told: Complaints
 ) -> None:
-    """Every publication has one sane target, and no two jobs have the same one."""
-    taken: dict[str, Entry] = {}
+    """Every published file has a sane place, and no two have the same one."""
+    taken: dict[str, str] = {}
     for entry in entries:
         for number, publication in enumerate(entry.table.publish):
-            at = entry.where("publish", number)
-            if _check_target(entry, publication, at, told) and publication.file is not None:
-                target = os.path.normpath(resolved(publication.file, folder))
-                _check_file(target, plan_file, (*at, "file"), told)
-                before = taken.setdefault(target, entry)
-                if before is not entry or at != _first_at(entry, publication):
-                    message = f"the job {quoted(before.table.id)} publishes to the same file"
-                    told.add((*at, "file"), message)
-
-
-def _first_at(entry: Entry, publication: PublishTable) -> Path:
-    targets = [each.file for each in entry.table.publish]
-    return entry.where("publish", targets.index(publication.file))
-
-
-def _check_target(entry: Entry, publication: PublishTable, at: Path, told: Complaints) -> bool:
-    given = [kind for kind in _TARGETS if getattr(publication, kind) is not None]
-    if len(given) != 1:
-        told.add(at, "needs exactly one of file, git and http")
-        return False
-    if publication.branch is not None and given != ["git"]:
-        told.add((*at, "branch"), "branch belongs to git")
-    target = str(getattr(publication, given[0]))
-    if entry.table.items is not None and given == ["file"] and not is_template(target):
-        remedy = "name the item in it: {{ item.slug }}"
-        told.add((*at, "file"), "every item would publish to the same file", remedy)
-    return True
+            if publication.file is None:
+                continue
+            at = entry.where("publish", number, "file")
+            target = os.path.normpath(resolved(publication.file, folder))
+            _check_file(target, plan_file, at, told)
+            if entry.table.items is not None and not is_template(target):
+                remedy = "name the item in it: {{ item.slug }}"
+                told.add(at, "every item would publish to the same file", remedy)
+            elif target in taken:
+                told.add(at, f"the job {quoted(taken[target])} publishes to the same file")
+            taken.setdefault(target, entry.table.id)
 
 
 def _check_file(target: str, plan_file: str, at: Path, told: Complaints) -> None:

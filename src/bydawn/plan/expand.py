@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -219,11 +220,18 @@ def _tags_of(spec: JobSpec, naming: Naming) -> Callable[[Mapping[str, Any]], str
         "set": spec.sets,
     }
 
+    given = tuple(spec.tags.items())
+
     def rendered(item: Mapping[str, Any]) -> str:
         known = {**names, "item": item}
-        return canonical({name: _tag(text, item, known) for name, text in spec.tags.items()})
+        return _tags_text(tuple((name, _tag(text, item, known)) for name, text in given))
 
     return rendered
+
+
+@lru_cache(maxsize=1024)
+def _tags_text(tags: tuple[tuple[str, str], ...]) -> str:
+    return canonical(dict(tags))
 
 
 def _tag(text: str, item: Mapping[str, Any], names: Mapping[str, Any]) -> str:

@@ -13,6 +13,10 @@ from bydawn.core.lengths import is_time_of_day, parse_length, parse_time_of_day
 NAME_PATTERN = r"[a-z0-9][a-z0-9-]{0,62}"
 _VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 _LENGTH_PATTERN = r"([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?"
+_ENDS_PATTERN = (
+    r"(ok|hang|stubborn|vanish|refuse|held( [0-9]{1,9})?"
+    r"|exit (1?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])|error [A-Za-z0-9_.-]+)"
+)
 _LARGEST = 10**15
 _MOST_DOLLARS = 10**9
 NONE = "none"
@@ -94,6 +98,14 @@ Callee = _text(
     ),
     r"[^:]+:[^:]+",
 )
+Ends = _text(
+    _of_form(
+        _ENDS_PATTERN,
+        'must be "ok", "exit 3", "error CODE", "held", "hang", "stubborn", "vanish" or "refuse"',
+    ),
+    _ENDS_PATTERN,
+)
+TagValue = _text(_of_form(r"[^=]+=.+", 'must be a tag and its value, like "site=a"'), "[^=]+=.+")
 Length = _text(AfterValidator(_length_checked(1)), _LENGTH_PATTERN)
 LengthOrZero = _text(AfterValidator(_length_checked(0)), _LENGTH_PATTERN)
 LengthOrNone = _text(AfterValidator(_or_none(_length_checked(1))), f"({_LENGTH_PATTERN}|none)")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from bydawn.core.errors import PlanInvalid
+from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.plan.complaints import Complaints, quoted
 from bydawn.plan.read import open_regular
 
@@ -48,8 +48,9 @@ class ItemsFile(NamedTuple):
                 yield self.stream
             finally:
                 self.stream.seek(before)
+        elif self.path is None:
+            raise PlanInvalid((Complaint(self.name, None, "", "there is no standard input"),))
         else:
-            assert self.path is not None
             with open_regular(self.path) as stream:
                 yield stream
 

@@ -113,6 +113,7 @@ def _entry(
 ) -> Entry | None:
     table = merged(said.data.get("defaults", {}), own)
     names = {str(place[2]) for place in wrong if place[:2] == ("job", number) and len(place) > 2}
+    names |= {"job"} if ("job", number) in wrong else set()
     names |= {str(place[1]) for place in wrong if place[:1] == ("defaults",) and len(place) > 1}
     limited = _limited(table, said)
     job = accepted(JobTable, {"id": f"unnamed-{number}", **limited})
@@ -214,12 +215,8 @@ def _items_file(
 
 def _check_items(entry: Entry, file: ItemsFile, jobs: Jobs, told: Complaints) -> None:
     at = entry.where("items")
-    if file.path is None:
-        if file.stream is None:
-            told.add(at, 'items are to come from stdin ("-"), but there is none')
-        if sum(each.path is None for each in jobs.files.values()) > 1:
-            told.add(at, "stdin can be the items of one job only")
-        return
+    if file.path is None and sum(each.path is None for each in jobs.files.values()) > 1:
+        told.add(at, "stdin can be the items of one job only")
     try:
         with file.opened():
             pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bydawn.plan.fields import (
     AllowedFailures,
@@ -13,6 +13,7 @@ from bydawn.plan.fields import (
     Deadline,
     Dollars,
     DraftPath,
+    Ends,
     Filled,
     FromVariable,
     Length,
@@ -22,6 +23,7 @@ from bydawn.plan.fields import (
     Positive,
     Share,
     SomeDollars,
+    TagValue,
     TimeOfDay,
     Variable,
     Whole,
@@ -29,10 +31,6 @@ from bydawn.plan.fields import (
 
 # Tags of alternatives stand in pydantic's places of errors; this mark lets them be left out there.
 TAG = "~"
-_ENDS = (
-    r"^(ok|hang|stubborn|vanish|refuse|held( [0-9]{1,9})?"
-    r"|exit (1?[0-9]?[0-9]|2[0-4][0-9]|25[0-5])|error [A-Za-z0-9_.-]+)$"
-)
 
 
 class Table(BaseModel):
@@ -71,7 +69,7 @@ class TagBudget(Table):
 
 class BudgetTable(TagBudget):
     per_day_usd: SomeDollars | None = None
-    tags: dict[Annotated[str, Field(pattern="^[^=]+=.+$")], TagBudget] = {}
+    tags: dict[TagValue, TagBudget] = {}
     unknown_price: Literal["refuse", "tokens-only"] = "refuse"
 
 
@@ -117,6 +115,14 @@ class PublishTable(Table):
     branch: Filled | None = None
     http: Filled | None = None
 
+    @model_validator(mode="after")
+    def _has_one_target(self) -> PublishTable:
+        if sum(target is not None for target in (self.file, self.git, self.http)) != 1:
+            raise ValueError("needs exactly one of file, git and http")
+        if self.branch is not None and self.git is None:
+            raise ValueError("branch belongs to git")
+        return self
+
 
 class ItemsFrom(Table):
     upstream: Name = Field(alias="from")
@@ -125,7 +131,7 @@ class ItemsFrom(Table):
 
 class ScriptStep(Table):
     takes: LengthOrZero = "0s"
-    ends: Annotated[str, Field(pattern=_ENDS)] = "ok"
+    ends: Ends = "ok"
     result: Any = None
     usage: dict[str, Whole] = {}
     cost_usd: Dollars | None = None

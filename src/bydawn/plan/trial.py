@@ -110,4 +110,6 @@ def _remedy(text: str, error: TemplateError, names: Mapping[str, Any]) -> str:
         missing = [name for name in pattern.findall(text) if name not in given]
         if missing:
             return remedy.format(missing[0])
-    return "name the job in after" if "results" in text else ""
+    if "results" in text:
+        return "name the job in after"
+    return "the job has no items" if "item" in text and names["item"] == {} else ""

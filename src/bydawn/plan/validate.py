@@ -108,22 +108,23 @@ def _words(detail: ErrorDetails) -> tuple[str, str]:
         return _not_listed(str(bounds["expected"]), given)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return words.format(bounds[name]), ""
+        return words.format(f"{bounds[name]:g}"), ""
     if kind == "value_error":
         return str(bounds["error"]), ""
     if kind == "string_pattern_mismatch":
         return f"{quoted(str(given))} does not have the form {bounds['pattern']}", ""
+    if kind == "list_type" and detail["loc"] == ("job",) and isinstance(given, dict):
+        return "must be a list of tables", "write [[job]], in two brackets"
     if kind in _KINDS:
         return _KINDS[kind], _in_quotes(kind, given)
     return str(detail["msg"]), ""
 
 
 def _in_quotes(kind: str, given: Any) -> str:
-    if kind == "string_type" and not isinstance(given, dict | list):
-        text = given.isoformat() if isinstance(given, _MOMENTS) else str(given)
-        text = text[:5] if isinstance(given, datetime.time) else text
-        return f"write {quoted(text.lower() if isinstance(given, bool) else text)}"
-    return ""
+    if kind != "string_type" or not isinstance(given, _MOMENTS):
+        return ""
+    text = given.isoformat()
+    return f"write {quoted(text[:5] if isinstance(given, datetime.time) else text)}"
 
 
 _MOMENTS = (datetime.datetime, datetime.date, datetime.time)
