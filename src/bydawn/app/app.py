@@ -12,7 +12,7 @@ from bydawn.app import addresses
 from bydawn.app.driving import Errand, drive, refuse_if_stopped
 from bydawn.app.kit import STOP
 from bydawn.app.place import Place, locate
-from bydawn.app.values import AdhocWanted, Checked, Context, Face, Ran, RunWanted, Silent
+from bydawn.app.values import AdhocWanted, Checked, Invocation, Face, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
 from bydawn.core.errors import UsageError
@@ -34,8 +34,8 @@ _SETTLED = ("succeeded", "failed", "cancelled", "parked")
 class App:
     """What the faces call. Close it when done."""
 
-    def __init__(self, context: Context, place: Place, clock: Clock) -> None:
-        self.context, self.place, self.clock = context, place, clock
+    def __init__(self, invocation: Invocation, place: Place, clock: Clock) -> None:
+        self.invocation, self.place, self.clock = invocation, place, clock
         self._store: Store | None = None
 
     @property
@@ -81,14 +81,14 @@ class App:
         from bydawn.app.checking import check
         from bydawn.app.running import read_plan
 
-        found = read_plan(self.context, plan, RunWanted(overrides), self.clock.utc_ms())
+        found = read_plan(self.invocation, plan, RunWanted(overrides), self.clock.utc_ms())
         return check(found, self.store if self.has_store() else None)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan, or go on with it."""
         from bydawn.app.running import run_plan
 
-        ran = run_plan(self.place, self.context, self.store, plan, wanted, face)
+        ran = run_plan(self.place, self.invocation, self.store, plan, wanted, face)
         if ran.outcome == "detached":
             self.ensure_background()
         return ran
@@ -101,7 +101,7 @@ class App:
         from bydawn.app.rehearsal import rehearse
         from bydawn.app.running import read_plan
 
-        found = read_plan(self.context, plan, RunWanted(overrides), self.clock.utc_ms())
+        found = read_plan(self.invocation, plan, RunWanted(overrides), self.clock.utc_ms())
         with rehearse(found, faults) as rehearsed:
             yield rehearsed
 
@@ -125,12 +125,12 @@ class App:
         self, jobs: list[Job], mode: str, timeout_ms: int | None, face: Face
     ) -> Ran:
         return wait_for_jobs(
-            self.place, self.context, self.existing_store(), jobs, mode, timeout_ms, face
+            self.place, self.invocation, self.existing_store(), jobs, mode, timeout_ms, face
         )
 
     def wait_batch(self, batch: Batch, timeout_ms: int | None, face: Face) -> Ran:
         return wait_for_batch(
-            self.place, self.context, self.existing_store(), batch, timeout_ms, face
+            self.place, self.invocation, self.existing_store(), batch, timeout_ms, face
         )
 
     def ensure_background(self) -> None:
@@ -143,7 +143,7 @@ class App:
         """Be the background runner until everything is drained."""
         from bydawn.app.background import serve
 
-        return serve(self.place, self.context, self.existing_store())
+        return serve(self.place, self.invocation, self.existing_store())
 
     # What people do
 
@@ -165,7 +165,7 @@ class App:
         if not is_done():
             until = self.clock.utc_ms() + _CANCEL_PATIENCE_MS
             errand = Errand(lambda: batches, claims=False, is_done=is_done, until_at=until)
-            drive(self.place, self.context, store, errand, face)
+            drive(self.place, self.invocation, store, errand, face)
 
     def stop(self, face: Face) -> Stop:
         """Write the STOP file; every runner ends its runs. Where none is alive, end them here."""
@@ -178,7 +178,7 @@ class App:
         if not busy:
             return Stop.DONE
         errand = Errand(lambda: busy, claims=False)
-        return drive(self.place, self.context, store, errand, face).stop
+        return drive(self.place, self.invocation, store, errand, face).stop
 
     def clear_stop(self) -> bool:
         """Lift a stop; False when there was none."""
@@ -218,8 +218,8 @@ class App:
         return self.state_folder / "runs" / job.job_id / f"{job.revision}.{job.generation}"
 
 
-def open_app(context: Context, plan: Path | None = None) -> App:
+def open_app(invocation: Invocation, plan: Path | None = None) -> App:
     """Find the place a command speaks of; nothing is made yet."""
-    return App(context, locate(context, plan), SystemClock())
+    return App(invocation, locate(invocation, plan), SystemClock())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bydawn.app.driving import Errand, drive
 from bydawn.app.place import Place
-from bydawn.app.values import Context, Silent
+from bydawn.app.values import Invocation, Silent
 from bydawn.core.join import is_joined
 from bydawn.processes.detached import start_detached
 from bydawn.processes.presence import Presence, is_gone
@@ -26,13 +26,13 @@ def ensure(place: Place) -> None:
     start_detached(argv, place.state_folder.parent, place.state_folder / "background.log")
 
 
-def serve(place: Place, context: Context, store: Store) -> int:
+def serve(place: Place, invocation: Invocation, store: Store) -> int:
     """Be it. Exits 0 at once when another one is."""
     presence = Presence(place.state_folder, NAME)
     while presence.take():
         try:
             errand = Errand(choose=lambda: open_numbers(store))
-            driven = drive(place, context, store, errand, Silent())
+            driven = drive(place, invocation, store, errand, Silent())
             _close_joined(store)
         finally:
             presence.release()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
 from bydawn.app.signals import listening
-from bydawn.app.values import Context, Face, Ran
+from bydawn.app.values import Invocation, Face, Ran
 from bydawn.core.errors import PlanInvalid, Refused
 from bydawn.core.join import Joined, Standing, fold
 from bydawn.core.model import Job
@@ -46,9 +46,9 @@ class Driven:
     complaints: list[str] = field(default_factory=list)
 
 
-def drive(place: Place, context: Context, store: Store, errand: Errand, face: Face) -> Driven:
+def drive(place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face) -> Driven:
     """Be a runner until the errand is done; the store connection is the caller's."""
-    with runner_kit(place, context.environment) as kit:
+    with runner_kit(place, invocation.environment) as kit:
         runner = Runner(
             store, Scope(store, errand.choose, errand.only), kit.tools, kit.name, errand.claims
         )

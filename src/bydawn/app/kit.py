@@ -36,7 +36,6 @@ class Kit:
 
     name: str
     tools: Tools
-    presence: Presence
     runs: LocalRuns
     rung: deque[str] = field(default_factory=deque)
 
@@ -45,8 +44,7 @@ class Kit:
 def runner_kit(place: Place, environment: Mapping[str, str]) -> Iterator[Kit]:
     """Everything for one runner, under a name that is random for every process start."""
     name = f"r_{secrets.token_hex(6)}"
-    presence = Presence(place.state_folder / RUNNERS, name)
-    presence.take()
+    names: list[Presence] = []
     runs = LocalRuns(place.state_folder, name)
     dispatcher = Threads()
     rung: deque[str] = deque()
@@ -62,22 +60,30 @@ def runner_kit(place: Place, environment: Mapping[str, str]) -> Iterator[Kit]:
         environment=environment,
         checks=CheckRuns(runs, environment),
         expand=_expand,
+        appear=lambda taken: _appear(place, taken, names),
         is_dead_here=_death(place, machine),
         is_stopped=(place.state_folder / STOP).exists,
     )
     runs.listen(_ringing(rung, dispatcher))
     try:
-        yield Kit(name, tools, presence, runs, rung)
+        yield Kit(name, tools, runs, rung)
     finally:
-        _let_go(tools, runs, presence)
+        _let_go(tools, runs, names)
 
 
-def _let_go(tools: Tools, runs: LocalRuns, presence: Presence) -> None:
+def _appear(place: Place, name: str, names: list[Presence]) -> None:
+    presence = Presence(place.state_folder / RUNNERS, name)
+    presence.take()
+    names.append(presence)
+
+
+def _let_go(tools: Tools, runs: LocalRuns, names: list[Presence]) -> None:
     tools.dispatcher.close()
     for backend in tools.opened.values():
         backend.close()
     runs.close()
-    presence.forget()
+    for presence in names:
+        presence.forget()
 
 
 def _backends(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bydawn.app.values import Context
+from bydawn.app.values import Invocation
 from bydawn.core.errors import BackendMissing, UsageError
 
 FOLDER = ".bydawn"
@@ -25,12 +25,12 @@ class Place:
         return f"sqlite:///{self.store_path}"
 
 
-def locate(context: Context, plan: Path | None) -> Place:
+def locate(invocation: Invocation, plan: Path | None) -> Place:
     """By flag, by environment, or the nearest .bydawn at or above the plan (else this) folder."""
-    base = _base(context.directory, plan)
+    base = _base(invocation.directory, plan)
     state_folder = _nearest(base) or base / FOLDER
-    url = context.store_url or _from_environment(context.environment)
-    return Place(state_folder, _path_of(url, context.directory) if url else state_folder / _FILE)
+    url = invocation.store_url or _from_environment(invocation.environment)
+    return Place(state_folder, _path_of(url, invocation.directory) if url else state_folder / _FILE)
 
 
 def _base(directory: Path, plan: Path | None) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bydawn.app.driving import Driven, Errand, drive, outcome_of, refuse_if_stopped, result_of
 from bydawn.app.kit import BACKENDS, STOP
 from bydawn.app.place import Place
-from bydawn.app.values import Context, Face, Ran, RunWanted
+from bydawn.app.values import Invocation, Face, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
 from bydawn.core.model import PlannedBatch
@@ -25,11 +25,11 @@ _STAND_BY_MS = 500
 
 
 def run_plan(
-    place: Place, context: Context, store: Store, path: Path, wanted: RunWanted, face: Face
+    place: Place, invocation: Invocation, store: Store, path: Path, wanted: RunWanted, face: Face
 ) -> Ran:
     """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
     refuse_if_stopped((place.state_folder / STOP).exists())
-    batch, is_new = _recorded(context, store, path, wanted, face)
+    batch, is_new = _recorded(invocation, store, path, wanted, face)
     _start_again(store, batch, wanted)
     already = _already_done(store, batch, is_new)
     face.opened(store, batch, already)
@@ -40,27 +40,27 @@ def run_plan(
         return outcome_of(store, batch, already)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
-    driven = _drive(place, context, store, batch, wanted, face)
+    driven = _drive(place, invocation, store, batch, wanted, face)
     if driven.others:
         return _left_to(driven.others, store, batch, already, face)
     return result_of(store, batch, driven, already)
 
 
 def _recorded(
-    context: Context, store: Store, path: Path, wanted: RunWanted, face: Face
+    invocation: Invocation, store: Store, path: Path, wanted: RunWanted, face: Face
 ) -> tuple[Batch, bool]:
     """The batch of this plan now. Where nothing changed since it was recorded, nothing is parsed."""
     from bydawn import plan as plans
 
     overrides, now = wanted.overrides, store.session.clock.utc_ms()
-    full = context.directory / path
+    full = invocation.directory / path
     identity = plans.identify(
-        full, at=now, overrides=overrides, environment=context.environment
+        full, at=now, overrides=overrides, environment=invocation.environment
     )
     known = store.find_batch(identity.plan, identity.edition) if identity else None
     if known and identity and _is_unchanged(known, identity.fingerprint, overrides.only, now, full):
         return known, False
-    planned = read_plan(context, path, wanted, now)
+    planned = read_plan(invocation, path, wanted, now)
     for warning in planned.warnings:
         face.note(str(warning))
     opened = store.open_batch(
@@ -87,15 +87,15 @@ def _fingerprinted(planned: Plan, only: str | None) -> PlannedBatch:
     return planned.batch if only is None else dataclasses.replace(planned.batch, fingerprint="")
 
 
-def read_plan(context: Context, path: Path, wanted: RunWanted, now: int) -> Plan:
+def read_plan(invocation: Invocation, path: Path, wanted: RunWanted, now: int) -> Plan:
     """The plan file, valid and with every layer of configuration applied."""
     from bydawn import plan as plans
 
     return plans.read_plan(
-        context.directory / path,
+        invocation.directory / path,
         at=now,
         overrides=wanted.overrides,
-        environment=context.environment,
+        environment=invocation.environment,
         backends=BACKENDS,
     )
 
@@ -133,7 +133,7 @@ def _is_over(store: Store, batch: Batch) -> bool:
 
 
 def _drive(
-    place: Place, context: Context, store: Store, batch: Batch, wanted: RunWanted, face: Face
+    place: Place, invocation: Invocation, store: Store, batch: Batch, wanted: RunWanted, face: Face
 ) -> Driven:
     errand = Errand(
         choose=lambda: [batch.number],
@@ -142,7 +142,7 @@ def _drive(
         rivals=_rivals(store, batch),
     )
     while True:
-        driven = drive(place, context, store, errand, face)
+        driven = drive(place, invocation, store, errand, face)
         if not driven.others or batch.terms.if_running != "wait":
             return driven
         _stand_by(face)

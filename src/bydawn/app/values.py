@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class Invocation:
     """Where a command was typed, and what was said there."""
 
     directory: Path

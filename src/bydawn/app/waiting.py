@@ -15,7 +15,7 @@ from bydawn.app.driving import (
 )
 from bydawn.app.kit import RUNNERS, STOP
 from bydawn.app.place import Place
-from bydawn.app.values import Context, Face, Ran
+from bydawn.app.values import Invocation, Face, Ran
 from bydawn.core.errors import Refused
 from bydawn.core.join import EXIT_NOT_IN_TIME, is_joined
 from bydawn.core.leases import has_lapsed
@@ -41,7 +41,7 @@ def live_runners(place: Place, store: Store) -> list[Registered]:
 
 
 def wait_for_jobs(
-    place: Place, context: Context, store: Store, jobs: list[Job], mode: str,
+    place: Place, invocation: Invocation, store: Store, jobs: list[Job], mode: str,
     timeout_ms: int | None, face: Face,
 ) -> Ran:  # fmt: skip
     """Until all (or any) of the jobs are over; 4 when the time is up first."""
@@ -51,7 +51,7 @@ def wait_for_jobs(
     def is_done() -> bool:
         return are_over(store, numbers, mode)
 
-    stop, signal = _until(place, context, store, batches, is_done, timeout_ms, face)
+    stop, signal = _until(place, invocation, store, batches, is_done, timeout_ms, face)
     now_jobs = [read.job(store.session, number) for number in numbers]
     joined = outcome_of_jobs(now_jobs if mode == "all" else _ended(now_jobs))
     ran = Ran(joined.exit_code, joined.outcome, joined.reasons, signal=signal)
@@ -59,7 +59,7 @@ def wait_for_jobs(
 
 
 def wait_for_batch(
-    place: Place, context: Context, store: Store, batch: Batch, timeout_ms: int | None, face: Face
+    place: Place, invocation: Invocation, store: Store, batch: Batch, timeout_ms: int | None, face: Face
 ) -> Ran:
     """Until the batch is joined; exits as its run would."""
     if batch.paused:
@@ -70,14 +70,14 @@ def wait_for_batch(
         standing = read.standing(store.session, batch.number, now, batch.deadline_at)
         return is_joined(standing)
 
-    stop, signal = _until(place, context, store, {batch.number}, is_done, timeout_ms, face)
+    stop, signal = _until(place, invocation, store, {batch.number}, is_done, timeout_ms, face)
     ran = outcome_of(store, store.batch(batch.number))
     ran.signal = signal
     return _stopped(ran, stop)
 
 
 def _until(
-    place: Place, context: Context, store: Store, batches: set[int], is_done: Callable[[], bool],
+    place: Place, invocation: Invocation, store: Store, batches: set[int], is_done: Callable[[], bool],
     timeout_ms: int | None, face: Face,
 ) -> tuple[Stop, int | None]:  # fmt: skip
     """Watch while somebody is at work; take over when nobody is."""
@@ -92,7 +92,7 @@ def _until(
             time.sleep(_LOOK_S)
             continue
         errand = Errand(choose=lambda: batches, is_done=is_done, until_at=until_at)
-        driven = drive(place, context, store, errand, face)
+        driven = drive(place, invocation, store, errand, face)
         if driven.stop is not Stop.DONE:
             return driven.stop, driven.signal
     return Stop.DONE, None

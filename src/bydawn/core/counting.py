@@ -9,7 +9,8 @@ from __future__ import annotations
 from bydawn.core.budgets import Amount, charge
 from bydawn.core.model import Job
 from bydawn.core.sightings import Usage
-from bydawn.core.states import SLOTTED
+
+_NOTHING = Amount()
 
 
 def slots(batch: int) -> str:
@@ -36,10 +37,8 @@ def launches(batch: int) -> str:
     return f"launches:{batch}"
 
 
-def slot_release(job: Job, before: str, after: str) -> dict[str, int]:
+def slot_release(job: Job) -> dict[str, int]:
     """What leaving launching or running gives back."""
-    if before not in SLOTTED or after in SLOTTED:
-        return {}
     freed = {slots(job.batch): -1}
     if job.pool:
         freed[pool_slots(job.pool)] = -1
@@ -49,6 +48,8 @@ def slot_release(job: Job, before: str, after: str) -> dict[str, int]:
 def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     """What an ended attempt adds to the spent side; usage None means it was never launched."""
     reserved = Amount(job.reserved_micros, job.reserved_tokens)
+    if usage is not None and usage.cost_micros is None and not usage.tokens and reserved == _NOTHING:
+        return {}
     spent = Amount() if usage is None else charge(usage, reserved)
     moved = {
         usd(job.batch): spent.usd_micros - reserved.usd_micros,

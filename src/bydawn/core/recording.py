@@ -13,7 +13,7 @@ from bydawn.core import counting
 from bydawn.core.decide.step import Move
 from bydawn.core.model import Job
 from bydawn.core.sightings import Usage
-from bydawn.core.states import Event, State, assert_legal
+from bydawn.core.states import SLOTTED, Event, State, assert_legal
 
 _ENDS_ATTEMPT = frozenset(
     {Event.ENDED, Event.REFUSED, Event.UNKNOWABLE, Event.JUDGED, Event.STOPPED, Event.VANISHED}
@@ -61,16 +61,17 @@ def begin(job: Job) -> Change:
 
 def apply(change: Change, move: Move, usage: Usage | None) -> None:
     """Carry one move out in memory. ``usage`` is what the attempt's meter said when a move ends it."""
-    job, before = change.job, change.job.state
-    assert_legal(before, move.event.value, move.to.value)
+    job = change.job
+    before, after = job.state, move.to.value
+    assert_legal(before, move.event, after)
     change.moves.append((before, move))
     handle, generation = job.handle, job.generation
     for name, value in move.changes.items():
         setattr(job, name, value)
-    job.state = move.to.value
+    job.state = after
     job.reason = move.reason.value if move.reason else None
-    if before != job.state:
-        _add(change.deltas, counting.slot_release(job, before, job.state))
+    if before in SLOTTED and after not in SLOTTED:
+        _add(change.deltas, counting.slot_release(job))
     if _ends_attempt(move.event, before):
         change.endings.append(_ending(job, move, handle, generation, usage))
     if _settles(move, before):

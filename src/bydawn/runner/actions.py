@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from bydawn.gates.files import PublishError, publish
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held
-from bydawn.runner.rendering import Beside, Place, render_words, rendered_payload
+from bydawn.runner.rendering import Beside, Place, plain_payload, render_words, rendered_payload
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
@@ -49,6 +49,10 @@ class Actor:
 
     tools: Tools
     may_act: Callable[[], bool]
+    runs_folder: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runs_folder = str(self.tools.state_folder / "runs")
 
     def call(self, held: Held, place: Place, results: dict[str, Any]) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
@@ -68,17 +72,20 @@ class Actor:
             return lambda: self._launch(held, request)
         return lambda: self._find(held, request)
 
-    def folder(self, held: Held) -> Path:
+    def folder(self, held: Held) -> str:
         """Where a local run of this generation lives."""
         job = held.job
-        name = f"{job.revision}.{job.generation}"
-        return self.tools.state_folder / "runs" / job.job_id / name
+        return f"{self.runs_folder}/{job.job_id}/{job.revision}.{job.generation}"
 
     def _request(self, held: Held, place: Place, results: dict[str, Any]) -> Request:
         job, spec = held.job, held.spec
         folder = self.folder(held)
-        beside = Beside(str(folder / "draft"), self.tools.environment, results)
         deadline = (job.intended_at or 0) + spec.limits.timeout_ms
+        if held.nature.has_templates:
+            beside = Beside(f"{folder}/draft", self.tools.environment, results)
+            payload = rendered_payload(job, spec, place, beside)
+        else:
+            payload = plain_payload(job, spec)
         return Request(
             launch_key=launch_key(job.key, job.revision, job.generation),
             effect_key=effect_key(job.key, job.revision),
@@ -90,8 +97,8 @@ class Actor:
             attempt=job.attempts,
             token=job.token,
             nonce=job.nonce,
-            folder=str(folder),
-            payload=rendered_payload(job, spec, place, beside),
+            folder=folder,
+            payload=payload,
             timeout_ms=spec.limits.timeout_ms,
             grace_ms=spec.limits.grace_ms,
             deadline_at=deadline,
@@ -125,7 +132,7 @@ class Actor:
         return held.backend.cancel(held.job.handle or "", reason)
 
     def _collect(self, held: Held) -> Fact:
-        spec, draft = held.spec, self.folder(held) / "draft"
+        spec, draft = held.spec, Path(self.folder(held), "draft")
         if spec.expect:
             failure = missing(spec.expect, draft, held.job.result)
             if failure:
@@ -150,7 +157,7 @@ class Actor:
 
     def _publish(self, held: Held, place: Place, index: int) -> Fact:
         publication = held.spec.publish[index]
-        beside = Beside(str(self.folder(held) / "draft"), self.tools.environment)
+        beside = Beside(f"{self.folder(held)}/draft", self.tools.environment)
         words = (publication.source, publication.target)
         source, name = render_words(words, held.job, held.spec, place, beside)
         target = Path(place.plan_folder) / name

@@ -8,6 +8,7 @@ from bydawn.backends.backend import Backend
 from bydawn.core.decide import Act, Circumstances
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.sightings import Usage
+from bydawn.runner.rendering import Nature
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Held:
     job: Job
     spec: JobSpec
     backend: Backend
+    nature: Nature
     due_at: int | None = None
     act: Act = Act.NONE
     argument: str = ""

@@ -27,7 +27,7 @@ class Horizon:
     def is_due(self, boot: int) -> bool:
         return boot >= self._look_at
 
-    def next_look(self, _boot: int) -> int:
+    def next_look(self) -> int:
         return self._look_at
 
     def look(self, boot: int) -> bool:
@@ -88,9 +88,7 @@ class Horizon:
                 served.wakes_at = self._next_start(served, now)
 
     def results_for(self, spec: JobSpec, job: Job) -> dict[str, Any]:
-        """Results of the jobs this one waits for, where its templates speak of them."""
-        if "results" not in json.dumps(spec.payload):
-            return {}
+        """Results of the jobs this one waits for."""
         return {name: self._result_of(job.batch, name) for name in spec.after}
 
     def _result_of(self, batch: int, name: str) -> Any:

@@ -33,12 +33,8 @@ class Beside:
 
 
 def rendered_payload(job: Job, spec: JobSpec, place: Place, beside: Beside) -> dict[str, Any]:
-    """The payload a backend receives; plain payloads pass through untouched."""
+    """The payload a backend receives, every template in it filled in."""
     payload = dict(spec.payload)
-    if not has_templates(spec):
-        if job.item is not None:
-            payload["item"] = json.loads(job.item)
-        return payload
     names = _names(job, spec, place, beside)
     for name, value in payload.items():
         if name not in _NOT_RENDERED:
@@ -47,9 +43,25 @@ def rendered_payload(job: Job, spec: JobSpec, place: Place, beside: Beside) -> d
     return payload
 
 
-def has_templates(spec: JobSpec) -> bool:
+def plain_payload(job: Job, spec: JobSpec) -> dict[str, Any]:
+    """The payload of a spec without templates."""
+    if job.item is None:
+        return spec.payload
+    return {**spec.payload, "item": json.loads(job.item)}
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What can be said of a spec once and for all its jobs."""
+
+    has_templates: bool
+    speaks_of_results: bool
+
+
+def nature_of(spec: JobSpec) -> Nature:
     text = json.dumps(spec.payload)
-    return "{{" in text or "{%" in text
+    has_templates = "{{" in text or "{%" in text or "{#" in text
+    return Nature(has_templates, has_templates and "results" in text)
 
 
 def render_words(

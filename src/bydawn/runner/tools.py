@@ -39,7 +39,8 @@ Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]
 
 @dataclass(slots=True)
 class Tools:
-    """``state_folder`` holds run folders, the STOP file and the presence locks of this machine."""
+    """``state_folder`` holds run folders, the STOP file and the presence locks of this machine;
+    ``appear`` takes up a runner's name there, so that others can tell whether it lives."""
 
     clock: Clock
     chance: Chance
@@ -51,6 +52,7 @@ class Tools:
     environment: Mapping[str, str]
     checks: Checks | None = None
     expand: Expander | None = None
+    appear: Callable[[str], None] = lambda _: None
     is_dead_here: Callable[[Registered], bool] = lambda _: False
     is_stopped: Callable[[], bool] = lambda: False
     opened: dict[str, Backend] = field(default_factory=dict)

@@ -55,7 +55,7 @@ def _launched(job: Job, event: Event, handle: str, around: Circumstances) -> Mov
         "progress_at": around.now,
         "deadline_at": attempt_deadline(started, around.spec.limits.timeout_ms),
     }
-    return Move(event, State.RUNNING, None, changes, {"handle": handle})
+    return Move(event, State.RUNNING, None, changes)
 
 
 def _refused(job: Job, failure: Failure, around: Circumstances) -> Move:

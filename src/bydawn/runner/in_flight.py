@@ -1,0 +1,182 @@
+"""The jobs a runner holds: what is due, what each fact leads to, what is to be written and done next.
+
+Everything here is memory of one process. Moves are applied to the rows in memory at once, wait for the
+next write, and only a written move lets its act go out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
+from bydawn.core.model import Job, JobSpec
+from bydawn.core.recording import Change, apply, begin
+from bydawn.core.sightings import Alive, Ended, Launched
+from bydawn.core.states import HELD, State
+from bydawn.runner.held import Held
+from bydawn.runner.horizon import Horizon
+from bydawn.runner.rendering import Nature, nature_of
+from bydawn.runner.tools import Tools
+from bydawn.store.store import Store
+
+_HELD = frozenset(state.value for state in HELD)
+_RUNNING = State.RUNNING.value
+
+
+class InFlight:
+    """Held jobs by number, their due times, and this turn's changes."""
+
+    def __init__(self, store: Store, tools: Tools, horizon: Horizon) -> None:
+        self._store, self._tools, self._horizon = store, tools, horizon
+        self.held: dict[int, Held] = {}
+        self.changes: dict[int, Change] = {}
+        self.ready: list[Held] = []
+        self.halt: str | None = None
+        self._due: list[tuple[int, int]] = []
+        self._by_handle: dict[str, int] = {}
+        self._natures: dict[int, Nature] = {}
+
+    def hold(self, jobs: Iterable[Job], now: int) -> None:
+        """Take newly claimed jobs in hand, each with its first step."""
+        for job in jobs:
+            spec = self._store.spec(job.spec)
+            held = Held(job, spec, self._tools.backend(spec.backend), self._nature(job.spec, spec))
+            self.held[job.number] = held
+            self._take(held, next_step(job, self._around(held, now)), None)
+
+    def learn(self, number: int, fact: Fact, now: int) -> None:
+        """Take in one fact about a job, if it is still ours."""
+        held = self.held.get(number)
+        if held is None:
+            return
+        held.is_out = False
+        held.act = Act.NONE
+        self._follow(held, fact, now)
+        if isinstance(fact, Launched) and fact.sighting and held.job.state == _RUNNING:
+            self._follow(held, fact.sighting, now)
+
+    def step_due(self, now: int, boot: int) -> None:
+        """Decide for every job whose time has come."""
+        while self._due and self._due[0][0] <= boot:
+            due_at, number = heapq.heappop(self._due)
+            held = self.held.get(number)
+            if held is None or held.is_out or held.due_at != due_at:
+                continue
+            held.due_at = None
+            self._take(held, next_step(held.job, self._around(held, now)), None)
+
+    def next_due(self) -> int | None:
+        """When the next job is due, on the clock that counts sleep."""
+        return self._due[0][0] if self._due else None
+
+    def rouse(self, held: Held) -> None:
+        """Look at a job now, unless an act of it is out."""
+        if not held.is_out:
+            self._schedule(held, 0)
+
+    def rouse_all(self, batch: int | None = None) -> None:
+        for held in self.held.values():
+            if batch is None or held.job.batch == batch:
+                self.rouse(held)
+
+    def notice(self, handle: str) -> None:
+        """Look at the run of this handle now."""
+        number = self._by_handle.get(handle)
+        held = self.held.get(number) if number is not None else None
+        if held is None:
+            self._by_handle = {one.job.handle or "": one.job.number for one in self.held.values()}
+            number = self._by_handle.get(handle)
+            held = self.held.get(number) if number is not None else None
+        if held:
+            self.rouse(held)
+
+    def heed(self, wishes: dict[int, str]) -> None:
+        """What people asked of jobs in flight."""
+        for number, wish in wishes.items():
+            held = self.held.get(number)
+            if held and held.job.wish != wish:
+                held.job.wish = wish
+                self.rouse(held)
+
+    def written(self, changes: Iterable[Change], fenced: set[int]) -> int:
+        """Let go of what is fenced or no longer watched; how many were fenced."""
+        lost = 0
+        for change in changes:
+            job = change.job
+            if job.number in fenced:
+                lost += 1
+                self.held.pop(job.number, None)
+            elif job.state not in _HELD or _is_unwatched(job):
+                self.held.pop(job.number, None)
+        if fenced:
+            self.ready = [held for held in self.ready if held.job.number in self.held]
+        return lost
+
+    def drop_all(self) -> int:
+        """Nothing in hand is ours any more; how many that were."""
+        count = len(self.held)
+        self.held, self.changes, self.ready, self._due = {}, {}, [], []
+        return count
+
+    def _nature(self, number: int, spec: JobSpec) -> Nature:
+        found = self._natures.get(number)
+        if found is None:
+            found = self._natures[number] = nature_of(spec)
+        return found
+
+    def _follow(self, held: Held, fact: Fact, now: int) -> None:
+        self._remember(held, fact, now)
+        self._take(held, learn(held.job, fact, self._around(held, now)), fact)
+
+    def _remember(self, held: Held, fact: Fact, now: int) -> None:
+        """What only this process knows of the run: looks, witness, last meter reading."""
+        if isinstance(fact, Alive):
+            held.looks += 1
+            held.usage = fact.usage
+            if fact.witness != held.witness:
+                held.witness = fact.witness
+                held.job.progress_at = now
+        elif isinstance(fact, Ended):
+            held.usage = fact.outcome.usage
+
+    def _take(self, held: Held, step: Step, fact: object) -> None:
+        """Apply a step's moves in memory; its act waits until they are written."""
+        job = held.job
+        if step.moves:
+            change = self.changes.get(job.number)
+            if change is None:
+                change = self.changes[job.number] = begin(job)
+            usage = held.usage if isinstance(fact, Ended) else None
+            for move in step.moves:
+                apply(change, move, usage)
+        if step.act is not Act.NONE:
+            self._prepare(held, step)
+        elif job.state in _HELD:
+            self._schedule(held, step.due_in_ms or 0)
+
+    def _prepare(self, held: Held, step: Step) -> None:
+        if step.due_in_ms:
+            self._schedule(held, step.due_in_ms)
+            return
+        held.act, held.argument = step.act, step.argument
+        held.is_out, held.due_at = True, None
+        if step.act is Act.CANCEL:
+            held.tries = 0 if held.asked_at is None else held.tries + 1
+            held.asked_at = held.asked_at or self._tools.clock.utc_ms()
+        elif step.act is Act.PUBLISH:
+            held.tries += 1
+        self.ready.append(held)
+
+    def _around(self, held: Held, now: int) -> Circumstances:
+        halt = self.halt or self._horizon.halt_of(held.job.batch, now)
+        return held.around(now, self._tools.chance.random(), halt)
+
+    def _schedule(self, held: Held, in_ms: int) -> None:
+        held.due_at = self._tools.clock.boot_ms() + in_ms
+        heapq.heappush(self._due, (held.due_at, held.job.number))
+
+
+def _is_unwatched(job: Job) -> bool:
+    """Parked with nothing that could still live."""
+    return job.state == State.PARKED.value and (job.handle is None or job.step is not None)
