@@ -10,7 +10,7 @@ from bydawn.processes import machine
 from bydawn.processes.bell import Bell
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.output import OutputLog
-from bydawn.processes.records import Answer, end_record, exit_facts
+from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
 from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
@@ -96,7 +96,7 @@ class Caller:
             interpreter = self._ready(order, folder)
         except SpawnFailed as failure:
             log.close()
-            return end_record(None, failure=[failure.kind, "spawn", failure.message])
+            return spawn_refusal(failure.kind, failure.message)
         vigil = Vigil(self._bell, folder, interpreter.tree, log, interpreter.output)
         vigil.limit(order["timeout_ms"], order["grace_ms"])
         call = _Call(interpreter, vigil, answer)
@@ -180,4 +180,5 @@ class _Call:
             self._answer.claimed()
 
     def _refuse(self, reason: str) -> None:
-        self._facts = {"failure": ["permanent", "not_importable", reason], "message": reason}
+        failure = ["permanent", "not_importable", reason]
+        self._facts = {"refused": True, "failure": failure, "message": reason}

@@ -9,7 +9,7 @@ from bydawn.processes import machine
 from bydawn.processes.bell import Bell
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.output import OutputLog
-from bydawn.processes.records import Answer, end_record, exit_facts
+from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
 from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
@@ -35,7 +35,7 @@ def run_command(
         return _record(vigil, started_at)
     except SpawnFailed as failure:
         log.close()
-        return end_record(None, failure=[failure.kind, "spawn", failure.message])
+        return spawn_refusal(failure.kind, failure.message)
     finally:
         os.close(pipe)
 

@@ -43,6 +43,7 @@ def end_record(started_at: int | None, **facts: Any) -> dict[str, Any]:
         "signal": None,
         "started_at": started_at,
         "ended_at": machine.wall_ms(),
+        "refused": False,
         "stopped": None,
         "failure": None,
         "result": None,
@@ -51,6 +52,11 @@ def end_record(started_at: int | None, **facts: Any) -> dict[str, Any]:
         "tree_left": 0,
         **facts,
     }
+
+
+def spawn_refusal(kind: str, message: str) -> dict[str, Any]:
+    """The record of a claimed run whose program never started."""
+    return end_record(None, refused=True, failure=[kind, "spawn", message])
 
 
 def exit_facts(wait_result: int | None) -> dict[str, int | None]:

@@ -78,7 +78,7 @@ class Supervisor:
             else:
                 record = run_command(order, folder, answer, self._bell)
             _write_end(folder, record)
-            if record["failure"]:
+            if record["refused"]:
                 answer.refused(*record["failure"])
             answer.claimed()
         except BaseException:
