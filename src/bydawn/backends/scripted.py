@@ -56,15 +56,15 @@ class ScriptedBackend:
         if scene["ends"] == "refuse":
             return LaunchRefused(Failure(_TRANSIENT, "refused", "the script refuses this launch"))
         self._ledger(request.launch_key)
-        handle = _handle(scene, self._clock.utc_ms())
-        sighting = self.poll(handle) if scene.get("takes_ms", 0) == 0 else None
-        return Launched(handle, sighting)
+        fate = _fate(scene, self._clock.utc_ms())
+        is_over = fate["until"] <= fate["from"]
+        return Launched(json.dumps(fate), _end(fate) if is_over else None)
 
     def find(self, request: Request) -> FindAnswer:
         """The script starts a run for a launch key exactly when it is told to: nothing is lost."""
         scene = scene_of(request.payload, _generation(request.launch_key))
         if scene.get("found"):
-            return Found(_handle(scene, self._clock.utc_ms()))
+            return Found(json.dumps(_fate(scene, self._clock.utc_ms())))
         return Absent()
 
     def poll(self, handle: str) -> Sighting:
@@ -91,18 +91,18 @@ class ScriptedBackend:
 def scene_of(payload: dict[str, Any], generation: int) -> dict[str, Any]:
     """What the script says about a generation, counted from 1; the last entry repeats."""
     script = payload.get("script") or [_INSTANT]
-    found: dict[str, Any] = script[min(generation, len(script)) - 1]
-    return {**_INSTANT, **found}
+    return {**_INSTANT, **script[min(generation, len(script)) - 1]}
 
 
 def _generation(launch_key: str) -> int:
     return int(launch_key.rpartition("-")[2])
 
 
-def _handle(scene: dict[str, Any], now: int) -> str:
+def _fate(scene: dict[str, Any], now: int) -> dict[str, Any]:
+    """When and how a run ends; as JSON it is the run's handle."""
     until = _NEVER if scene["ends"] in ("hang", "stubborn") else now + int(scene["takes_ms"])
     kept = {name: scene[name] for name in ("ends", "result", "usage", "cost_usd") if name in scene}
-    return json.dumps({**kept, "from": now, "until": until})
+    return {**kept, "from": now, "until": until}
 
 
 def _end(fate: dict[str, Any]) -> Sighting:

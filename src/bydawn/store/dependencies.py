@@ -12,14 +12,14 @@ from bydawn.store.events import Told, tell
 
 _TEMPLATES = "SELECT name, spec, after, expands FROM template WHERE batch = ? ORDER BY position"
 _OPEN = """
-SELECT 1 FROM job WHERE batch = ? AND template = ? AND withdrawn = 0
+SELECT 1 FROM job WHERE batch = ? AND template = ? AND awaited = 1 AND withdrawn = 0
     AND state IN ('queued', 'launching', 'running', 'finishing', 'parked') LIMIT 1"""
 _UNWELL = """
-SELECT 1 FROM job WHERE batch = ? AND template = ? AND withdrawn = 0
+SELECT 1 FROM job WHERE batch = ? AND template = ? AND awaited = 1 AND withdrawn = 0
     AND state IN ('failed', 'cancelled') LIMIT 1"""
 _WELL = """
-SELECT 1 FROM job WHERE batch = ? AND template = ? AND withdrawn = 0 AND state = 'succeeded'
-LIMIT 1"""
+SELECT 1 FROM job WHERE batch = ? AND template = ? AND awaited = 1 AND withdrawn = 0
+    AND state = 'succeeded' LIMIT 1"""
 _WAITING = """
 SELECT number FROM job WHERE batch = ? AND template = ? AND withdrawn = 0
     AND state = 'queued' AND reason = 'dependency'"""

@@ -12,6 +12,7 @@ from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.states import Event, Reason
 from bydawn.store.connect import Session
+from bydawn.store.dependencies import templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
 
@@ -40,12 +41,12 @@ INSERT INTO template (batch, name, spec, position, after, expands) VALUES (?, ?,
 _ADD_JOB = """
 INSERT INTO job (batch, template, name, key, spec, item, tags, pool, rank, position, place, listed,
     withdrawn, state, reason, revision, generation, frozen, attempts, faults, not_before, token,
-    nonce, reserved_micros, reserved_tokens)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0)"""
+    nonce, reserved_micros, reserved_tokens, awaited)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0, ?)"""
 _RELIST = """
 ON CONFLICT (key) DO UPDATE SET
     listed = excluded.listed, position = excluded.position, place = excluded.place,
-    tags = excluded.tags, rank = excluded.rank, withdrawn = 0,
+    tags = excluded.tags, rank = excluded.rank, withdrawn = 0, awaited = excluded.awaited,
     next_spec = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
         THEN excluded.spec END,
     next_item = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
@@ -196,7 +197,7 @@ def _record_jobs(
     specs: dict[str, tuple[int, JobSpec]],
     jobs: Iterable[PlannedJob],
 ) -> None:
-    rows = _job_rows(opened, specs, jobs)
+    rows = _job_rows(session, opened, specs, jobs)
     if opened.is_new:
         _insert_new(session, rows)
     else:
@@ -221,15 +222,30 @@ def _duplicate(session: Session, chunk: list[tuple[Any, ...]]) -> Complaint:
     return Complaint(chunk[0][10], None, "", "has a key that occurs twice")
 
 
+def _awaited(
+    session: Session, opened: Opened, specs: dict[str, tuple[int, JobSpec]]
+) -> set[str]:
+    """The [[job]]s that others wait for, in these specs and in the batch as it stands."""
+    named = {name for _, spec in specs.values() for name in spec.after}
+    for template in templates(session, opened.number):
+        named.update(template.after)
+    return named
+
+
 def _job_rows(
+    session: Session,
     opened: Opened, specs: dict[str, tuple[int, JobSpec]], jobs: Iterable[PlannedJob]
 ) -> Iterator[tuple[Any, ...]]:
-    shared = {name: _shared(number, spec) for name, (number, spec) in specs.items()}
+    awaited = _awaited(session, opened, specs)
+    shared = {
+        name: (*_shared(number, spec), int(name in awaited))
+        for name, (number, spec) in specs.items()
+    }
     for job in jobs:
-        number, pool, rank, reason, not_before = shared[job.template]
+        number, pool, rank, reason, not_before, is_awaited = shared[job.template]
         yield (
             opened.number, job.template, job.name, job.key, number, job.item, job.tags, pool, rank,
-            job.position, job.place, opened.revision, reason, not_before,
+            job.position, job.place, opened.revision, reason, not_before, is_awaited,
         )  # fmt: skip
 
 

@@ -104,6 +104,7 @@ CREATE TABLE job (
     place           TEXT NOT NULL,
     listed          INTEGER NOT NULL,
     withdrawn       INTEGER NOT NULL,
+    awaited         INTEGER NOT NULL,
     state           TEXT NOT NULL,
     reason          TEXT,
     revision        INTEGER NOT NULL,
@@ -140,9 +141,7 @@ CREATE TABLE job (
 CREATE INDEX job_queued ON job (batch, pool, not_before, rank, number) WHERE state = 'queued';
 CREATE INDEX job_held ON job (batch, runner)
     WHERE state IN ('launching', 'running', 'finishing', 'parked');
-CREATE INDEX job_open ON job (batch, template)
-    WHERE state IN ('queued', 'launching', 'running', 'finishing', 'parked');
-CREATE INDEX job_unwell ON job (batch, template) WHERE state IN ('failed', 'cancelled');
+CREATE INDEX job_awaited ON job (batch, template, state) WHERE awaited = 1;
 CREATE INDEX job_wished ON job (batch) WHERE wish IS NOT NULL;
 CREATE INDEX job_named ON job (batch, name);
 
