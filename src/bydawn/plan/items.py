@@ -56,7 +56,7 @@ class ItemsFile(NamedTuple):
 
 
 def spool(stream: BinaryIO) -> BinaryIO:
-    """``stream`` read to its end into a file that can be read more than once."""
+    """``stream`` read to its end into a file that can be read more than once; to be closed."""
     kept = tempfile.SpooledTemporaryFile(max_size=_SPOOLED_IN_MEMORY)  # noqa: SIM115
     while chunk := stream.read(1 << 20):
         kept.write(chunk)

@@ -209,8 +209,9 @@ def _items_file(
         return None
     if named == _STDIN:
         return ItemsFile("stdin", None, stdin)
-    shown = str(overrides.items or path.parent / named)
-    return ItemsFile(shown, source_folder(path) / named)
+    given = overrides.items
+    is_given = given is not None and named == str(given.absolute())
+    return ItemsFile(str(given if is_given else path.parent / named), source_folder(path) / named)
 
 
 def _check_items(entry: Entry, file: ItemsFile, jobs: Jobs, told: Complaints) -> None:
