@@ -59,6 +59,16 @@ async def later(item):
     return item
 def echo(item): return item
 def deaf(): os.closerange(3, 100)
+def leaves_thread(path):
+    def write():
+        time.sleep(0.5)
+        open(path, "w").close()
+    threading.Thread(target=write, daemon=True).start()
+def hangs_at_exit():
+    import atexit
+    atexit.register(time.sleep, 60)
+    return "ok"
+def too_much(): return "x" * 9_000_000
 class Tool:
     @staticmethod
     def use(): return "used"
@@ -86,8 +96,16 @@ def _call(backend: PythonBackend, tmp_path: Path, function: str, *item: Any) -> 
 
 
 def _living(argument: str) -> list[str]:
-    found = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True)
-    return [line for line in found.stdout.splitlines() if argument in line and line[0] != "Z"]
+    """The processes, not yet buried ones aside, with this in their command line."""
+    commands = [_command_line(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [command for command in commands if argument in command]
+
+
+def _command_line(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def test_a_result_is_kept_as_json(backend: PythonBackend, tmp_path: Path) -> None:
@@ -113,6 +131,7 @@ def test_other_shapes_of_functions(backend: PythonBackend, tmp_path: Path) -> No
         ("text_exit", [], 1, FailureClass.TRANSIENT, "exit_1"),
         ("unjson", [], 1, FailureClass.PERMANENT, "not_json"),
         ("nan", [], 1, FailureClass.PERMANENT, "not_json"),
+        ("too_much", [], 1, FailureClass.PERMANENT, "result_too_large"),
         ("crash", [], 139, FailureClass.TRANSIENT, "signal_11"),
         ("quick_exit", [], 9, FailureClass.TRANSIENT, "exit_9"),
         ("deaf", [], 1, FailureClass.TRANSIENT, "exit_1"),
@@ -221,6 +240,28 @@ def test_what_a_call_leaves_running_is_ended(backend: PythonBackend, tmp_path: P
     assert _living("60.5552") == []
 
 
+def test_a_thread_that_is_left_does_not_work_on(backend: PythonBackend, tmp_path: Path) -> None:
+    first = _call(backend, tmp_path, "pid").result
+    assert _call(backend, tmp_path, "leaves_thread", str(tmp_path / "late")).failure is None
+    # Its interpreter ended with the call, so nobody is left who could write later.
+    outcome = outcome_of(backend, _request(tmp_path, "again", "pid"))
+    assert outcome.result != first
+    assert not (tmp_path / "late").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(first or 0), 0)
+
+
+def test_an_interpreter_that_will_not_leave_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "plan").mkdir()
+    (tmp_path / "plan" / "functions.py").write_text(_FUNCTIONS)
+    runs = LocalRuns(tmp_path, "runner-1")
+    here = PythonBackend(runs, {"PATH": os.environ["PATH"]})
+    assert _call(here, tmp_path, "hangs_at_exit").result == '"ok"'
+    assert _living(str(tmp_path / "plan"))
+    runs.close()
+    until(lambda: not _living(str(tmp_path / "plan")))
+
+
 def test_a_call_can_be_cancelled(backend: PythonBackend, tmp_path: Path) -> None:
     wanted = _request(tmp_path, "one", "slow")
     handle = handle_of(backend, wanted)
@@ -253,4 +294,4 @@ def test_a_call_outlives_its_killed_runner(backend: PythonBackend, tmp_path: Pat
     (tmp_path / "go").touch()
     until(lambda: isinstance(backend.poll("runs/long"), Ended))
     assert outcome_of(backend, wanted).result == '"came"'
-    until(lambda: not _living(f"callhost.py {tmp_path}"))
+    until(lambda: not _living(str(tmp_path / "plan")))

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 _HOME = os.getpid()
+_RESULT_CAP = 8_000_000
 
 
 def main(orders: int, replies: int, folder: str) -> None:
@@ -44,7 +45,7 @@ def _serve(order: dict[str, Any], replies: int) -> None:
     if os.getpid() != _HOME:
         os._exit(0)  # A copy that the function forked must not answer in its place.
     _flush()
-    _reply(replies, {"ended": ended})
+    _reply(replies, {"ended": ended, "threads_left": _threads_left()})
 
 
 def _enter(order: dict[str, Any]) -> None:
@@ -98,7 +99,16 @@ def _result(value: Any) -> dict[str, Any]:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as problem:
         return {"exit_code": 1, "failure": ["permanent", "not_json", _line(problem)]}
+    if len(text) > _RESULT_CAP:
+        said = f"{len(text)} characters, the most is {_RESULT_CAP}: write files instead"
+        return {"exit_code": 1, "failure": ["permanent", "result_too_large", said]}
     return {"exit_code": 0, "result": text}
+
+
+def _threads_left() -> bool:
+    """Whether the call left threads behind, which would go on working past its end."""
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.active_count() > 1
 
 
 def _exit_code(problem: SystemExit) -> int:

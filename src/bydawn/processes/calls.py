@@ -17,6 +17,7 @@ from bydawn.processes.vigil import Vigil
 
 # Importing may take long; after this the start is answered and a refusal becomes an end.
 _PATIENCE_MS = 2_000
+_LEAVE_MS = 2_000
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "callhost.py")
 
 
@@ -101,7 +102,7 @@ class Caller:
         vigil.limit(order["timeout_ms"], order["grace_ms"])
         call = _Call(interpreter, vigil, answer)
         facts = call.run(order, folder)
-        clean = "signal" not in facts and not vigil.stopped and not vigil.tree.others()
+        clean = call.was_clean() and not vigil.tree.others()
         if not clean:
             ended = _end(vigil)
             facts = facts or ended
@@ -116,6 +117,18 @@ class Caller:
             self._drop()
         self._interpreter = self._interpreter or Interpreter(order, folder.draft)
         return self._interpreter
+
+    def close(self) -> None:
+        """Let the interpreter leave by itself for a moment, then end it."""
+        interpreter = self._interpreter
+        if interpreter is None:
+            return
+        self._drop()
+        until = machine.sleepless_ms() + _LEAVE_MS
+        while not interpreter.tree.reap():
+            if machine.sleepless_ms() >= until:
+                interpreter.tree.kill()
+            self._bell.wait(20)
 
     def _drop(self) -> None:
         if self._interpreter:
@@ -137,6 +150,7 @@ class _Call:
         self._vigil = vigil
         self._answer = answer
         self._facts: dict[str, Any] = {}
+        self._threads_left = False
         self._deaf = False
         self._asked_at = machine.sleepless_ms()
 
@@ -151,6 +165,11 @@ class _Call:
         if not self._deaf:
             self._vigil.bell.ignore(self._interpreter.replies)
         return self._facts
+
+    def was_clean(self) -> bool:
+        """Whether the call told its own end and left nothing working inside its interpreter."""
+        told = bool(self._facts) and "signal" not in self._facts
+        return told and not self._threads_left and not self._deaf
 
     def _turn(self) -> None:
         if self._interpreter.feed():
@@ -173,6 +192,7 @@ class _Call:
         for reply in replies or ():
             if "ended" in reply:
                 self._facts = reply["ended"]
+                self._threads_left = reply["threads_left"]
             elif "refused" in reply:
                 self._refuse(reply["refused"])
         # A call that has ended already is answered when its record can be read.

@@ -48,6 +48,7 @@ class Supervisor:
                 self._carry_out(line)
                 os.write(self._free, f"{os.getpid()}\n".encode())
                 line = stream.readline()
+        self._caller.close()
 
     def _carry_out(self, line: bytes) -> None:
         answer, _, order = parse_order(line)
