@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from planning import SMALL, complaints, read, warnings
@@ -133,6 +134,13 @@ def test_a_very_long_chain_of_jobs_is_no_circle(tmp_path: Path) -> None:
     assert complaints(tmp_path, text) == []
 
 
+def test_thousands_of_mistakes_are_told_soon(tmp_path: Path) -> None:
+    jobs = (f'[[job]]\nid = "j{n}"\nargv = ["x"]\nretries = -1\n' for n in range(2_000))
+    started = perf_counter()
+    assert len(complaints(tmp_path, 'name = "p"\n' + "".join(jobs))) == 2_000
+    assert perf_counter() - started < 10
+
+
 def test_two_circles_are_both_told(tmp_path: Path) -> None:
     def job(name: str, *after: str) -> str:
         waits = ", ".join(f'"{each}"' for each in after)
@@ -157,6 +165,34 @@ def test_what_is_not_built_but_harmless_is_a_warning(tmp_path: Path) -> None:
         "plan.toml:7: schedule: is not built yet in this version (it has no effect)",
         "plan.toml:12: job[0].stall: it never comes: the timeout is 1h",
     ]
+
+
+@pytest.mark.parametrize(
+    ("shell", "warned"),
+    [
+        ("echo {{ item.x }}", True),
+        ("echo {{ item.x | upper }} {{ item.x | sh }}", True),
+        ("cat {{ results['b'] }}", True),
+        ("echo {{ previous.error }}", True),
+        ("echo {{ item.x | sh }} {{ item.x|sh }}", False),
+        ("echo {{ edition }} {{ plan.dir }} $HOME", False),
+    ],
+)
+def test_data_in_a_shell_wants_quotes(tmp_path: Path, shell: str, warned: bool) -> None:
+    (tmp_path / "r.jsonl").write_text('{"x": "y"}\n')
+    text = (
+        f'name = "p"\n[[job]]\nid = "b"\nargv = ["x"]\n[[job]]\nid = "a"\nshell = "{shell}"\n'
+        'items = "r.jsonl"\nkey = ["x"]\nafter = ["b"]\n'
+    )
+    remedy = "(write {{ item.name | sh }}, or use argv)"
+    told = f"plan.toml:7: job[1].shell: data goes into the shell without quotes {remedy}"
+    assert warnings(tmp_path, text) == ([told] if warned else [])
+
+
+def test_no_items_at_all_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text("\n")
+    text = SMALL + 'items = "r.jsonl"\nkey = ["x"]\n'
+    assert warnings(tmp_path, text) == ["r.jsonl: one: there are no items in it"]
 
 
 def test_hostile_names_cannot_move_a_cursor(tmp_path: Path) -> None:

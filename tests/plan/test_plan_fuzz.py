@@ -50,7 +50,8 @@ KEYS = [
 TEXTS = st.sampled_from(
     ["a", "b", "p", "1h", "0s", "06:30", "none", "day", "UTC", "Asia/Tokyo", "command", "python",
      "scripted", "m:f", "{{ item.x }}", "{{", "{% for i in range(9) %}", "r.jsonl", "-",
-     "/dev/zero", "..", "", "ok", "exit 3", "all_done", "\0", "\x1b[2J", "plan.toml", "(", "env:X", "."]
+     "/dev/zero", "..", "", "ok", "exit 3", "all_done", "\0", "\x1b[2J", "plan.toml", "(",
+     "env:X", "."]
 )  # fmt: skip
 LEAVES = st.one_of(
     TEXTS, st.integers(-(2**70), 2**70), st.booleans(), st.floats(), st.dates(), st.times()

@@ -39,8 +39,9 @@ def effective(layers: Layers, raised: Mapping[str, str], deadline_at: Measure) -
     """Every setting decided. ``deadline_at`` says when a deadline falls, to compare them."""
     result = Effective()
     raises = {tuple(name.split(".")): value for name, value in raised.items()}
-    for path in sorted({path for layer in layers.layers for path, _ in _leaves(layer)}):
-        said = [(value, layer) for layer in layers.layers for value in _said(layer, path)]
+    leaves = [(layer, dict(_leaves(layer))) for layer in layers.layers]
+    for path in sorted({path for _, values in leaves for path in values}):
+        said = [(values[path], layer) for layer, values in leaves if path in values]
         if _is_cap(path) and path not in JOB_CEILINGS:
             value, layer = _tightest(path, _lifted(path, said, raises), deadline_at)
             _warn_of_ceiling(path, said, value, layer)
@@ -93,10 +94,6 @@ def _leaf(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
             yield (*path, part), size
     else:
         yield path, value
-
-
-def _said(layer: Layer, path: Path) -> Iterator[Any]:
-    yield from (value for found, value in _leaves(layer) if found == path)
 
 
 def _is_cap(path: Path) -> bool:

@@ -20,6 +20,9 @@ from bydawn.plan.specs import BACKEND_FIELDS, after, resolved, takes
 from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean
 
+_FILLED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_OUTSIDE = re.compile(r"\b(?:item|results|previous)\b")
+_QUOTED = re.compile(r"\|\s*sh\b")
 _STATE_FOLDER = ".bydawn"
 _SHORTEST_LEASE_MS = 2_000
 
@@ -149,8 +152,16 @@ def check_fields(entry: Entry, told: Complaints, warnings: Complaints) -> None:
         told.add(entry.where("backoff"), "initial is longer than max")
     if table.stall != NONE and parse_length(table.stall) >= parse_length(table.timeout):
         warnings.add(entry.where("stall"), f"it never comes: the timeout is {table.timeout}")
+    if table.shell is not None and any(map(_is_unquoted, _FILLED.findall(table.shell))):
+        remedy = "write {{ item.name | sh }}, or use argv"
+        warnings.add(entry.where("shell"), "data goes into the shell without quotes", remedy)
     if table.expect is not None and table.expect.matches is not None:
         _check_pattern(entry, table.expect.matches, told)
+
+
+def _is_unquoted(filled: str) -> bool:
+    """Whether what comes from outside the plan gets into a shell's words as it is."""
+    return _OUTSIDE.search(filled) is not None and _QUOTED.search(filled) is None
 
 
 def _check_pattern(entry: Entry, pattern: str, told: Complaints) -> None:

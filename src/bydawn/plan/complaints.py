@@ -37,7 +37,8 @@ class Complaints:
 
     def __init__(self, file: str, line_of: Callable[[Path], int | None] | None = None) -> None:
         self.file = file
-        self.found: list[Complaint] = []
+        # Kept in order, each once.
+        self._found: dict[Complaint, None] = {}
         self._line_of = line_of or (lambda _path: None)
 
     def add(self, path: Path, message: str, remedy: str = "") -> None:
@@ -47,13 +48,16 @@ class Complaints:
     def add_at(self, line: int | None, message: str, remedy: str = "", subject: str = "") -> None:
         """Complain about a line; PlanInvalid when there is no end of it."""
         self._keep(Complaint(self.file, line, subject, message, remedy))
-        if len(self.found) >= _MOST:
+        if len(self._found) >= _MOST:
             self._keep(Complaint(self.file, None, "", "too many errors; the rest was not read"))
             raise PlanInvalid(tuple(self.found))
+
+    @property
+    def found(self) -> list[Complaint]:
+        return list(self._found)
 
     def line(self, path: Path) -> int | None:
         return self._line_of(path)
 
     def _keep(self, complaint: Complaint) -> None:
-        if complaint not in self.found:
-            self.found.append(complaint)
+        self._found[complaint] = None

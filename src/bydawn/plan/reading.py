@@ -19,7 +19,7 @@ from bydawn.plan.complaints import Complaints
 from bydawn.plan.configuration import FLAGS, Layer, Layers, gather
 from bydawn.plan.expand import Naming, item_jobs, plain_job, suspicions
 from bydawn.plan.identity import edition_of, fingerprint, source_folder, zone
-from bydawn.plan.items import ItemsFile
+from bydawn.plan.items import ItemsFile, first_item
 from bydawn.plan.jobs import Jobs, read_jobs
 from bydawn.plan.read import Source, read_toml
 from bydawn.plan.schema import BudgetTable, ConfigFile, PlanFile, RunTable
@@ -61,7 +61,8 @@ def read_plan(
     layers = gather(source_folder(path), environment, overrides, source)
     wrong = _validate(layers)
     plan = next(layer for layer in layers.layers if layer.is_plan)
-    tell_unbuilt(plan.data, plan.complaints, plan.warnings)
+    for layer in layers.layers:
+        tell_unbuilt(layer.data, layer.complaints, layer.warnings)
     time = _time(plan, overrides, at)
     flags = Complaints(FLAGS)
     check_raises(overrides.raise_cap, partial(flags.add, ()))
@@ -163,6 +164,8 @@ def _warnings(layers: Layers, jobs: Jobs) -> Iterator[Complaint]:
     for layer in layers.layers:
         yield from sorted(layer.warnings.found, key=_line)
     for spec, file in jobs.with_items():
+        if first_item(file) is None:
+            yield Complaint(file.name, None, spec.id, "there are no items in it")
         yield from suspicions(spec, file, _SUSPECTED_ITEMS)
 
 

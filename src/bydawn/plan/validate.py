@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from bydawn.plan.complaints import Complaints, Path, quoted
 from bydawn.plan.schema import TAG
@@ -62,7 +61,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f'did you mean "{close[0]}"?' if close else ""
 
 
-def _complain(model: type[BaseModel], detail: ErrorDetails, complaints: Complaints) -> Path:
+def _complain(model: type[BaseModel], detail: Mapping[str, Any], complaints: Complaints) -> Path:
     path = tuple(part for part in detail["loc"] if not _is_mark(part))
     message, remedy = _words(detail)
     if detail["type"] == "extra_forbidden":
@@ -100,7 +99,7 @@ _BOUNDS = {
 }
 
 
-def _words(detail: ErrorDetails) -> tuple[str, str]:
+def _words(detail: Mapping[str, Any]) -> tuple[str, str]:
     kind = detail["type"]
     given = detail.get("input")
     bounds: dict[str, Any] = detail.get("ctx", {})
