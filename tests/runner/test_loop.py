@@ -154,3 +154,58 @@ def test_a_second_drive_over_a_finished_batch_starts_nothing(world: World) -> No
     launched = list(world.ledger)
     assert world.drive(batch) is Stop.JOINED
     assert world.ledger == launched
+
+
+def test_setting_the_wall_clock_forward_ends_no_run(world: World) -> None:
+    limits = Limits(timeout_ms=3_600_000, stall_ms=1_800_000)
+    batch = world.submit(spec(script=[{"takes_ms": 600_000}], limits=limits))
+    runner = world.runner(batch)
+    for _ in range(5):
+        runner.turn()
+    world.clock.jump(86_400_000)
+    assert world.drive_on(runner) is Stop.JOINED
+    assert [job.state for job in world.jobs(batch)] == ["succeeded"]
+
+
+def test_setting_the_wall_clock_back_does_not_stretch_a_limit(world: World) -> None:
+    limits = Limits(timeout_ms=60_000, grace_ms=1000)
+    batch = world.submit(spec(script=[{"ends": "hang"}], limits=limits))
+    runner = world.runner(batch)
+    for _ in range(5):
+        runner.turn()
+    world.clock.jump(-86_400_000)
+    began = world.clock.boot_ms()
+    world.drive_on(runner)
+    assert [job.reason for job in world.jobs(batch)] == ["timeout"]
+    assert world.clock.boot_ms() - began < 120_000
+
+
+def test_a_cancel_that_comes_while_a_failure_is_judged_still_cancels(world: World) -> None:
+    batch = world.submit(spec(script=[{"takes_ms": 10_000, "ends": "exit 1"}]))
+    runner = world.runner(batch)
+    for _ in range(4):
+        runner.turn()
+    (job,) = world.jobs(batch)
+    assert job.state == "running"
+    runner.horizon.look(world.clock.boot_ms() + 1_000_000)
+    world.store.cancel(job.number, world.chance.nonce)
+    world.clock.wind(10_000)
+    world.drive_on(runner)
+    assert world.states(batch) == {"cancelled": 1}
+
+
+def test_a_late_fact_of_an_older_claim_is_not_believed(world: World) -> None:
+    batch = world.submit(spec(script=[{"takes_ms": 60_000}]))
+    first = world.runner(batch)
+    for _ in range(3):
+        first.turn()
+    world.clock.wind(40_000)
+    second = world.runner(batch)
+    second.turn()
+    world.clock.wind(1_000)
+    first.turn()
+    assert first.fenced_jobs == 1
+    assert first.name != "r_1"
+    world.drive_on(second)
+    assert world.states(batch) == {"succeeded": 1}
+    assert len(world.ledger) == 1

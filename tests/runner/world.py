@@ -80,7 +80,7 @@ class World:
             clock=self.clock, chance=self.chance, dispatcher=InlineDispatcher(self.clock),
             backends={"scripted": lambda: backend}, state_folder=self.folder, machine="m_1", pid=1,
             environment={}, is_dead_here=lambda _: dead() if dead else False,
-            is_stopped=lambda: self.stopped, **tools,
+            is_stopped=lambda: self.stopped, look_ms=60_000, **tools,
         )  # fmt: skip
         only = ""
         made = Runner(store, Scope(store, lambda: [batch], only), kit, f"r_{self._names}")
@@ -90,6 +90,11 @@ class World:
     def drive(self, batch: int, hours: float = 24) -> Stop:
         until = self.clock.utc_ms() + int(hours * 3_600_000)
         return Drive(self.runner(batch), until_at=until).run()
+
+    def drive_on(self, runner: Runner, hours: float = 24) -> Stop:
+        """Go on with a runner that has turned before."""
+        until = self.clock.utc_ms() + int(hours * 3_600_000)
+        return Drive(runner, until_at=until).run()
 
     def jobs(self, batch: int) -> list[Job]:
         return list(read.jobs(self.store.session, batch))

@@ -101,8 +101,11 @@ def _generation(launch_key: str) -> int:
 def _fate(scene: dict[str, Any], now: int) -> dict[str, Any]:
     """When and how a run ends; as JSON it is the run's handle."""
     until = _NEVER if scene["ends"] in ("hang", "stubborn") else now + int(scene["takes_ms"])
-    kept = {name: scene[name] for name in ("ends", "result", "usage", "cost_usd") if name in scene}
-    return {**kept, "from": now, "until": until}
+    fate: dict[str, Any] = {"from": now, "until": until}
+    for name in ("ends", "result", "usage", "cost_usd"):
+        if name in scene:
+            fate[name] = scene[name]
+    return fate
 
 
 def _end(fate: dict[str, Any]) -> Sighting:

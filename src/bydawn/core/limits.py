@@ -1,45 +1,48 @@
-"""Lengths imposed from outside, and when they are up. Every rule takes ``now``."""
+"""Lengths imposed from outside, and when they are up.
+
+The rules speak in lengths measured on a clock that counts sleep, never in wall-clock moments: setting
+the wall clock neither ends a run nor lets it live on. The caller turns the stored deadline into what
+is left of it once, when it takes the run in hand.
+"""
 
 from __future__ import annotations
 
 _BACKSTOP_MS = 5_000
 _CANCEL_PATIENCE_MS = 60_000
+_LONG_MS = 1 << 40
 
 
 def attempt_deadline(started_at: int, timeout_ms: int) -> int:
-    """The moment an attempt must have ended by."""
+    """The moment an attempt must have ended by, for the store and for people."""
     return started_at + timeout_ms
 
 
-def is_overdue(now: int, deadline_at: int | None, grace_ms: int, local: bool) -> bool:
+def is_overdue(left_ms: int | None, grace_ms: int, local: bool) -> bool:
     """Whether the runner itself must step in. A local supervisor goes first, and gets its grace."""
-    if deadline_at is None:
-        return False
-    return now >= deadline_at + (grace_ms + _BACKSTOP_MS if local else 0)
+    return left_ms is not None and left_ms + _allowance_ms(grace_ms, local) <= 0
 
 
-def is_stalled(now: int, progress_at: int | None, stall_ms: int | None) -> bool:
+def is_stalled(quiet_ms: int, stall_ms: int | None) -> bool:
     """Whether a run has shown no progress for longer than its stall limit."""
-    return stall_ms is not None and progress_at is not None and now - progress_at >= stall_ms
+    return stall_ms is not None and quiet_ms >= stall_ms
 
 
 def until_next_limit(
-    now: int,
-    deadline_at: int | None,
-    grace_ms: int,
-    local: bool,
-    progress_at: int | None,
-    stall_ms: int | None,
+    left_ms: int | None, grace_ms: int, local: bool, quiet_ms: int, stall_ms: int | None
 ) -> int:
     """How long until a limit of a run could be up, so that no look is later than that."""
-    moments = [now + (1 << 40)]
-    if deadline_at is not None:
-        moments.append(deadline_at + (grace_ms + _BACKSTOP_MS if local else 0))
-    if stall_ms is not None and progress_at is not None:
-        moments.append(progress_at + stall_ms)
-    return max(1, min(moments) - now)
+    lengths = [_LONG_MS]
+    if left_ms is not None:
+        lengths.append(left_ms + _allowance_ms(grace_ms, local))
+    if stall_ms is not None:
+        lengths.append(stall_ms - quiet_ms)
+    return max(1, min(lengths))
 
 
-def patience_over(now: int, asked_at: int, grace_ms: int) -> bool:
-    """Whether a run asked to end has had all the time it will get before it is called unconfirmed."""
-    return now - asked_at >= grace_ms + _CANCEL_PATIENCE_MS
+def patience_over(asked_ms: int, grace_ms: int) -> bool:
+    """Whether a run asked to end so long ago has had all the time it will get to confirm."""
+    return asked_ms >= grace_ms + _CANCEL_PATIENCE_MS
+
+
+def _allowance_ms(grace_ms: int, local: bool) -> int:
+    return grace_ms + _BACKSTOP_MS if local else 0

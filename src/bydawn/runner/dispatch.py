@@ -13,14 +13,16 @@ from bydawn.core.decide import Fact
 from bydawn.core.decide.step import Broken
 
 Call = Callable[[], Fact]
+Ticket = tuple[int, int]
+"""A job's number and the token under which it was asked: a late fact of an older claim is no fact."""
 
 
 class Dispatcher(Protocol):
     """Carries out calls; ``drain`` gives back what has finished since the last time."""
 
-    def send(self, number: int, call: Call, prompt: bool) -> None: ...
+    def send(self, ticket: Ticket, call: Call, prompt: bool) -> None: ...
 
-    def drain(self) -> list[tuple[int, Fact]]: ...
+    def drain(self) -> list[tuple[Ticket, Fact]]: ...
 
     def wait(self, timeout_ms: int | None) -> None: ...
 
@@ -45,22 +47,22 @@ class Threads:
     def __init__(self, threads: int = 16) -> None:
         self._size = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._done: deque[tuple[int, Fact]] = deque()
+        self._done: deque[tuple[Ticket, Fact]] = deque()
         self._rung = threading.Event()
         self._sent = 0
         self._drained = 0
 
-    def send(self, number: int, call: Call, prompt: bool) -> None:
+    def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         self._sent += 1
         if prompt:
-            self._done.append((number, carried_out(call)))
+            self._done.append((ticket, carried_out(call)))
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="act")
-        self._pool.submit(self._carry_out, number, call)
+        self._pool.submit(self._carry_out, ticket, call)
 
-    def drain(self) -> list[tuple[int, Fact]]:
-        facts: list[tuple[int, Fact]] = []
+    def drain(self) -> list[tuple[Ticket, Fact]]:
+        facts: list[tuple[Ticket, Fact]] = []
         with contextlib.suppress(IndexError):
             while True:
                 facts.append(self._done.popleft())
@@ -83,6 +85,6 @@ class Threads:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _carry_out(self, number: int, call: Call) -> None:
-        self._done.append((number, carried_out(call)))
+    def _carry_out(self, ticket: Ticket, call: Call) -> None:
+        self._done.append((ticket, carried_out(call)))
         self._rung.set()

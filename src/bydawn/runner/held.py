@@ -13,7 +13,8 @@ from bydawn.runner.rendering import Nature
 
 @dataclass(slots=True)
 class Held:
-    """A job in flight. ``due_at`` is on the clock that counts sleep; None while an act is out."""
+    """A job in flight. Its moments are on the clock that counts sleep; ``due_at`` is None while an
+    act is out, ``ends_at`` is the attempt's limit as this process counts it."""
 
     job: Job
     spec: JobSpec
@@ -24,14 +25,24 @@ class Held:
     argument: str = ""
     is_out: bool = False
     looks: int = 0
+    ends_at: int | None = None
+    progress_at: int = 0
     asked_at: int | None = None
     tries: int = 0
     witness: str = ""
     usage: Usage | None = None
 
-    def around(self, now: int, chance: float, halt: str | None) -> Circumstances:
+    def around(self, now: int, boot: int, chance: float, halt: str | None) -> Circumstances:
         """What deciding needs to know beside the job."""
         return Circumstances(
-            self.spec, self.backend.capabilities, now, chance, halt, self.looks, self.asked_at,
+            self.spec,
+            self.backend.capabilities,
+            now,
+            chance,
+            halt,
+            self.looks,
+            None if self.ends_at is None else self.ends_at - boot,
+            boot - self.progress_at,
+            None if self.asked_at is None else boot - self.asked_at,
             self.tries,
-        )  # fmt: skip
+        )

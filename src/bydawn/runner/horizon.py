@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bydawn.core.clock import Clock
 from bydawn.core.model import Job, JobSpec
 from bydawn.runner.scope import Scope, Served
 from bydawn.store import read
 from bydawn.store.claiming import Open
 from bydawn.store.store import Store, Written
 
-LOOK_MS = 500
 _FAR = 1 << 60
 
 
 class Horizon:
     """The moments of a scope. All of it is derived from the store and may be derived again."""
 
-    def __init__(self, store: Store, scope: Scope, clock: Clock) -> None:
-        self._store, self._scope, self._clock = store, scope, clock
+    def __init__(self, store: Store, scope: Scope, look_ms: int) -> None:
+        self._store, self._scope, self._look_ms = store, scope, look_ms
         self._look_at = 0
         self._told_deadlines: set[int] = set()
 
@@ -32,7 +30,7 @@ class Horizon:
 
     def look(self, boot: int) -> bool:
         """Whether anybody else has written since the last look; then the scope was read anew."""
-        self._look_at = boot + LOOK_MS
+        self._look_at = boot + self._look_ms
         if not self._store.session.changed_elsewhere():
             return False
         self._scope.refresh()

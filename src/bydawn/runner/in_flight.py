@@ -13,7 +13,8 @@ from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.sightings import Alive, Ended, Launched
-from bydawn.core.states import HELD, State
+from bydawn.core.states import HELD, Event, State
+from bydawn.runner.dispatch import Ticket
 from bydawn.runner.held import Held
 from bydawn.runner.horizon import Horizon
 from bydawn.runner.rendering import Nature, nature_of
@@ -22,6 +23,7 @@ from bydawn.store.store import Store
 
 _HELD = frozenset(state.value for state in HELD)
 _RUNNING = State.RUNNING.value
+_STARTS = frozenset({Event.LAUNCHED, Event.FOUND})
 
 
 class InFlight:
@@ -42,13 +44,15 @@ class InFlight:
         for job in jobs:
             spec = self._store.spec(job.spec)
             held = Held(job, spec, self._tools.backend(spec.backend), self._nature(job.spec, spec))
+            self._count_limits(held, now)
             self.held[job.number] = held
             self._take(held, next_step(job, self._around(held, now)), None)
 
-    def learn(self, number: int, fact: Fact, now: int) -> None:
-        """Take in one fact about a job, if it is still ours."""
+    def learn(self, ticket: Ticket, fact: Fact, now: int) -> None:
+        """Take in one fact about a job, if it is still held under the claim that asked for it."""
+        number, token = ticket
         held = self.held.get(number)
-        if held is None:
+        if held is None or held.job.token != token:
             return
         held.is_out = False
         held.act = Act.NONE
@@ -91,13 +95,14 @@ class InFlight:
         if held:
             self.rouse(held)
 
-    def heed(self, wishes: dict[int, str]) -> None:
-        """What people asked of jobs in flight."""
+    def heed(self, wishes: dict[int, str]) -> list[int]:
+        """What people asked of jobs in flight; the numbers of those that are not in hand."""
         for number, wish in wishes.items():
             held = self.held.get(number)
             if held and held.job.wish != wish:
                 held.job.wish = wish
                 self.rouse(held)
+        return [number for number in wishes if number not in self.held]
 
     def written(self, changes: Iterable[Change], fenced: set[int]) -> int:
         """Let go of what is fenced or no longer watched; how many were fenced."""
@@ -137,6 +142,7 @@ class InFlight:
             if fact.witness != held.witness:
                 held.witness = fact.witness
                 held.job.progress_at = now
+                held.progress_at = self._tools.clock.boot_ms()
         elif isinstance(fact, Ended):
             held.usage = fact.outcome.usage
 
@@ -150,6 +156,8 @@ class InFlight:
             usage = held.usage if isinstance(fact, Ended) else None
             for move in step.moves:
                 apply(change, move, usage)
+                if move.event in _STARTS:
+                    self._count_limits(held, self._tools.clock.utc_ms())
         if step.act is not Act.NONE:
             self._prepare(held, step)
         elif job.state in _HELD:
@@ -163,14 +171,22 @@ class InFlight:
         held.is_out, held.due_at = True, None
         if step.act is Act.CANCEL:
             held.tries = 0 if held.asked_at is None else held.tries + 1
-            held.asked_at = held.asked_at or self._tools.clock.utc_ms()
+            held.asked_at = held.asked_at or self._tools.clock.boot_ms()
         elif step.act is Act.PUBLISH:
             held.tries += 1
         self.ready.append(held)
 
     def _around(self, held: Held, now: int) -> Circumstances:
         halt = self.halt or self._horizon.halt_of(held.job.batch, now)
-        return held.around(now, self._tools.chance.random(), halt)
+        boot = self._tools.clock.boot_ms()
+        return held.around(now, boot, self._tools.chance.random(), halt)
+
+    def _count_limits(self, held: Held, now: int) -> None:
+        """From the stored moments to lengths on the clock that the wall clock cannot move."""
+        boot, job = self._tools.clock.boot_ms(), held.job
+        held.ends_at = None if job.deadline_at is None else boot + job.deadline_at - now
+        quiet = 0 if job.progress_at is None else max(0, now - job.progress_at)
+        held.progress_at = boot - quiet
 
     def _schedule(self, held: Held, in_ms: int) -> None:
         held.due_at = self._tools.clock.boot_ms() + in_ms

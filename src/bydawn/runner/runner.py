@@ -31,7 +31,7 @@ class Runner:
         self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True
     ) -> None:
         self.store, self.scope, self.tools = store, scope, tools
-        self.horizon = Horizon(store, scope, tools.clock)
+        self.horizon = Horizon(store, scope, tools.look_ms)
         self.in_flight = InFlight(store, tools, self.horizon)
         self.fenced_jobs = 0
         self.is_leaving = False
@@ -76,8 +76,8 @@ class Runner:
         """One round of the loop."""
         now, boot = self.tools.clock.utc_ms(), self.tools.clock.boot_ms()
         self._look_around(now, boot)
-        for number, fact in self.tools.dispatcher.drain():
-            self.in_flight.learn(number, fact, now)
+        for ticket, fact in self.tools.dispatcher.drain():
+            self.in_flight.learn(ticket, fact, now)
         self.in_flight.step_due(now, boot)
         turn = self._to_write(now, boot)
         if not turn.is_empty:
@@ -87,8 +87,8 @@ class Runner:
     def settle_only(self) -> None:
         """Record what has come back; start nothing."""
         now = self.tools.clock.utc_ms()
-        for number, fact in self.tools.dispatcher.drain():
-            self.in_flight.learn(number, fact, now)
+        for ticket, fact in self.tools.dispatcher.drain():
+            self.in_flight.learn(ticket, fact, now)
         self.in_flight.ready = []
         turn = Turn(changes=self._taken_changes())
         if not turn.is_empty:
@@ -137,12 +137,17 @@ class Runner:
         self.horizon.rouse(now)
         if not self.horizon.is_due(boot):
             return
-        if self.horizon.look(boot):
-            self.in_flight.heed(self.store.wishes(self.scope.numbers()))
+        if self.horizon.look(boot) or boot >= self._sweep_at:
+            self._heed_wishes()
         if self.halt is None and self.tools.is_stopped():
             self.stop_all("cancel")
         for batch in self.horizon.newly_past_deadline(now):
             self.in_flight.rouse_all(batch)
+
+    def _heed_wishes(self) -> None:
+        """A wish that came too late for a run reaches its job in the queue."""
+        for number in self.in_flight.heed(self.store.wishes(self.scope.numbers())):
+            self.store.cancel_queued(number, self.tools.chance.nonce)
 
     def _to_write(self, now: int, boot: int) -> Turn:
         turn = Turn(changes=self._taken_changes())
@@ -190,6 +195,8 @@ class Runner:
             self._trust(boot, turn.renews[0])
         self.fenced_jobs += self.in_flight.written(turn.changes, written.fenced)
         self.in_flight.hold(written.adopted, now)
+        if len(written.adopted) >= CLAIM_AT_ONCE:
+            self._sweep_at = boot
         self.in_flight.hold(written.claimed, now)
         self.horizon.fed(turn.claims, written, now)
 
@@ -210,7 +217,8 @@ class Runner:
             results = self.horizon.results_for(held.spec, job) if wanted else {}
             call = self._actor.call(held, self.scope.served[job.batch].place, results)
             job.fresh = False
-            self.tools.dispatcher.send(job.number, call, held.backend.capabilities.prompt)
+            prompt = held.backend.capabilities.prompt
+            self.tools.dispatcher.send((job.number, job.token), call, prompt)
 
     def _trust(self, asked: int, lease_ms: int) -> None:
         self._trusted_until = trusted_until(asked, lease_ms)

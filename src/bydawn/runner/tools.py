@@ -40,7 +40,8 @@ Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]
 @dataclass(slots=True)
 class Tools:
     """``state_folder`` holds run folders, the STOP file and the presence locks of this machine;
-    ``appear`` takes up a runner's name there, so that others can tell whether it lives."""
+    ``appear`` takes up a runner's name there, so that others can tell whether it lives; ``look_ms``
+    is how often the runner looks for what others did when nothing rings."""
 
     clock: Clock
     chance: Chance
@@ -55,6 +56,7 @@ class Tools:
     appear: Callable[[str], None] = lambda _: None
     is_dead_here: Callable[[Registered], bool] = lambda _: False
     is_stopped: Callable[[], bool] = lambda: False
+    look_ms: int = 500
     opened: dict[str, Backend] = field(default_factory=dict)
 
     def backend(self, name: str) -> Backend:

@@ -47,6 +47,16 @@ def cancel(session: Session, number: int, nonce: Nonce) -> bool:
         return True
 
 
+def cancel_queued(session: Session, number: int, nonce: Nonce) -> bool:
+    """Cancel a job that went back to the queue with the wish still on it; False when it did not."""
+    with session.writing():
+        job = _job(session, number)
+        if job.state != State.QUEUED.value or job.wish != "cancel":
+            return False
+        _decide(session, job, nonce, Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR), None)
+        return True
+
+
 def retry(session: Session, number: int, nonce: Nonce) -> bool:
     """Start a finished job again; a succeeded one under a new revision. False when it is open."""
     with session.writing():

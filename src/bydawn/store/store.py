@@ -205,6 +205,10 @@ class Store:
     def cancel(self, number: int, nonce: Callable[[], str]) -> bool:
         return people.cancel(self.session, number, nonce)
 
+    def cancel_queued(self, number: int, nonce: Callable[[], str]) -> bool:
+        """Carry out a wish that outlived the run it was meant for."""
+        return people.cancel_queued(self.session, number, nonce)
+
     def retry(self, number: int, nonce: Callable[[], str]) -> bool:
         return people.retry(self.session, number, nonce)
 

@@ -6,7 +6,7 @@ import random
 from collections import deque
 
 from bydawn.core.decide import Fact
-from bydawn.runner.dispatch import Call, carried_out
+from bydawn.runner.dispatch import Call, Ticket, carried_out
 
 
 class HandWoundClock:
@@ -58,13 +58,13 @@ class InlineDispatcher:
 
     def __init__(self, clock: HandWoundClock) -> None:
         self._clock = clock
-        self._done: deque[tuple[int, Fact]] = deque()
+        self._done: deque[tuple[Ticket, Fact]] = deque()
 
-    def send(self, number: int, call: Call, prompt: bool) -> None:
+    def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         del prompt
-        self._done.append((number, carried_out(call)))
+        self._done.append((ticket, carried_out(call)))
 
-    def drain(self) -> list[tuple[int, Fact]]:
+    def drain(self) -> list[tuple[Ticket, Fact]]:
         facts = list(self._done)
         self._done.clear()
         return facts

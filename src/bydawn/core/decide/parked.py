@@ -36,7 +36,7 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 def _must_end(job: Job, around: Circumstances) -> bool:
     wanted = job.wish == "cancel" or job.stopping is not None or around.halt is not None
-    recently = around.asked_at is not None and around.now - around.asked_at < around.poll_max_ms
+    recently = around.asked_ms is not None and around.asked_ms < around.poll_max_ms
     return wanted and not recently
 
 

@@ -105,7 +105,7 @@ def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
             ),
             due_in_ms=around.poll_max_ms,
         )
-    return Step(due_in_ms=_pace(job, fact, around))
+    return Step(due_in_ms=_pace(fact, around))
 
 
 def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
@@ -115,9 +115,9 @@ def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
     if around.halt:
         return OPERATOR if around.halt == "cancel" else around.halt
     limits = around.spec.limits
-    if is_overdue(around.now, job.deadline_at, limits.grace_ms, around.capabilities.local):
+    if is_overdue(around.left_ms, limits.grace_ms, around.capabilities.local):
         return "timeout"
-    if is_stalled(around.now, job.progress_at, limits.stall_ms):
+    if is_stalled(around.quiet_ms, limits.stall_ms):
         return "stalled"
     if is_overrun(around.spec.bound, spent(job), fact.usage):
         return "budget"
@@ -125,11 +125,11 @@ def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
 
 
 def _still_ending(job: Job, around: Circumstances) -> Step:
-    asked_at = around.asked_at if around.asked_at is not None else around.now
-    if patience_over(around.now, asked_at, around.spec.limits.grace_ms):
+    asked_ms = around.asked_ms
+    if asked_ms is not None and patience_over(asked_ms, around.spec.limits.grace_ms):
         move = Move(Event.UNCONFIRMED, State.PARKED, Reason.CANCEL_UNCONFIRMED)
         return Step(moves=(move,), due_in_ms=around.poll_max_ms)
-    if around.asked_at is None or around.now - asked_at >= _CANCEL_AGAIN_MS * (around.tries + 1):
+    if asked_ms is None or asked_ms >= _CANCEL_AGAIN_MS * (around.tries + 1):
         return Step(act=Act.CANCEL, argument=job.stopping or OPERATOR)
     return Step(due_in_ms=_soon(around))
 
@@ -140,7 +140,7 @@ def spent(job: Job) -> Amount:
     return Amount(job.cost_micros or 0, tokens)
 
 
-def _pace(job: Job, fact: Alive, around: Circumstances) -> int:
+def _pace(fact: Alive, around: Circumstances) -> int:
     """The backend's own idea, else a bounded backoff; never later than the next limit."""
     limits = around.spec.limits
     wanted = fact.look_again_ms
@@ -151,8 +151,8 @@ def _pace(job: Job, fact: Alive, around: Circumstances) -> int:
     return min(
         wanted,
         until_next_limit(
-            around.now, job.deadline_at, limits.grace_ms, around.capabilities.local,
-            job.progress_at, limits.stall_ms,
+            around.left_ms, limits.grace_ms, around.capabilities.local, around.quiet_ms,
+            limits.stall_ms,
         ),
     )  # fmt: skip
 

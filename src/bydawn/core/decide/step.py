@@ -127,8 +127,10 @@ class Circumstances:
     """All that deciding needs to know beside the job itself.
 
     ``halt`` is set when everything of this batch must end (deadline, budget, interrupt, cancel);
-    ``chance`` is a fresh random number in [0, 1); ``looks`` counts polls of this attempt so far,
-    ``asked_at`` when we last asked it to end, ``tries`` failed publishes in a row.
+    ``chance`` is a fresh random number in [0, 1). Lengths are measured on the clock that counts sleep:
+    ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of progress,
+    ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts polls
+    of this attempt, ``tries`` cancels or publishes tried in a row.
     """
 
     spec: JobSpec
@@ -137,7 +139,9 @@ class Circumstances:
     chance: float
     halt: str | None = None
     looks: int = 0
-    asked_at: int | None = None
+    left_ms: int | None = None
+    quiet_ms: int = 0
+    asked_ms: int | None = None
     tries: int = 0
     poll_initial_ms: int = 200
     poll_max_ms: int = 10_000
