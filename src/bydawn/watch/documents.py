@@ -79,6 +79,12 @@ def batch_document(reading: Reading, batch: Batch, ending: Ending | None = None)
     return {"schema": "bydawn/batch/1", **told, "jobs": jobs}
 
 
+def done_before(store: Store, batch: Batch) -> frozenset[int]:
+    """The jobs that have succeeded by now, asked when a run begins."""
+    rows = read.jobs(store.session, batch.number)
+    return frozenset(job.number for job in rows if job.state == State.SUCCEEDED.value)
+
+
 def batches_document(reading: Reading, batches: Iterable[Batch]) -> Document:
     """Batches without their jobs; the cost of this does not depend on what a job holds."""
     found = [_batch(reading, batch, None, None) for batch in batches]

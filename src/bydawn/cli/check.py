@@ -1,0 +1,96 @@
+"""``bydawn check``: is the plan valid, and what would it start?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bydawn.cli.opening import opened
+from bydawn.cli.overriding import overrides_from, overriding_options
+from bydawn.cli.settings import Settings
+from bydawn.cli.talk import Talk
+from bydawn.cli.verb import verb
+from bydawn.core.errors import UsageError
+from bydawn.watch import amounts
+from bydawn.watch.sanitise import inert
+from bydawn.watch.telling import table
+
+if TYPE_CHECKING:
+    from bydawn.app import Checked
+    from bydawn.plan import Overrides
+
+
+@verb(
+    "bydawn check nightly.toml",
+    "bydawn check nightly.toml --only 'article-*' --json",
+    "bydawn check --schema > plan.schema.json    # for an editor",
+)
+@click.argument("plan", required=False, type=click.Path(path_type=Path))
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of plan files.")
+@overriding_options
+def check(settings: Settings, talk: Talk, plan: Path | None, schema: bool, **options: Any) -> int:
+    """Validate a plan and say what would start, join and skip, and why. Changes nothing."""
+    if schema:
+        from bydawn.plan import json_schema
+
+        talk.document(json_schema())
+        return 0
+    if plan is None:
+        raise UsageError("check what?", "name a plan, or ask for --schema")
+    return show(settings, talk, plan, overrides_from(options))
+
+
+def show(settings: Settings, talk: Talk, plan: Path, overrides: Overrides) -> int:
+    """The answer of check, and of ``run --dry-run``."""
+    with opened(settings, plan) as app:
+        checked = app.check(plan, overrides)
+    talk.tell(*(inert(str(warning)) for warning in checked.warnings))
+    if settings.json:
+        talk.document(_document(plan, checked))
+    else:
+        talk.say(*_lines(checked))
+    return 0
+
+
+def _document(plan: Path, checked: Checked) -> dict[str, Any]:
+    names = ("job", "job_id", "key", "action", "why", "backend", "guarantee", "effects")
+    return {
+        "schema": "bydawn/check/1",
+        "file": str(plan),
+        "ok": True,
+        "batch": checked.plan.batch.address,
+        "totals": _totals(checked),
+        "cap_usd": amounts.decimal(checked.bound_usd_micros),
+        "overshoot_usd": amounts.decimal(checked.overshoot_usd_micros),
+        "warnings": [str(warning) for warning in checked.warnings],
+        "jobs": [{name: getattr(row, name) for name in names} for row in checked.rows],
+    }
+
+
+def _lines(checked: Checked) -> list[str]:
+    head = ("JOB", "ACTION", "WHY", "BACKEND", "GUARANTEE", "EFFECTS", "JOB_ID")
+    rows = [
+        (row.job, row.action, row.why, row.backend, row.guarantee, row.effects, row.job_id)
+        for row in checked.rows
+    ]
+    totals = ", ".join(f"{number} {action}" for action, number in _totals(checked).items())
+    said = f"{checked.plan.batch.address}: {len(rows)} jobs: {totals or 'nothing to do'}."
+    return [*table([head, *rows]), said, *_cap(checked)]
+
+
+def _cap(checked: Checked) -> list[str]:
+    if checked.bound_usd_micros is None:
+        return []
+    said = f"cap {amounts.dollars(checked.bound_usd_micros)}"
+    if checked.overshoot_usd_micros is None:
+        return [said]
+    return [f"{said}, passed at worst by {amounts.dollars(checked.overshoot_usd_micros)}"]
+
+
+def _totals(checked: Checked) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for row in checked.rows:
+        totals[row.action] = totals.get(row.action, 0) + 1
+    return totals

@@ -1,0 +1,110 @@
+"""How a command that drove a batch ends: one answer on stdout, and files that were asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bydawn.cli.failing import NotBuilt
+from bydawn.cli.opening import ending_of, reading_of
+from bydawn.cli.talk import Talk
+from bydawn.core.errors import UsageError
+from bydawn.watch import exports, journal, report
+from bydawn.watch.documents import Document, Reading, batch_document
+from bydawn.watch.feed import Feed
+from bydawn.watch.sanitise import json_text
+
+if TYPE_CHECKING:
+    from bydawn.app import App, Ran
+    from bydawn.store.store import Batch
+
+FORMATS = ("text", "md", "json", "csv", "junit", "html")
+_SUFFIXES = {".txt": "text", ".md": "md", ".json": "json", ".csv": "csv", ".html": "html"}
+_TRY_AGAIN = 75
+
+
+@dataclass(slots=True)
+class Files:
+    """Where a run is to leave its report, when it was asked to."""
+
+    report: Path | None = None
+    junit: Path | None = None
+    events: Path | None = None
+
+    def check(self) -> None:
+        """Refuse what could not be written before anything is started."""
+        if self.report and format_of(self.report) == "html":
+            raise NotBuilt("an HTML report")
+        for path in (self.report, self.junit, self.events):
+            if path and not path.parent.is_dir():
+                raise UsageError(f"{path}: there is no folder {path.parent}", "make it first")
+
+
+def format_of(path: Path) -> str:
+    found = _SUFFIXES.get(path.suffix)
+    if found is None:
+        raise UsageError(f"{path}: what form?", f"end its name in {', '.join(_SUFFIXES)}")
+    return found
+
+
+def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended: bool) -> None:
+    """The answer of ``run PLAN`` and ``wait BATCH``."""
+    if ran.batch is None:
+        return
+    reading = reading_of(app, before)
+    batch = app.store.batch(ran.batch.number)
+    if talk.settings.json:
+        talk.document(batch_document(reading, batch, ending_of(ran)))
+    elif unattended:
+        _say_if_needed(talk, reading, batch, ran)
+    elif ran.outcome in ("skipped", "detached"):
+        talk.say(batch.address)
+    else:
+        talk.say(*report.summary(report.gather(reading, batch)))
+
+
+def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None:
+    """Silence when all is well: what a scheduler mails means "look"."""
+    if ran.exit_code:
+        talk.say(*exports.text(report.gather(reading, batch), None))
+
+
+def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
+    """Leave the files behind; the exit code, which a file that failed may raise."""
+    if ran.batch is None:
+        return ran.exit_code
+    try:
+        _write_files(app, ran, ran.batch, files)
+    except OSError as error:
+        talk.insist(f"bydawn: {error.filename}: {error.strerror}: the run itself is recorded")
+        return ran.exit_code or _TRY_AGAIN
+    return ran.exit_code
+
+
+def _write_files(app: App, ran: Ran, batch: Batch, files: Files) -> None:
+    reading = reading_of(app)
+    document = batch_document(reading, app.store.batch(batch.number), ending_of(ran))
+    if files.report:
+        text = report_text(reading, batch, format_of(files.report), document)
+        files.report.write_text(text, "utf-8")
+    if files.junit:
+        files.junit.write_text(exports.junit(document), "utf-8")
+    if files.events:
+        with files.events.open("w", encoding="utf-8") as stream:
+            for event in Feed(app.store, batch.number).fresh():
+                stream.write(json_text(journal.event_document(event)) + "\n")
+
+
+def report_text(reading: Reading, batch: Batch, form: str, document: Document | None = None) -> str:
+    """A report in one of its forms, with its line ends."""
+    if form == "html":
+        raise NotBuilt("an HTML report")
+    if form in ("text", "md"):
+        told = report.gather(reading, reading.store.batch(batch.number))
+        lines = exports.text(told, None) if form == "text" else exports.markdown(told, None)
+        return "\n".join(lines) + "\n"
+    document = document or batch_document(reading, batch)
+    if form == "json":
+        return json_text(document) + "\n"
+    return exports.table_csv(document) if form == "csv" else exports.junit(document)

@@ -1,0 +1,49 @@
+"""Where a command starts. What can be answered from here loads nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+COMPLETING = "_BYDAWN_COMPLETE"
+_VERSION = (["--version"], ["-V"])
+_HELP = (["--help"], ["-h"], ["help"])
+_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line and answer its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    _speak_safely()
+    if not os.environ.get(COMPLETING):
+        if given in _VERSION:
+            return _version()
+        if given in _HELP or not given:
+            return _menu(bool(given))
+    from bydawn.cli.program import carry_out
+
+    return carry_out(given)
+
+
+def _version() -> int:
+    from bydawn.version import __version__
+
+    sys.stdout.write(f"bydawn {__version__}\n")
+    return 0
+
+
+def _menu(is_asked: bool) -> int:
+    """Help that was asked for is the answer; where a verb is missing it is talk."""
+    from bydawn.cli.menu import menu
+
+    (sys.stdout if is_asked else sys.stderr).write(menu())
+    return 0 if is_asked else _USAGE
+
+
+def _speak_safely() -> None:
+    """A narrow locale gets escapes instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

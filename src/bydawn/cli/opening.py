@@ -1,0 +1,49 @@
+"""From settings to an open app, and from an app to what documents are read with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bydawn.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from bydawn.app import App, Ran
+    from bydawn.watch.documents import Ending, Reading
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, plan: Path | None = None) -> Iterator[App]:
+    """The app of the place the command speaks of."""
+    from bydawn.app import Invocation, open_app
+
+    app = open_app(Invocation(settings.directory, settings.store, dict(os.environ)), plan)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
+    """What documents need to know beside the rows."""
+    from bydawn.app.kit import GUARANTEES
+    from bydawn.watch.documents import Reading
+
+    live = [runner.batches for runner in app.runners()]
+    served: frozenset[int] = frozenset().union(*live)
+    return Reading(app.existing_store(), app.clock.utc_ms(), served, GUARANTEES.get, before)
+
+
+def ending_of(ran: Ran) -> Ending:
+    """What a command that drove a batch adds to the batch's document."""
+    from bydawn.watch.documents import Ending
+
+    return Ending(ran.exit_code, ran.outcome, ran.reasons, ran.already_done)
+
+
+def is_job(address: str) -> bool:
+    """Whether an address names jobs rather than a batch."""
+    return "/" in address or address.startswith("j_")

@@ -1,0 +1,126 @@
+"""``bydawn run``: a plan, or one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bydawn.cli import adhoc, check
+from bydawn.cli.ending import Files, say_ended, write_files
+from bydawn.cli.faces import FORMS, face_for
+from bydawn.cli.failing import NotBuilt
+from bydawn.cli.noting import Noting
+from bydawn.cli.opening import opened
+from bydawn.cli.overriding import overrides_from, overriding_options, take_overriding
+from bydawn.cli.settings import Settings
+from bydawn.cli.talk import Talk
+from bydawn.cli.verb import Verb, verb
+from bydawn.core.errors import UsageError
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_COMMAND = "command"
+
+
+class Run(Verb):
+    """Everything after ``--`` is the command to run, untouched."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta[_COMMAND] = tuple(args[cut + 1 :])
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+
+@verb(
+    "bydawn run nightly.toml                     # the same command again goes on",
+    "bydawn run nightly.toml -j 4 --only 'article-*' --budget-usd 5",
+    "bydawn run nightly.toml --retry-failed --unattended",
+    "bydawn run -- python3 tools/audit.py        # one command, until it is over",
+    "bydawn run --detach --json --key audit-42 -- ./audit.sh 42",
+    cls=Run,
+)
+@click.argument("plans", metavar="[PLAN]", nargs=-1, type=click.Path(path_type=Path))
+@overriding_options
+@click.option("--retry-failed", is_flag=True, help="Start failed and cancelled jobs again.")
+@click.option("--changed", is_flag=True, help="Do finished jobs again that the plan changed.")
+@click.option("--adopt", is_flag=True, help="The plan's folder has moved: go on from here.")
+@click.option("--on-interrupt", type=click.Choice(["leave", "cancel"]), default="leave")
+@click.option("--unattended", is_flag=True, help="Say nothing when all is well.")
+@click.option("--detach", is_flag=True, help="Leave it to a background runner.")
+@click.option("--dry-run", is_flag=True, help="The same as check.")
+@click.option("--progress", type=click.Choice(FORMS), default="auto", help="What to show.")
+@click.option("--report", type=_FILE, help="Write a report; its suffix says which form.")
+@click.option("--junit", type=_FILE, help="Write a JUnit file.")
+@click.option("--events", type=_FILE, help="Write the batch's events as JSON lines.")
+@click.option("--canary", type=int, help="Not built yet.")
+@click.option("--stay", is_flag=True, help="Not built yet.")
+@click.option("--own", type=int, help="Not built yet.")
+@click.option("--task", "prompt", metavar="PROMPT", help="One job: give an agent this prompt.")
+@click.option("--backend", default="command", help="One job: where it runs.")
+@click.option("--model", help="One job: which model.")
+@click.option("--key", help="One job: its identity; the same key is the same job.")
+@click.option("--timeout", metavar="LENGTH", help="One job: its time limit.")
+def run(settings: Settings, talk: Talk, plans: tuple[Path, ...], **options: Any) -> int:
+    """Run a plan until it is joined, or one command given after --.
+
+    Running the same plan again is the way to go on: what is done stays done, what runs is joined,
+    the rest is started.
+    """
+    _refuse_unbuilt(plans, options)
+    command = click.get_current_context().meta.get(_COMMAND)
+    if command is not None or options["prompt"] is not None:
+        _refuse_both(plans)
+        return adhoc.run(settings, talk, command or (), options)
+    if not plans:
+        raise UsageError("run what?", "name a plan, or write a command after --")
+    if options["dry_run"]:
+        return check.show(settings, talk, plans[0], overrides_from(take_overriding(options)))
+    return _run_plan(settings, talk, plans[0], options)
+
+
+def _refuse_unbuilt(plans: tuple[Path, ...], options: dict[str, Any]) -> None:
+    for name in ("canary", "stay", "own"):
+        if options.pop(name):
+            raise NotBuilt(f"--{name}")
+    if len(plans) > 1:
+        names = " ".join(map(str, plans[1:]))
+        raise UsageError(
+            f"{names}: one plan at a time", "run them one by one; a command goes after --"
+        )
+
+
+def _refuse_both(plans: tuple[Path, ...]) -> None:
+    if plans:
+        raise UsageError(
+            f"{plans[0]}: a plan and a command do not go together", "leave one of them out"
+        )
+
+
+def _run_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any]) -> int:
+    from bydawn.app import RunWanted
+
+    files = Files(options["report"], options["junit"], options["events"])
+    files.check()
+    unattended = options["unattended"]
+    wanted = RunWanted(
+        overrides=overrides_from(take_overriding(options)),
+        retry_failed=options["retry_failed"],
+        changed=options["changed"],
+        detach=options["detach"],
+        adopt=options["adopt"],
+        cancel_on_interrupt=options["on_interrupt"] == "cancel",
+        unattended=unattended,
+    )
+    face = Noting(face_for(talk, "none" if unattended else options["progress"]), settings.json)
+    with opened(settings, plan) as app:
+        try:
+            ran = app.run(plan, wanted, face)
+        finally:
+            face.close()
+        for note in ran.notes:
+            face.note(note)
+        say_ended(talk, app, ran, face.before, unattended)
+        return write_files(talk, app, ran, files)

@@ -1,0 +1,49 @@
+"""``bydawn watch``: the live screen of a batch that somebody else is at work on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from bydawn.cli.addressing import batch_argument
+from bydawn.cli.faces import FORMS, face_for
+from bydawn.cli.opening import opened, reading_of
+from bydawn.cli.picking import newest_batch
+from bydawn.cli.settings import Settings
+from bydawn.cli.talk import Talk
+from bydawn.cli.verb import verb
+from bydawn.watch import report
+from bydawn.watch.documents import batch_state, standing_of
+
+if TYPE_CHECKING:
+    from bydawn.app import App
+
+_LOOK_S = 0.25
+
+
+@verb("bydawn watch nightly", "bydawn watch --progress json")
+@batch_argument()
+@click.option("--progress", type=click.Choice(FORMS), default="auto", help="What to show.")
+def watch(settings: Settings, talk: Talk, batch: str | None, progress: str) -> int:
+    """Watch a batch until it is finished. Leaving changes nothing."""
+    with opened(settings) as app:
+        found = newest_batch(app, batch)
+        face = face_for(talk, progress, "Ctrl-C leaves; the run goes on")
+        face.opened(app.store, found, 0)
+        try:
+            while not _is_over(app, found.number):
+                face.turned()
+                time.sleep(_LOOK_S)
+        finally:
+            face.close()
+        reading = reading_of(app)
+        talk.tell(*report.summary(report.gather(reading, app.store.batch(found.number))))
+    return 0
+
+
+def _is_over(app: App, number: int) -> bool:
+    batch = app.store.batch(number)
+    reading = reading_of(app)
+    return batch_state(reading, batch, standing_of(reading, batch)) == "finished"
