@@ -59,9 +59,10 @@ def judge(failure: Failure, spec: JobSpec, faults: int) -> Judgement:
 def judge_stopped(stopped: str, spec: JobSpec, faults: int) -> Judgement:
     """We ended the run. Outside effects may be half done, so only a declared-safe job goes again."""
     reason = _OWN_LIMITS.get(stopped, Reason.INTERRUPTED)
-    if not safe_to_repeat(spec):
+    # A job's own budget is gone for good; another generation could only overrun it further.
+    if reason is Reason.BUDGET or not safe_to_repeat(spec):
         return Judgement(Verdict.GIVE_UP, reason)
-    if reason in (Reason.DEADLINE, Reason.INTERRUPTED, Reason.BUDGET):
+    if reason in (Reason.DEADLINE, Reason.INTERRUPTED):
         return Judgement(Verdict.HOLD, reason)
     if faults >= spec.retries:
         return Judgement(Verdict.GIVE_UP, reason)

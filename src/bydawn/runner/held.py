@@ -28,6 +28,7 @@ class Held:
     ends_at: int | None = None
     progress_at: int = 0
     asked_at: int | None = None
+    sought_at: int | None = None
     tries: int = 0
     witness: str = ""
     usage: Usage | None = None
@@ -45,4 +46,5 @@ class Held:
             boot - self.progress_at,
             None if self.asked_at is None else boot - self.asked_at,
             self.tries,
+            sought_ms=None if self.sought_at is None else boot - self.sought_at,
         )

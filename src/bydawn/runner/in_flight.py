@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Iterable
 
 from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
+from bydawn.core.decide.step import Published
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.sightings import Alive, Ended, Launched
@@ -145,6 +146,8 @@ class InFlight:
                 held.progress_at = self._tools.clock.boot_ms()
         elif isinstance(fact, Ended):
             held.usage = fact.outcome.usage
+        elif isinstance(fact, Published):
+            held.tries = 0
 
     def _take(self, held: Held, step: Step, fact: object) -> None:
         """Apply a step's moves in memory; its act waits until they are written."""
@@ -174,6 +177,8 @@ class InFlight:
             held.asked_at = held.asked_at or self._tools.clock.boot_ms()
         elif step.act is Act.PUBLISH:
             held.tries += 1
+        elif step.act is Act.FIND and held.sought_at is None:
+            held.sought_at = self._tools.clock.boot_ms()
         self.ready.append(held)
 
     def _around(self, held: Held, now: int) -> Circumstances:

@@ -134,7 +134,7 @@ def _published_one(job: Job, fact: Published) -> Step:
 def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:
     failure = Failure(FailureClass.TRANSIENT, "publish_failed", f"{fact.target}: {fact.message}")
     detail = {"target": fact.target, "message": fact.message}
-    if fact.hopeless or around.tries + 1 >= _PUBLISH_TRIES:
+    if fact.hopeless or around.tries >= _PUBLISH_TRIES:
         changes = failure_columns(failure)
         parked = Move(
             Event.PUBLISH_FAILED, State.PARKED, Reason.PUBLISH_FAILED, changes, detail
@@ -142,7 +142,7 @@ def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:
         return Step(moves=(parked,))
     backoff = around.spec.backoff
     delay = retry_delay_ms(
-        backoff.initial_ms, backoff.max_ms, around.tries + 1, around.chance
+        backoff.initial_ms, backoff.max_ms, around.tries, around.chance
     )
     again = Move(Event.PUBLISH_FAILED, State.FINISHING, None, failure_columns(failure), detail)
     return Step(moves=(again,), due_in_ms=delay)

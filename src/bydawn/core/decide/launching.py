@@ -39,12 +39,28 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, LaunchRefused):
         return Step(moves=(_refused(job, fact.failure, around),))
     if isinstance(fact, Absent):
-        return Step(moves=(unlaunched(job),))
+        return _absent(job, around)
     if isinstance(fact, Unknown):
         return _unknown(job, fact.detail, around)
+    if isinstance(fact, Broken) and _is_out_of_time(job, around):
+        return _unknown(job, fact.message, around)
     if isinstance(fact, LaunchUnclear | Broken):
         return Step(act=Act.FIND, due_in_ms=_FIND_AGAIN_MS)
     return Step(due_in_ms=_FIND_AGAIN_MS)
+
+
+def _absent(job: Job, around: Circumstances) -> Step:
+    """A listing shows a run only after the settle delay, counted from our first question."""
+    settle_ms = around.capabilities.settle_ms
+    if around.sought_ms is not None and around.sought_ms < settle_ms:
+        return Step(act=Act.FIND, due_in_ms=settle_ms - around.sought_ms)
+    return Step(moves=(unlaunched(job),))
+
+
+def _is_out_of_time(job: Job, around: Circumstances) -> bool:
+    """A question that only ever breaks is asked as long as the run itself could have lasted."""
+    intended = job.intended_at or 0
+    return around.now >= attempt_deadline(intended, around.spec.limits.timeout_ms)
 
 
 def _launched(job: Job, event: Event, handle: str, around: Circumstances) -> Move:

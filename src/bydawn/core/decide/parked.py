@@ -7,7 +7,7 @@ from dataclasses import replace
 from bydawn.core.decide import running
 from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
 from bydawn.core.model import Job
-from bydawn.core.sightings import Alive, Ended, Vanished
+from bydawn.core.sightings import Alive, CancelAnswer, Ended, Vanished
 from bydawn.core.states import Event, Reason, State
 
 
@@ -28,9 +28,10 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Vanished) and job.reason != Reason.LOST:
         return _surface(Step(moves=(running.lost(job, fact, around),)))
     if isinstance(fact, Alive) and job.reason == Reason.NEEDS_INPUT and not fact.needs_input:
-        return Step(
-            moves=(Move(Event.SURFACED, State.RUNNING, None),), due_in_ms=around.poll_initial_ms
-        )
+        answered = Move(Event.SURFACED, State.RUNNING, None, {"error_message": None})
+        return Step(moves=(answered,), due_in_ms=around.poll_initial_ms)
+    if isinstance(fact, CancelAnswer):
+        return Step(act=Act.POLL)
     return Step(due_in_ms=around.poll_max_ms)
 
 

@@ -17,6 +17,7 @@ from bydawn.core.sightings import (
     Failure,
     FailureClass,
     Outcome,
+    Usage,
     Vanished,
 )
 from bydawn.core.states import Event, Reason, State
@@ -40,7 +41,7 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
         return settle(job, fact.outcome, around)
     if isinstance(fact, Vanished):
         return Step(moves=(lost(job, fact, around),))
-    return Step(due_in_ms=_soon(around))
+    return _unseen(job, around)
 
 
 def ask_to_end(reason: str) -> Step:
@@ -76,6 +77,9 @@ def _judged(
         move = judged_move(job, Event.JUDGED, judgement, failure, around)
     move.changes.update({name: columns[name] for name in columns if name != "ended_at"})
     move.changes["ended_at"] = columns["ended_at"]
+    if move.to is State.PARKED:
+        # Its end is known: there is no run left to look at, only a person to wait for.
+        move.changes["step"] = "ended:"
     return move
 
 
@@ -90,10 +94,18 @@ def lost(job: Job, fact: Vanished, around: Circumstances) -> Move:
     return judged_move(job, Event.VANISHED, judgement, failure, around)
 
 
+def _unseen(job: Job, around: Circumstances) -> Step:
+    """Nothing was learnt about the run; its limits hold all the same."""
+    if job.stopping:
+        return _still_ending(job, around)
+    reason = _why_end(job, Usage(), around)
+    return ask_to_end(reason) if reason else Step(due_in_ms=_soon(around))
+
+
 def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
     if job.stopping:
         return _still_ending(job, around)
-    reason = _why_end(job, fact, around)
+    reason = _why_end(job, fact.usage, around)
     if reason:
         return ask_to_end(reason)
     if fact.needs_input:
@@ -108,7 +120,7 @@ def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
     return Step(due_in_ms=_pace(fact, around))
 
 
-def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
+def _why_end(job: Job, usage: Usage, around: Circumstances) -> str | None:
     """The first limit that is up; this look happened after it, so the run had its chance to end."""
     if job.wish == "cancel":
         return OPERATOR
@@ -119,7 +131,7 @@ def _why_end(job: Job, fact: Alive, around: Circumstances) -> str | None:
         return "timeout"
     if is_stalled(around.quiet_ms, limits.stall_ms):
         return "stalled"
-    if is_overrun(around.spec.bound, spent(job), fact.usage):
+    if is_overrun(around.spec.bound, spent(job), usage):
         return "budget"
     return None
 

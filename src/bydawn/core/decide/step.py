@@ -130,7 +130,8 @@ class Circumstances:
     ``chance`` is a fresh random number in [0, 1). Lengths are measured on the clock that counts sleep:
     ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of progress,
     ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts polls
-    of this attempt, ``tries`` cancels or publishes tried in a row.
+    of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the time since this
+    process first asked what became of an unclear launch.
     """
 
     spec: JobSpec
@@ -145,3 +146,4 @@ class Circumstances:
     tries: int = 0
     poll_initial_ms: int = 200
     poll_max_ms: int = 10_000
+    sought_ms: int | None = None
