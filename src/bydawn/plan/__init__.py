@@ -21,6 +21,7 @@ __all__ = [
     "Plan",
     "Setting",
     "expand_items",
+    "from_data",
     "identify",
     "json_schema",
     "read_plan",
@@ -46,6 +47,23 @@ def read_plan(
 
     return reading.read_plan(
         path, at=at, overrides=overrides, environment=environment, backends=backends, stdin=stdin
+    )
+
+
+def from_data(
+    data: Mapping[str, Any],
+    *,
+    path: Path,
+    at: int,
+    overrides: Overrides,
+    environment: Mapping[str, str],
+    backends: Mapping[str, str],
+) -> Plan:
+    """As ``read_plan`` for a plan no file holds; ``path`` is where one would lie, and its name."""
+    from bydawn.plan import reading
+
+    return reading.from_data(
+        data, path=path, at=at, overrides=overrides, environment=environment, backends=backends
     )
 
 

@@ -92,7 +92,8 @@ def fingerprint(
     folder = source_folder(path)
     for named in sorted(set(_named_files(source.data, layers, overrides))):
         whole.update(canonical(named).encode())
-        whole.update(_content(folder / named, stdin if named == "-" else None))
+        at = overrides.spooled.get(named, folder / named)
+        whole.update(_content(at, stdin if named == "-" else None))
     result = whole.hexdigest()
     return narrowed(result, overrides.only) if overrides.only else result
 

@@ -209,6 +209,8 @@ def _items_file(
         return None
     if named == _STDIN:
         return ItemsFile("stdin", None, stdin)
+    if named in overrides.spooled:
+        return ItemsFile(named, overrides.spooled[named])
     given = overrides.items
     is_given = given is not None and named == str(given.absolute())
     return ItemsFile(str(given if is_given else path.parent / named), source_folder(path) / named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -57,7 +58,33 @@ def read_plan(
 
     ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``.
     """
-    source = read_toml(path)
+    return _valid(read_toml(path), path, at, overrides, environment, backends, stdin)
+
+
+def from_data(
+    data: Mapping[str, Any],
+    *,
+    path: Path,
+    at: int,
+    overrides: Overrides,
+    environment: Mapping[str, str],
+    backends: Mapping[str, str],
+) -> Plan:
+    """As ``read_plan`` for a plan no file holds; ``path`` is where one would lie, and its name."""
+    text = json.dumps(data, sort_keys=True, default=repr)
+    source = Source(path.name, text, dict(data))
+    return _valid(source, path, at, overrides, environment, backends, None)
+
+
+def _valid(
+    source: Source,
+    path: Path,
+    at: int,
+    overrides: Overrides,
+    environment: Mapping[str, str],
+    backends: Mapping[str, str],
+    stdin: BinaryIO | None,
+) -> Plan:
     layers = gather(source_folder(path), environment, overrides, source)
     wrong = _validate(layers)
     plan = next(layer for layer in layers.layers if layer.is_plan)

@@ -23,7 +23,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says about a plan. ``raise_cap`` maps a cap's name to its new value."""
+    """What the command line says about a plan. ``raise_cap`` maps a cap's name to its new value.
+
+    ``spooled`` says where items that came from a program lie, by the name the plan calls them.
+    """
 
     sets: Mapping[str, str] = field(default_factory=dict)
     items: Path | None = None
@@ -33,6 +36,7 @@ class Overrides:
     budget_usd: float | None = None
     date: str | None = None
     raise_cap: Mapping[str, str] = field(default_factory=dict)
+    spooled: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
