@@ -25,7 +25,7 @@ from bydawn.store.store import Batch, Store, open_store
 
 if TYPE_CHECKING:
     from bydawn.app.rehearsal import Rehearsed
-    from bydawn.plan import Overrides
+    from bydawn.plan import Overrides, Plan
 
 _CANCEL_PATIENCE_MS = 60_000
 _SETTLED = ("succeeded", "failed", "cancelled", "parked")
@@ -92,6 +92,12 @@ class App:
         if ran.outcome == "detached":
             self.ensure_background()
         return ran
+
+    def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
+        """Run a plan that no file holds, or go on with it."""
+        from bydawn.app.running import run_planned
+
+        return run_planned(self.place, self.invocation, self.store, planned, wanted, face)
 
     @contextlib.contextmanager
     def rehearse(

@@ -30,6 +30,26 @@ def run_plan(
     """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
     refuse_if_stopped((place.state_folder / STOP).exists())
     batch, is_new = _recorded(invocation, store, path, wanted, face)
+    return _go_on(place, invocation, store, batch, is_new, wanted, face)
+
+
+def run_planned(
+    place: Place, invocation: Invocation, store: Store, planned: Plan, wanted: RunWanted, face: Face
+) -> Ran:
+    """As ``run_plan`` for a plan that was read already."""
+    refuse_if_stopped((place.state_folder / STOP).exists())
+    now, source = store.session.clock.utc_ms(), Path(planned.batch.source)
+    known = store.find_batch(planned.batch.plan, planned.batch.edition)
+    if known and _is_unchanged(known, planned.batch.fingerprint, None, now, source):
+        return _go_on(place, invocation, store, known, False, wanted, face)
+    batch, is_new = _opened(store, planned, wanted, face)
+    return _go_on(place, invocation, store, batch, is_new, wanted, face)
+
+
+def _go_on(
+    place: Place, invocation: Invocation, store: Store, batch: Batch, is_new: bool,
+    wanted: RunWanted, face: Face,
+) -> Ran:  # fmt: skip
     _start_again(store, batch, wanted)
     already = _already_done(store, batch, is_new)
     face.opened(store, batch, already)
@@ -60,15 +80,19 @@ def _recorded(
     known = store.find_batch(identity.plan, identity.edition) if identity else None
     if known and identity and _is_unchanged(known, identity.fingerprint, overrides.only, now, full):
         return known, False
-    planned = read_plan(invocation, path, wanted, now)
+    return _opened(store, read_plan(invocation, path, wanted, now), wanted, face)
+
+
+def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple[Batch, bool]:
     for warning in planned.warnings:
         face.note(str(warning))
+    only = wanted.overrides.only
     opened = store.open_batch(
-        _fingerprinted(planned, overrides.only),
+        _fingerprinted(planned, only),
         planned.jobs(),
         adopt_folder=wanted.adopt,
         background=wanted.detach,
-        is_partial=overrides.only is not None,
+        is_partial=only is not None,
     )
     return store.batch(opened.number), opened.is_new
 
