@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bydawn.runner.clock import SystemClock
-from bydawn.store.connect import Session, open_sqlite
+from bydawn.store.sqlite import SqliteSession, open_sqlite
 
 _TABLE = """CREATE TABLE job (
     number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, state INTEGER NOT NULL,
@@ -33,7 +33,7 @@ def job_lives_per_s(folder: Path, count: int, group: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-def _live(session: Session, numbers: range) -> None:
+def _live(session: SqliteSession, numbers: range) -> None:
     with session.writing():
         session.change_many(_INSERT, ((n, f"{n:064x}") for n in numbers))
     for sql, value in ((_CLAIM, 1), (_RUNNING, "handle"), (_DONE, "null")):

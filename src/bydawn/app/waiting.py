@@ -18,9 +18,8 @@ from bydawn.app.place import Place
 from bydawn.app.values import Invocation, Face, Ran
 from bydawn.core.errors import Refused
 from bydawn.core.join import EXIT_NOT_IN_TIME, is_joined
-from bydawn.core.leases import has_lapsed
 from bydawn.core.model import Job
-from bydawn.processes.presence import is_gone
+from bydawn.processes.presence import is_gone, machine_id
 from bydawn.runner.drive import Stop
 from bydawn.store import read
 from bydawn.store.runners import Registered
@@ -31,12 +30,11 @@ _LOOK_S = 0.1
 
 def live_runners(place: Place, store: Store) -> list[Registered]:
     """Runners that hold their lease and, on this machine, their life."""
-    clock = store.session.clock
+    machine = machine_id(place.state_folder)
     return [
         runner
-        for runner in store.runners()
-        if not has_lapsed(runner.lease_until, runner.boot, clock.boot_ms(), clock.boot_id())
-        and not is_gone(place.state_folder / RUNNERS, runner.id)
+        for runner in store.unlapsed_runners()
+        if runner.machine != machine or not is_gone(place.state_folder / RUNNERS, runner.id)
     ]
 
 

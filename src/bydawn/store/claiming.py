@@ -15,7 +15,7 @@ from bydawn.core.model import BatchTerms, Job, JobSpec, Pool
 from bydawn.core.states import Event, State
 from bydawn.store import counters
 from bydawn.store.connect import Session
-from bydawn.store.events import Told, tell
+from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import JOB_COLUMNS, job_from
 
 _READY = f"""
@@ -239,3 +239,16 @@ def _claimed(job: Job, now: int) -> Told:
         now, job.batch, job.number, Event.CLAIMED.value, job.state, job.state, job.reason,
         job.token, job.attempts, job.runner,
     )  # fmt: skip
+
+
+_KEEP_BACK = """
+UPDATE job SET reason = 'budget'
+WHERE state = 'queued' AND batch = ? AND not_before = 0 AND reason IS NULL"""
+
+
+def mark_out_of_budget(session: Session, batch: int) -> None:
+    """Every job that could start now is kept back by a budget; inside a write transaction."""
+    kept = session.change(_KEEP_BACK, (batch,))
+    if kept:
+        detail = encoded({"kept_back": kept})
+        tell(session, [Told(session.clock.utc_ms(), batch, None, "out_of_budget", detail=detail)])

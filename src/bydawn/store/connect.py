@@ -1,256 +1,116 @@
-"""One connection to the store: short transactions, refusals that explain themselves.
+"""What a connection to the store offers, whichever kind of database stands behind it.
 
-Shaped so that PostgreSQL is a second kind of Session over the same statements.
+Statements are written once, in SQLite's words with ``?`` for parameters; a kind that speaks
+otherwise translates. A write is a function, not a block, so that a kind over a network may carry it
+out again after a transaction that certainly did not take place.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from bydawn.core.clock import Clock
-from bydawn.core.errors import StoreRefused, StoreUnavailable
-
-APPLICATION_ID = 0x62794461
-BUSY_TIMEOUT_MS = 10_000
-_HEADER = b"SQLite format 3\x00"
-_NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "ncpfs"}
-)
+from bydawn.core.errors import StoreUnavailable
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
-class Session:
-    """A connection that knows the store's clock. Used by the thread and process that made it."""
+class Occupied(Exception):
+    """A row with the same key is there already; nothing of the statement was kept."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
-        self._connection = connection
-        self._cursor = connection.cursor()
-        self._pid = os.getpid()
-        self.path = path
-        self.clock = clock
-        self._seen_version = self._version()
+
+class CommitUnknown(StoreUnavailable):
+    """The answer to a COMMIT was lost and nobody could say since whether it took place.
+
+    Everything before and after it is intact; only a fresh look may tell which of the two it is.
+    """
+
+    code = "commit_unknown"
+
+
+class Session(Protocol):
+    """A connection that knows the store's clock. Used by the thread and process that made it.
+
+    ``name`` is what people may read of its address. ``picks`` ends a SELECT whose rows are about to
+    be taken, so that rows somebody else is about to take are passed over.
+    """
+
+    clock: Clock
+    name: str
+    picks: str
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a question."""
-        with _explained(self.path):
-            return self._cursor.execute(sql, parameters).fetchall()
+        ...
 
     def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """Rows one by one, for answers too large to hold."""
-        with _explained(self.path):
-            yield from self._connection.execute(sql, parameters)
+        ...
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
-        with _explained(self.path):
-            found: Row | None = self._cursor.execute(sql, parameters).fetchone()
-            return found
+        ...
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Carry out one statement; how many rows it changed."""
-        with _explained(self.path):
-            return self._cursor.execute(sql, parameters).rowcount
+        ...
 
     def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
         """Carry out one statement for many rows; how many rows it changed in all."""
-        with _explained(self.path):
-            return self._cursor.executemany(sql, parameters).rowcount
+        ...
 
     def added(self) -> int:
-        """The number the last inserted row was given."""
-        return self._cursor.lastrowid or 0
+        """The number the last inserted row was given; inside the transaction that inserted it."""
+        ...
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """One short write transaction: all of it is kept, or nothing."""
-        assert os.getpid() == self._pid, "a store connection must not cross a fork"
-        with _explained(self.path):
-            self._cursor.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            with _explained(self.path):
-                self._cursor.execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
+    def transact(self, act: Callable[[], T]) -> T:
+        """One short write transaction: all that ``act`` writes is kept, or nothing.
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[None]:
+        ``act`` may be carried out more than once, so it takes all it knows from the store and its
+        own arguments, and leaves nothing half done outside. Writers go one after another.
+        """
+        ...
+
+    def trying(self) -> AbstractContextManager[None]:
+        """A part of a transaction that is undone by itself when it raises."""
+        ...
+
+    def reading(self) -> AbstractContextManager[None]:
         """One snapshot for several questions."""
-        with _explained(self.path):
-            self._cursor.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._roll_back()
+        ...
 
     def changed_elsewhere(self) -> bool:
         """Whether another connection has committed since the last time this was asked."""
-        version = self._version()
-        changed = version != self._seen_version
-        self._seen_version = version
-        return changed
+        ...
+
+    def lease_now(self) -> int:
+        """The instant by which leases are judged, on the one clock of all who use this store."""
+        ...
+
+    def lease_boot(self) -> str:
+        """Names the run of that clock; instants of another run cannot be compared with it."""
+        ...
+
+    def tables(self) -> set[str]:
+        """The names of all tables that are there, ours or not."""
+        ...
+
+    def prepare(self) -> None:
+        """Make migrating possible for one process at a time; the first act of its transaction."""
+        ...
+
+    def define(self, sql: str) -> None:
+        """Carry out one statement of a migration."""
+        ...
 
     def copy_to(self, target: Path) -> None:
         """A consistent copy while others go on writing."""
-        with _explained(self.path), contextlib.closing(sqlite3.connect(target)) as copy:
-            self._connection.backup(copy)
+        ...
 
     def close(self) -> None:
-        self._connection.close()
-
-    def _version(self) -> int:
-        with _explained(self.path):
-            return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
-
-    def _roll_back(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            if self._connection.in_transaction:
-                self._cursor.execute("ROLLBACK")
-
-
-def open_sqlite(path: Path, clock: Clock) -> Session:
-    """Open or create the file, or say why not. A file that is not ours is never modified."""
-    _refuse_network_disk(path)
-    is_new = _inspect(path)
-    with _explained(path):
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
-    try:
-        with _explained(path):
-            _configure(connection, is_new)
-            if is_new:
-                path.chmod(0o600)
-    except BaseException:
-        connection.close()
-        raise
-    return Session(connection, path, clock)
-
-
-def _configure(connection: sqlite3.Connection, is_new: bool) -> None:
-    """Durability as docs/decisions/0002 argues: rollback journal, synchronous EXTRA."""
-    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA synchronous=EXTRA")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA cache_size=-8000")
-    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    if mode != "truncate":
-        connection.execute("PRAGMA journal_mode=TRUNCATE")
-    if is_new:
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-
-
-def _inspect(path: Path) -> bool:
-    """Whether the file is still to be filled; refuses whatever is there and is not a store of ours."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return True
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path}: cannot be looked at ({error.strerror})", "check the folder's permissions"
-        ) from error
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreRefused(f"{path}: is not a regular file", "name another store with --store")
-    if found.st_size == 0:
-        return True
-    _refuse_foreign(path)
-    return False
-
-
-def _refuse_foreign(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path}: cannot be read ({error.strerror})", "check its permissions"
-        ) from error
-    if not head.startswith(_HEADER):
-        raise StoreRefused(
-            f"{path}: is not an SQLite file, or its start is damaged",
-            "restore a backup, or name another store with --store",
-        )
-    found = int.from_bytes(head[68:72], "big")
-    if found not in (APPLICATION_ID, 0) or (found == 0 and _has_tables(path)):
-        raise StoreRefused(
-            f"{path}: is an SQLite file of another program", "name another store with --store"
-        )
-
-
-def _has_tables(path: Path) -> bool:
-    """A creation cut short leaves an empty database without our mark; anything else is foreign."""
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        try:
-            return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone())
-        except sqlite3.DatabaseError:
-            return True
-
-
-def _refuse_network_disk(path: Path) -> None:
-    kind = filesystem_of(path.parent)
-    if kind in _NETWORK:
-        raise StoreRefused(
-            f"{path}: lies on a network disk ({kind}), where SQLite's locks cannot be trusted",
-            "use a local folder, or a postgresql:// store when machines share the work",
-        )
-
-
-def filesystem_of(folder: Path, table: Path = Path("/proc/mounts")) -> str:
-    """The kind of file system a folder lies on; empty where the platform does not tell."""
-    try:
-        lines = table.read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    real = os.path.realpath(folder)
-    best, kind = "", ""
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = fields[1].replace("\\040", " ")
-        inside = point == "/" or real == point or real.startswith(point + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's own words turned into ours, each with what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise _operational(path, error) from error
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise
-        raise StoreRefused(
-            f"{path}: is damaged ({error})",
-            "copy it away, then restore a backup (bydawn db backup makes them)",
-        ) from error
-
-
-def _operational(path: Path, error: sqlite3.OperationalError) -> StoreUnavailable | StoreRefused:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return StoreUnavailable(
-            f"{path}: is busy: another process has held it for over {BUSY_TIMEOUT_MS // 1000} s",
-            "try again; a stopped process or a backup tool may be holding it",
-        )
-    if "full" in text:
-        return StoreUnavailable(f"{path}: the disk is full", "make room, then try again")
-    if "readonly" in text or "unable to open" in text:
-        return StoreUnavailable(
-            f"{path}: cannot be written ({text})",
-            "check the folder's permissions, or name another store with --store",
-        )
-    if "malformed" in text or "no such table" in text or "no such column" in text:
-        return StoreRefused(f"{path}: is damaged ({text})", "restore a backup")
-    return StoreUnavailable(f"{path}: {text}", "try again")
+        """Let go of the connection."""
+        ...

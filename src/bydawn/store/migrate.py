@@ -22,29 +22,30 @@ def migrate(session: Session, store_id: str) -> list[int]:
     """Bring the store to this version's shape; the numbers that were applied now."""
     if current(session) == NUMBERS[-1]:
         return []
-    with session.writing():
-        session.change(_TABLE)
-        _refuse_strange(session)
-        applied = [number for number in NUMBERS if number > current(session)]
-        for number in applied:
-            _apply(session, number)
-        if 1 in applied:
-            _first_rows(session, store_id)
+    return session.transact(lambda: _migrated(session, store_id))
+
+
+def _migrated(session: Session, store_id: str) -> list[int]:
+    session.prepare()
+    session.define(_TABLE)
+    _refuse_strange(session)
+    applied = [number for number in NUMBERS if number > current(session)]
+    for number in applied:
+        _apply(session, number)
+    if 1 in applied:
+        _first_rows(session, store_id)
     return applied
 
 
 def current(session: Session) -> int:
     """The newest migration this store has; refuses a store newer than this program."""
-    known = session.row(
-        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migration'"
-    )
-    if not known or not known[0]:
+    if "migration" not in session.tables():
         return 0
     found = session.row("SELECT max(number) FROM migration")
     number = int(found[0] or 0) if found else 0
     if number > NUMBERS[-1]:
         raise StoreRefused(
-            f"{session.path}: was made by a newer bydawn (schema {number}, this one knows"
+            f"{session.name}: was made by a newer bydawn (schema {number}, this one knows"
             f" {NUMBERS[-1]})",
             "upgrade bydawn; the store was not touched",
         )
@@ -55,7 +56,7 @@ def _refuse_strange(session: Session) -> None:
     for number, checksum in session.rows("SELECT number, checksum FROM migration"):
         if number in NUMBERS and checksum != _checksum(_text(number)):
             raise StoreRefused(
-                f"{session.path}: migration {number} differs from this program's",
+                f"{session.name}: migration {number} differs from this program's",
                 "use the bydawn version that made this store",
             )
 
@@ -63,7 +64,7 @@ def _refuse_strange(session: Session) -> None:
 def _apply(session: Session, number: int) -> None:
     text = _text(number)
     for statement in _statements(text):
-        session.change(statement)
+        session.define(statement)
     session.change(
         "INSERT INTO migration (number, checksum, applied_at) VALUES (?, ?, ?)",
         (number, _checksum(text), session.clock.utc_ms()),
@@ -72,7 +73,8 @@ def _apply(session: Session, number: int) -> None:
 
 def _first_rows(session: Session, store_id: str) -> None:
     session.change("INSERT INTO meta (name, value) VALUES ('store_id', ?)", (store_id,))
-    session.change("INSERT INTO sequence (name, value) VALUES ('token', 0)")
+    for name in ("token", "version"):
+        session.change("INSERT INTO sequence (name, value) VALUES (?, 0)", (name,))
 
 
 def _statements(text: str) -> list[str]:

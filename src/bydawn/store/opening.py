@@ -1,9 +1,8 @@
-"""A plan becomes a batch, or a new revision of it, in one numbered transaction."""
+"""A plan becomes a batch, or a new revision of it, in one numbered transaction of the caller."""
 
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.states import Event, Reason
-from bydawn.store.connect import Session
+from bydawn.store.connect import Occupied, Session
 from bydawn.store.dependencies import templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
@@ -93,15 +92,14 @@ def open_batch(
     grows by these jobs and is otherwise left as it is.
     """
     now = session.clock.utc_ms()
-    with session.writing():
-        _claim_name(session, planned, adopt_folder, now)
-        opened = _batch_row(session, planned, background, adds_only, now)
-        specs = _record_specs(session, opened, planned, replaces=not (is_partial or adds_only))
-        _record_jobs(session, opened, specs, jobs)
-        if not opened.is_new and not adds_only:
-            _tell_revised(session, opened, now)
-            if not is_partial:
-                _withdraw(session, opened, now)
+    _claim_name(session, planned, adopt_folder, now)
+    opened = _batch_row(session, planned, background, adds_only, now)
+    specs = _record_specs(session, opened, planned, replaces=not (is_partial or adds_only))
+    _record_jobs(session, opened, specs, jobs)
+    if not opened.is_new and not adds_only:
+        _tell_revised(session, opened, now)
+        if not is_partial:
+            _withdraw(session, opened, now)
     return opened
 
 
@@ -197,7 +195,7 @@ def _record_jobs(
     specs: dict[str, tuple[int, JobSpec]],
     jobs: Iterable[PlannedJob],
 ) -> None:
-    rows = _job_rows(session, opened, specs, jobs)
+    rows = _job_rows(opened, specs, _awaited(session, opened, specs), jobs)
     if opened.is_new:
         _insert_new(session, rows)
     else:
@@ -208,17 +206,22 @@ def _insert_new(session: Session, rows: Iterator[tuple[Any, ...]]) -> None:
     """A new batch has only new keys; a second one is a duplicate and is named with both places."""
     while chunk := list(itertools.islice(rows, 1000)):
         try:
-            session.change_many(_ADD_JOB, chunk)
-        except sqlite3.IntegrityError as error:
+            with session.trying():
+                session.change_many(_ADD_JOB, chunk)
+        except Occupied as error:
             raise PlanInvalid((_duplicate(session, chunk),)) from error
 
 
 def _duplicate(session: Session, chunk: list[tuple[Any, ...]]) -> Complaint:
+    """The first of these rows whose key an earlier one has, here or in the store."""
+    places: dict[str, str] = {}
     for row in chunk:
         key, place = row[3], row[10]
         found = session.row(_PLACE_OF, (key,))
-        if found and found[0] != place:
-            return Complaint(place, None, row[2], f"has the same key as {found[0]}")
+        earlier = found[0] if found else places.get(key)
+        if earlier is not None:
+            return Complaint(place, None, row[2], f"has the same key as {earlier}")
+        places[key] = place
     return Complaint(chunk[0][10], None, "", "has a key that occurs twice")
 
 
@@ -233,10 +236,11 @@ def _awaited(
 
 
 def _job_rows(
-    session: Session,
-    opened: Opened, specs: dict[str, tuple[int, JobSpec]], jobs: Iterable[PlannedJob]
+    opened: Opened,
+    specs: dict[str, tuple[int, JobSpec]],
+    awaited: set[str],
+    jobs: Iterable[PlannedJob],
 ) -> Iterator[tuple[Any, ...]]:
-    awaited = _awaited(session, opened, specs)
     shared = {
         name: (*_shared(number, spec), int(name in awaited))
         for name, (number, spec) in specs.items()
@@ -278,24 +282,10 @@ def add_items(
 ) -> None:
     """Record the items an upstream job produced; from then on they are jobs like all others."""
     now = session.clock.utc_ms()
-    with session.writing():
-        number = spec_number(session, batch, spec)
-        opened = Opened(batch, False, revision)
-        _record_jobs(session, opened, {spec.id: (number, spec)}, jobs)
-        session.change(
-            "UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id)
-        )
-        tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])
-
-
-_KEEP_BACK = """
-UPDATE job SET reason = 'budget'
-WHERE state = 'queued' AND batch = ? AND not_before = 0 AND reason IS NULL"""
-
-
-def mark_out_of_budget(session: Session, batch: int) -> None:
-    """Every job that could start now is kept back by a budget; inside a write transaction."""
-    kept = session.change(_KEEP_BACK, (batch,))
-    if kept:
-        detail = encoded({"kept_back": kept})
-        tell(session, [Told(session.clock.utc_ms(), batch, None, "out_of_budget", detail=detail)])
+    number = spec_number(session, batch, spec)
+    opened = Opened(batch, False, revision)
+    _record_jobs(session, opened, {spec.id: (number, spec)}, jobs)
+    session.change(
+        "UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id)
+    )
+    tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])

@@ -1,7 +1,8 @@
-"""What a person may do to a job or a batch. Guarded exactly like a runner: by state, token and nonce.
+"""What a person may do to a job or a batch, guarded exactly like a runner: by state, token and nonce.
 
-A decision takes a new token, so a runner that still believes it holds the job is fenced at its next
-write. Where a run may live, a wish is left for whoever watches it.
+Each is the whole of one write transaction of the caller. A decision takes a new token, so a runner
+that still believes it holds the job is fenced at its next write. Where a run may live, a wish is
+left for whoever watches it.
 """
 
 from __future__ import annotations
@@ -36,57 +37,52 @@ Nonce = Callable[[], str]
 
 def cancel(session: Session, number: int, nonce: Nonce) -> bool:
     """End a job, or leave the wish for whoever watches its run; False when it was over already."""
-    with session.writing():
-        job = _job(session, number)
-        if State(job.state) in TERMINAL:
-            return False
-        if _run_may_live(job):
-            _wish(session, job)
-            return True
-        _decide(session, job, nonce, Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR), None)
+    job = _job(session, number)
+    if State(job.state) in TERMINAL:
+        return False
+    if _run_may_live(job):
+        _wish(session, job)
         return True
+    _decide(session, job, nonce, Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR), None)
+    return True
 
 
 def cancel_queued(session: Session, number: int, nonce: Nonce) -> bool:
     """Cancel a job that went back to the queue with the wish still on it; False when it did not."""
-    with session.writing():
-        job = _job(session, number)
-        if job.state != State.QUEUED.value or job.wish != "cancel":
-            return False
-        _decide(session, job, nonce, Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR), None)
-        return True
+    job = _job(session, number)
+    if job.state != State.QUEUED.value or job.wish != "cancel":
+        return False
+    _decide(session, job, nonce, Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR), None)
+    return True
 
 
 def retry(session: Session, number: int, nonce: Nonce) -> bool:
     """Start a finished job again; a succeeded one under a new revision. False when it is open."""
-    with session.writing():
-        job = _job(session, number)
-        if State(job.state) not in TERMINAL:
-            return False
-        _decide(session, job, nonce, Move(Event.RETRIED, State.QUEUED, None, _again(job)), None)
-        return True
+    job = _job(session, number)
+    if State(job.state) not in TERMINAL:
+        return False
+    _decide(session, job, nonce, Move(Event.RETRIED, State.QUEUED, None, _again(job)), None)
+    return True
 
 
 def resolve(session: Session, number: int, answer: str, why: str, nonce: Nonce) -> str:
     """A person's decision about a parked job; the state it leads to."""
-    with session.writing():
-        job = _job(session, number)
-        if job.state != State.PARKED.value:
-            raise Refused(
-                f"{job.name} is not parked but {job.state}", "bydawn show tells where it stands"
-            )
-        _decide(session, job, nonce, _resolution(job, answer, session.clock.utc_ms()), why)
-        return job.state
+    job = _job(session, number)
+    if job.state != State.PARKED.value:
+        raise Refused(
+            f"{job.name} is not parked but {job.state}", "bydawn show tells where it stands"
+        )
+    _decide(session, job, nonce, _resolution(job, answer, session.clock.utc_ms()), why)
+    return job.state
 
 
 def pause(session: Session, batch: int, paused: bool) -> bool:
     """Start nothing new in a batch, or lift that; False when it was so already."""
-    with session.writing():
-        if not session.change(_PAUSE, (int(paused), batch, int(paused))):
-            return False
-        kind = "paused" if paused else "unpaused"
-        tell(session, [Told(session.clock.utc_ms(), batch, None, kind, runner=PERSON)])
-        return True
+    if not session.change(_PAUSE, (int(paused), batch, int(paused))):
+        return False
+    kind = "paused" if paused else "unpaused"
+    tell(session, [Told(session.clock.utc_ms(), batch, None, kind, runner=PERSON)])
+    return True
 
 
 def _job(session: Session, number: int) -> Job:

@@ -37,18 +37,17 @@ def register(
     session: Session, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int]
 ) -> None:
     """Make a runner known, with its lease running from now; inside a write transaction."""
-    clock = session.clock
-    until = clock.boot_ms() + lease_ms
+    until = session.lease_now() + lease_ms
     served = json.dumps(sorted(batches))
+    now = session.clock.utc_ms()
     session.change(
-        _ADD,
-        (runner, machine, clock.boot_id(), pid, clock.utc_ms(), lease_ms, until, served),
+        _ADD, (runner, machine, session.lease_boot(), pid, now, lease_ms, until, served)
     )
 
 
 def renew(session: Session, runner: str, lease_ms: int, batches: frozenset[int]) -> bool:
     """Count the lease from now again; False when it was ended meanwhile."""
-    until = session.clock.boot_ms() + lease_ms
+    until = session.lease_now() + lease_ms
     return session.change(_RENEW, (until, json.dumps(sorted(batches)), runner)) == 1
 
 
@@ -69,13 +68,23 @@ def end_the_dead(session: Session, own: str, is_dead_here: Callable[[Registered]
 
     Asked from inside a write transaction, so that nobody can have renewed in between.
     """
-    clock = session.clock
+    now, boot = session.lease_now(), session.lease_boot()
     ended = 0
     for runner in registered(session):
         if runner.id == own:
             continue
-        lapsed = has_lapsed(runner.lease_until, runner.boot, clock.boot_ms(), clock.boot_id())
+        lapsed = has_lapsed(runner.lease_until, runner.boot, now, boot)
         if lapsed or is_dead_here(runner):
             end(session, runner.id)
             ended += 1
     return ended
+
+
+def unlapsed(session: Session) -> list[Registered]:
+    """The runners whose lease is good."""
+    now, boot = session.lease_now(), session.lease_boot()
+    return [
+        runner
+        for runner in registered(session)
+        if not has_lapsed(runner.lease_until, runner.boot, now, boot)
+    ]

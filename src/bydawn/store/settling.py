@@ -41,6 +41,10 @@ ON CONFLICT (job, revision, target) DO UPDATE SET sha256 = excluded.sha256,
 _TERMINAL_VALUES = frozenset(state.value for state in TERMINAL)
 
 
+class _OneWasFenced(Exception):
+    """The count of a group shows that not every guard matched."""
+
+
 def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
     """Write all changes inside the caller's transaction; the numbers of those that were fenced.
 
@@ -49,14 +53,18 @@ def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -
     """
     if not changes:
         return set()
-    session.change("SAVEPOINT settling")
-    if session.change_many(_UPDATE, (_values(change) for change in changes)) == len(changes):
-        session.change("RELEASE settling")
-        _tell_of(session, changes, runner, now)
-        return set()
-    session.change("ROLLBACK TO settling")
-    session.change("RELEASE settling")
-    return _settle_singly(session, changes, runner, now)
+    try:
+        with session.trying():
+            _update_all(session, changes)
+    except _OneWasFenced:
+        return _settle_singly(session, changes, runner, now)
+    _tell_of(session, changes, runner, now)
+    return set()
+
+
+def _update_all(session: Session, changes: Sequence[Change]) -> None:
+    if session.change_many(_UPDATE, (_values(change) for change in changes)) != len(changes):
+        raise _OneWasFenced
 
 
 def _settle_singly(

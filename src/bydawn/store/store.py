@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
 from bydawn.store import claiming, dependencies, opening, people, read, runners
 from bydawn.store.claiming import Claimer, Open
-from bydawn.store.connect import Row, Session, open_sqlite
+from bydawn.store.connect import Row, Session
 from bydawn.store.dependencies import Template
 from bydawn.store.migrate import migrate
 from bydawn.store.opening import Opened
 from bydawn.store.rows import spec_from, terms_from
 from bydawn.store.runners import Registered
 from bydawn.store.settling import settle
+from bydawn.store.sqlite import open_sqlite
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,23 @@ class Written:
     lost_lease: bool = False
 
 
+class _Source:
+    """Jobs as they come, which may be a stream: then they can be had only once."""
+
+    def __init__(self, jobs: Iterable[PlannedJob]) -> None:
+        self._jobs = jobs
+        self._is_spent = False
+
+    def again(self) -> Iterable[PlannedJob]:
+        if self._is_spent and isinstance(self._jobs, Iterator):
+            raise StoreUnavailable(
+                "the store was lost while the plan was being recorded; nothing of it was kept",
+                "run the same command again",
+            )
+        self._is_spent = True
+        return self._jobs
+
+
 class Store:
     """A connection to the durable memory. Not shared between threads or across a fork."""
 
@@ -91,14 +109,22 @@ class Store:
         background: bool = False, is_partial: bool = False, adds_only: bool = False,
     ) -> Opened:  # fmt: skip
         """Record a plan as a batch or as its next revision."""
-        return opening.open_batch(
-            self.session, planned, jobs, adopt_folder=adopt_folder, background=background,
-            is_partial=is_partial, adds_only=adds_only,
+        source = _Source(jobs)
+        return self.session.transact(
+            lambda: opening.open_batch(
+                self.session, planned, source.again(), adopt_folder=adopt_folder,
+                background=background, is_partial=is_partial, adds_only=adds_only,
+            )
         )  # fmt: skip
 
     def add_items(self, batch: Batch, spec: JobSpec, jobs: Iterable[PlannedJob]) -> None:
         """Record the items an upstream job produced."""
-        opening.add_items(self.session, batch.number, batch.revision, spec, jobs)
+        source = _Source(jobs)
+        self.session.transact(
+            lambda: opening.add_items(
+                self.session, batch.number, batch.revision, spec, source.again()
+            )
+        )
 
     def batch(self, number: int) -> Batch:
         row = self.session.row(f"{_BATCH} WHERE number = ?", (number,))
@@ -118,16 +144,14 @@ class Store:
 
     def close_batch(self, number: int) -> None:
         """Note when a batch was joined."""
-        self.session.change(
-            "UPDATE batch SET closed_at = ? WHERE number = ?",
-            (self.session.clock.utc_ms(), number),
-        )
+        now = self.session.clock.utc_ms()
+        close = "UPDATE batch SET closed_at = ? WHERE number = ?"
+        self.session.transact(lambda: self.session.change(close, (now, number)))
 
     def count_refused(self, number: int, count: int) -> None:
         """So many jobs were asked for again and had been done; the report says how many."""
-        self.session.change(
-            "UPDATE batch SET refused = refused + ? WHERE number = ?", (count, number)
-        )
+        add = "UPDATE batch SET refused = refused + ? WHERE number = ?"
+        self.session.transact(lambda: self.session.change(add, (count, number)))
 
     def spec(self, number: int) -> JobSpec:
         """A spec never changes, so it is read once."""
@@ -148,21 +172,23 @@ class Store:
 
     def write(self, turn: Turn, claimer: Claimer) -> Written:
         """One group commit: changes with their events, releases, takeovers, new claims, the lease."""
+        return self.session.transact(lambda: self._written(turn, claimer))
+
+    def _written(self, turn: Turn, claimer: Claimer) -> Written:
         written = Written()
         now = self.session.clock.utc_ms()
-        with self.session.writing():
-            if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
-                written.lost_lease = True
-                return written
-            written.fenced = settle(self.session, turn.changes, claimer.runner, now)
-            for batch, found in turn.releases:
-                dependencies.release(self.session, batch, found, now)
-            for opened, room in turn.adopts:
-                written.adopted += claiming.adopt(self.session, claimer, opened, room, now)
-            for opened, room in turn.claims:
-                taken = claiming.claim(self.session, claimer, opened, room, now)
-                written.claimed += taken.jobs
-                written.out_of_budget |= taken.out_of_budget
+        if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
+            written.lost_lease = True
+            return written
+        written.fenced = settle(self.session, turn.changes, claimer.runner, now)
+        for batch, found in turn.releases:
+            dependencies.release(self.session, batch, found, now)
+        for opened, room in turn.adopts:
+            written.adopted += claiming.adopt(self.session, claimer, opened, room, now)
+        for opened, room in turn.claims:
+            taken = claiming.claim(self.session, claimer, opened, room, now)
+            written.claimed += taken.jobs
+            written.out_of_budget |= taken.out_of_budget
         return written
 
     def register(
@@ -171,27 +197,33 @@ class Store:
     ) -> list[Registered]:  # fmt: skip
         """Make a runner known, unless live ones already serve a batch of ``rivals``: those are
         answered instead, and nothing was registered."""
-        with self.session.writing():
+
+        def act() -> list[Registered]:
             found = [one for one in runners.registered(self.session) if one.batches & rivals]
             if not found:
                 runners.register(self.session, runner, machine, pid, lease_ms, batches)
-        return found
+            return found
+
+        return self.session.transact(act)
 
     def out_of_budget(self, batch: int) -> None:
         """Say on each job that could start that a budget keeps it back."""
-        with self.session.writing():
-            opening.mark_out_of_budget(self.session, batch)
+        self.session.transact(lambda: claiming.mark_out_of_budget(self.session, batch))
 
     def end_runner(self, runner: str) -> None:
-        with self.session.writing():
-            runners.end(self.session, runner)
+        self.session.transact(lambda: runners.end(self.session, runner))
 
     def runners(self) -> list[Registered]:
+        """Every runner that has not been ended, its lease good or not."""
         return runners.registered(self.session)
 
+    def unlapsed_runners(self) -> list[Registered]:
+        return runners.unlapsed(self.session)
+
     def end_dead_runners(self, own: str, is_dead_here: Callable[[Registered], bool]) -> int:
-        with self.session.writing():
-            return runners.end_the_dead(self.session, own, is_dead_here)
+        return self.session.transact(
+            lambda: runners.end_the_dead(self.session, own, is_dead_here)
+        )
 
     def wishes(self, batches: Iterable[int]) -> dict[int, str]:
         """What people asked of jobs in flight."""
@@ -203,20 +235,22 @@ class Store:
     # People
 
     def cancel(self, number: int, nonce: Callable[[], str]) -> bool:
-        return people.cancel(self.session, number, nonce)
+        return self.session.transact(lambda: people.cancel(self.session, number, nonce))
 
     def cancel_queued(self, number: int, nonce: Callable[[], str]) -> bool:
         """Carry out a wish that outlived the run it was meant for."""
-        return people.cancel_queued(self.session, number, nonce)
+        return self.session.transact(lambda: people.cancel_queued(self.session, number, nonce))
 
     def retry(self, number: int, nonce: Callable[[], str]) -> bool:
-        return people.retry(self.session, number, nonce)
+        return self.session.transact(lambda: people.retry(self.session, number, nonce))
 
     def resolve(self, number: int, answer: str, why: str, nonce: Callable[[], str]) -> str:
-        return people.resolve(self.session, number, answer, why, nonce)
+        return self.session.transact(
+            lambda: people.resolve(self.session, number, answer, why, nonce)
+        )
 
     def pause(self, batch: int, paused: bool) -> bool:
-        return people.pause(self.session, batch, paused)
+        return self.session.transact(lambda: people.pause(self.session, batch, paused))
 
     def close(self) -> None:
         self.session.close()

@@ -1,0 +1,282 @@
+"""A store in one SQLite file: short transactions, refusals that explain themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bydawn.core.clock import Clock
+from bydawn.core.errors import StoreRefused, StoreUnavailable
+from bydawn.store.connect import Occupied, Row, T
+
+APPLICATION_ID = 0x62794461
+BUSY_TIMEOUT_MS = 10_000
+_HEADER = b"SQLite format 3\x00"
+_NETWORK = frozenset(
+    {
+        "nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs",
+        "ncpfs",
+    }
+)  # fmt: skip
+
+
+class SqliteSession:
+    """A Session over one file."""
+
+    picks = ""  # BEGIN IMMEDIATE leaves no second writer to pass over
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._pid = os.getpid()
+        self.path = path
+        self.name = str(path)
+        self.clock = clock
+        self._seen_version = self._version()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        with _explained(self.path):
+            return self._cursor.execute(sql, parameters).fetchall()
+
+    def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        with _explained(self.path):
+            yield from self._connection.execute(sql, parameters)
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        with _explained(self.path):
+            found: Row | None = self._cursor.execute(sql, parameters).fetchone()
+            return found
+
+    def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        with _explained(self.path):
+            return self._cursor.execute(sql, parameters).rowcount
+
+    def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
+        with _explained(self.path):
+            return self._cursor.executemany(sql, parameters).rowcount
+
+    def added(self) -> int:
+        return self._cursor.lastrowid or 0
+
+    def transact(self, act: Callable[[], T]) -> T:
+        with self.writing():
+            return act()
+
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[None]:
+        self.change("SAVEPOINT trying")
+        try:
+            yield
+        except BaseException:
+            self.change("ROLLBACK TO trying")
+            self.change("RELEASE trying")
+            raise
+        self.change("RELEASE trying")
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """One short write transaction: all of it is kept, or nothing."""
+        assert os.getpid() == self._pid, "a store connection must not cross a fork"
+        with _explained(self.path):
+            self._cursor.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with _explained(self.path):
+                self._cursor.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        with _explained(self.path):
+            self._cursor.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._roll_back()
+
+    def changed_elsewhere(self) -> bool:
+        version = self._version()
+        changed = version != self._seen_version
+        self._seen_version = version
+        return changed
+
+    def lease_now(self) -> int:
+        return self.clock.boot_ms()
+
+    def lease_boot(self) -> str:
+        return self.clock.boot_id()
+
+    def tables(self) -> set[str]:
+        found = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {str(row[0]) for row in found}
+
+    def prepare(self) -> None:
+        """BEGIN IMMEDIATE has already seen to it."""
+
+    def define(self, sql: str) -> None:
+        self.change(sql)
+
+    def copy_to(self, target: Path) -> None:
+        with _explained(self.path), contextlib.closing(sqlite3.connect(target)) as copy:
+            self._connection.backup(copy)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _version(self) -> int:
+        with _explained(self.path):
+            return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+
+
+def open_sqlite(path: Path, clock: Clock) -> SqliteSession:
+    """Open or create the file, or say why not. A file that is not ours is never modified."""
+    _refuse_network_disk(path)
+    is_new = _inspect(path)
+    with _explained(path):
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+    try:
+        with _explained(path):
+            _configure(connection, is_new)
+            if is_new:
+                path.chmod(0o600)
+    except BaseException:
+        connection.close()
+        raise
+    return SqliteSession(connection, path, clock)
+
+
+def _configure(connection: sqlite3.Connection, is_new: bool) -> None:
+    """Durability as docs/decisions/0002 argues: rollback journal, synchronous EXTRA."""
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA synchronous=EXTRA")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA cache_size=-8000")
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != "truncate":
+        connection.execute("PRAGMA journal_mode=TRUNCATE")
+    if is_new:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+def _inspect(path: Path) -> bool:
+    """Whether the file is still to be filled; refuses whatever is there and is not ours."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path}: cannot be looked at ({error.strerror})", "check the folder's permissions"
+        ) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreRefused(f"{path}: is not a regular file", "name another store with --store")
+    if found.st_size == 0:
+        return True
+    _refuse_foreign(path)
+    return False
+
+
+def _refuse_foreign(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path}: cannot be read ({error.strerror})", "check its permissions"
+        ) from error
+    if not head.startswith(_HEADER):
+        raise StoreRefused(
+            f"{path}: is not an SQLite file, or its start is damaged",
+            "restore a backup, or name another store with --store",
+        )
+    found = int.from_bytes(head[68:72], "big")
+    if found not in (APPLICATION_ID, 0) or (found == 0 and _has_tables(path)):
+        raise StoreRefused(
+            f"{path}: is an SQLite file of another program", "name another store with --store"
+        )
+
+
+def _has_tables(path: Path) -> bool:
+    """A creation cut short leaves an empty database without our mark; anything else is foreign."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        try:
+            return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone())
+        except sqlite3.DatabaseError:
+            return True
+
+
+def _refuse_network_disk(path: Path) -> None:
+    kind = filesystem_of(path.parent)
+    if kind in _NETWORK:
+        raise StoreRefused(
+            f"{path}: lies on a network disk ({kind}), where SQLite's locks cannot be trusted",
+            "use a local folder, or a postgresql:// store when machines share the work",
+        )
+
+
+def filesystem_of(folder: Path, table: Path = Path("/proc/mounts")) -> str:
+    """The kind of file system a folder lies on; empty where the platform does not tell."""
+    try:
+        lines = table.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    real = os.path.realpath(folder)
+    best, kind = "", ""
+    for line in lines:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ")
+        inside = point == "/" or real == point or real.startswith(point + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """SQLite's own words turned into ours, each with what to do."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise _operational(path, error) from error
+    except sqlite3.IntegrityError as error:
+        raise Occupied(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        raise StoreRefused(
+            f"{path}: is damaged ({error})",
+            "copy it away, then restore a backup (bydawn db backup makes them)",
+        ) from error
+
+
+def _operational(path: Path, error: sqlite3.OperationalError) -> StoreUnavailable | StoreRefused:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return StoreUnavailable(
+            f"{path}: is busy: another process has held it for over {BUSY_TIMEOUT_MS // 1000} s",
+            "try again; a stopped process or a backup tool may be holding it",
+        )
+    if "full" in text:
+        return StoreUnavailable(f"{path}: the disk is full", "make room, then try again")
+    if "readonly" in text or "unable to open" in text:
+        return StoreUnavailable(
+            f"{path}: cannot be written ({text})",
+            "check the folder's permissions, or name another store with --store",
+        )
+    if "malformed" in text or "no such table" in text or "no such column" in text:
+        return StoreRefused(f"{path}: is damaged ({text})", "restore a backup")
+    return StoreUnavailable(f"{path}: {text}", "try again")
