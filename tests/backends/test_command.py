@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,12 +170,27 @@ def test_nothing_is_inherited_but_three_streams(backend: CommandBackend, tmp_pat
     assert others == ["0", "1", "2"]
 
 
+@pytest.fixture
+def _odd_runner() -> Iterator[None]:
+    """A runner started with signals ignored and blocked, and with few descriptors."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ignored = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[0] - 1, limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    signal.signal(signal.SIGHUP, hangup)
+    signal.signal(signal.SIGUSR2, ignored)
+
+
+@pytest.mark.usefixtures("_odd_runner")
 def test_signals_limits_and_session_are_fresh(backend: CommandBackend, tmp_path: Path) -> None:
-    script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n; umask; cut -d' ' -f6 /proc/$$/stat; echo $$"
+    script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n; umask; "
+    script += "cut -d' ' -f6 /proc/$$/stat; echo $$"
     wanted = request(tmp_path, "one", {"shell": script})
     outcome_of(backend, wanted)
-    import resource
-
     mask = os.umask(0o22)
     os.umask(mask)
     blocked, ignored, limit, umask, session, pid = output(wanted).split("\n")[:6]

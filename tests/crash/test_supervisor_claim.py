@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from supervised import command, ended, launch
+from supervised import SOURCES, command, ended, launch
 
 from bydawn.core.sightings import Absent, Ended, Found, Launched, Vanished
 from bydawn.processes.runs import LocalRuns
@@ -22,6 +24,31 @@ def test_twenty_racing_starters_start_one_run(tmp_path: Path) -> None:
     assert {type(answer) for answer in answers} == {Launched}
     assert (tmp_path / "starts").read_text() == "started\n"
     assert outcomes == {4}
+
+
+def test_racing_claims_have_one_winner_each(tmp_path: Path) -> None:
+    """Many processes go through the same folders at the same time, without looking first."""
+    for number in range(150):
+        (tmp_path / f"run-{number}").mkdir()
+    program = (
+        f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n"
+        "from bydawn.processes.folder import RunFolder\n"
+        "sys.stdin.read(1)\n"
+        "for number in range(150):\n"
+        f"    if RunFolder(f'{tmp_path}/run-{{number}}').claim({{}}) is not None: print(number)\n"
+    )
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write(b"go")
+        racer.stdin.flush()
+    won = [int(line) for racer in racers for line in racer.communicate()[0].split()]
+    assert sorted(won) == list(range(150))
 
 
 def test_a_second_start_finds_the_first(runs: LocalRuns, tmp_path: Path) -> None:

@@ -58,6 +58,16 @@ def test_a_stopped_process_is_ended_too(runs: LocalRuns, tmp_path: Path) -> None
     assert not living(mark)
 
 
+def test_a_stopped_process_may_tidy_up_too(runs: LocalRuns, tmp_path: Path) -> None:
+    script = "trap 'echo tidied; exit 0' TERM; echo ready; kill -STOP $$; /bin/sleep 60"
+    handle = launch(runs, command(tmp_path, "thaw", script, grace_ms=10_000))
+    log = tmp_path / handle / "output.log"
+    until(lambda: log.exists() and "ready" in log.read_text())
+    runs.end(handle, "cancel")
+    ended(runs, handle)
+    assert "tidied" in log.read_text()
+
+
 def test_a_tree_that_forks_on_and_on_is_caught(runs: LocalRuns, tmp_path: Path) -> None:
     """Each process starts the next, in a session of its own, and ends."""
     mark = f"chain{os.getpid()}"

@@ -38,7 +38,7 @@ class Vigil:
     def turn(self, longest_ms: int = _LONGEST_WAIT_MS) -> set[int]:
         """Wait for anything to happen and take the output; the other descriptors that are ready."""
         left = self._ends_at - machine.sleepless_ms()
-        ready = self.bell.wait(max(0, min(left, longest_ms, _LONGEST_WAIT_MS)))
+        ready = self.bell.wait(max(0, min(left, longest_ms)))
         self._take_output(ready)
         return ready
 

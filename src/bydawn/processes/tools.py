@@ -1,0 +1,57 @@
+"""One bounded call of a program that answers soon, such as git."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How the program ended. ``code`` is None when it was ended because its time was up."""
+
+    code: int | None
+    output: bytes
+    errors: bytes
+
+    @property
+    def complaint(self) -> str:
+        """Its own words about what went wrong, on one line."""
+        text = self.errors.decode(errors="replace").strip() or "it said nothing"
+        return " / ".join(line.strip() for line in text.splitlines() if line.strip())[:1000]
+
+
+def ask(
+    argv: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    given: bytes = b"",
+    timeout_ms: int = 120_000,
+) -> Answered:
+    """Run ``argv`` to its end, or end it and all of its group when the time is up.
+
+    Raises OSError where there is no such program.
+    """
+    process = subprocess.Popen(
+        argv,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            output, errors = process.communicate(given, timeout=timeout_ms / 1000)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            output, errors = process.communicate()
+            return Answered(None, output, errors)
+    return Answered(process.returncode, output, errors)
