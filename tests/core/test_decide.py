@@ -55,7 +55,7 @@ CASES = list(itertools.product(State, SPECS, VARIANTS, AROUNDS))
 
 
 def _job(state: State, variant: dict[str, Any]) -> Job:
-    """A job that a store could hold: only launching is fresh, only what was launched has a handle."""
+    """A job that a store could hold: only launching is fresh."""
     fields = dict(variant)
     if state is not State.LAUNCHING:
         fields.pop("fresh", None)
@@ -159,7 +159,7 @@ def test_absent_keeps_the_generation_and_uses_nothing_up() -> None:
 
 
 def test_absent_is_believed_only_after_the_settle_delay() -> None:
-    """A listing that is eventually consistent does not show a run at once (searchable, design 7)."""
+    """An eventually consistent listing does not show a run at once (design 7)."""
     searchable = Capabilities(Guarantee.SEARCHABLE, settle_ms=5_000)
     early = around(capabilities=searchable, sought_ms=1_000)
     step = learn(job("launching"), Absent(), early)
@@ -353,7 +353,7 @@ def test_retries_are_bounded(retries: int, chance: float) -> None:
 
 
 def _walk(known: Job, one: JobSpec, facts: list[Fact]) -> list[str]:
-    """Decide, learn and apply until there is nothing more to learn; the acts and events on the way."""
+    """Decide, learn and apply until nothing is left to learn; the acts and events on the way."""
     told: list[str] = []
     change = begin(known)
     for _ in range(40):

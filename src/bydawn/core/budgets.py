@@ -19,9 +19,12 @@ class Amount:
     tokens: int = 0
 
 
+UNMETERED = "unmetered_tokens"
+
+
 def total_tokens(tokens: dict[str, int]) -> int:
-    """Input plus output; the finer classes are parts of these two."""
-    return tokens.get("input_tokens", 0) + tokens.get("output_tokens", 0)
+    """Input plus output, and what was charged unmetered; the finer classes are parts of these."""
+    return sum(tokens.get(name, 0) for name in ("input_tokens", "output_tokens", UNMETERED))
 
 
 def reservation(bound: Bound, spent: Amount) -> Amount:

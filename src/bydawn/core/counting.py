@@ -6,7 +6,9 @@ leaves the state it was raised for; so caps hold across runners and machines.
 
 from __future__ import annotations
 
-from bydawn.core.budgets import Amount, charge
+import json
+
+from bydawn.core.budgets import UNMETERED, Amount, charge
 from bydawn.core.model import Job
 from bydawn.core.sightings import Usage
 
@@ -37,18 +39,23 @@ def launches(batch: int) -> str:
     return f"launches:{batch}"
 
 
-def slot_release(job: Job) -> dict[str, int]:
-    """What leaving launching or running gives back."""
-    freed = {slots(job.batch): -1}
+def slot_change(job: Job, by: int) -> dict[str, int]:
+    """What leaving launching or running gives back, and what a parked run that goes on takes again."""
+    changed = {slots(job.batch): by}
     if job.pool:
-        freed[pool_slots(job.pool)] = -1
-    return freed
+        changed[pool_slots(job.pool)] = by
+    return changed
 
 
 def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     """What an ended attempt adds to the spent side; usage None means it was never launched."""
     reserved = Amount(job.reserved_micros, job.reserved_tokens)
-    if usage is not None and usage.cost_micros is None and not usage.tokens and reserved == _NOTHING:
+    if (
+        usage is not None
+        and usage.cost_micros is None
+        and not usage.tokens
+        and reserved == _NOTHING
+    ):
         return {}
     spent = Amount() if usage is None else charge(usage, reserved)
     moved = {
@@ -58,3 +65,14 @@ def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     if usage is None:
         moved[launches(job.batch)] = -1
     return {name: delta for name, delta in moved.items() if delta}
+
+
+def remember_unmetered(job: Job, usage: Usage) -> None:
+    """A silent meter is charged its reservation: on the job as on its batch, so that no retry and no
+    report takes that money for unspent."""
+    if usage.cost_micros is None and job.reserved_micros:
+        job.cost_micros = (job.cost_micros or 0) + job.reserved_micros
+    if not usage.tokens and job.reserved_tokens:
+        total: dict[str, int] = json.loads(job.usage) if job.usage else {}
+        total[UNMETERED] = total.get(UNMETERED, 0) + job.reserved_tokens
+        job.usage = json.dumps(total, sort_keys=True)

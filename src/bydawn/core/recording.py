@@ -19,7 +19,7 @@ _ENDS_ATTEMPT = frozenset(
     {Event.ENDED, Event.REFUSED, Event.UNKNOWABLE, Event.JUDGED, Event.STOPPED, Event.VANISHED}
 )
 _NOT_LAUNCHED = frozenset({Event.ABSENT, Event.REFUSED})
-_RUN_MAY_LIVE = (State.LAUNCHING.value, State.RUNNING.value, State.PARKED.value)
+_OUT_OF_PARKED = frozenset({Event.SURFACED, Event.RESOLVED, Event.CANCELLED})
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Ending:
 
 @dataclass(slots=True)
 class Change:
-    """One job's moves of one turn. ``job`` already is as it will be; ``before_*`` guard the write."""
+    """One job's moves of one turn. ``job`` is as it will be; ``before_*`` guard the write."""
 
     job: Job
     before_state: str
@@ -60,7 +60,7 @@ def begin(job: Job) -> Change:
 
 
 def apply(change: Change, move: Move, usage: Usage | None) -> None:
-    """Carry one move out in memory. ``usage`` is what the attempt's meter said when a move ends it."""
+    """Carry one move out in memory. ``usage`` is what the meter said when a move ends it."""
     job = change.job
     before, after = job.state, move.to.value
     assert_legal(before, move.event, after)
@@ -70,32 +70,47 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
         setattr(job, name, value)
     job.state = after
     job.reason = move.reason.value if move.reason else None
-    if before in SLOTTED and after not in SLOTTED:
-        _add(change.deltas, counting.slot_release(job))
-    if _ends_attempt(move.event, before):
+    if (before in SLOTTED) != (after in SLOTTED):
+        _add(change.deltas, counting.slot_change(job, 1 if after in SLOTTED else -1))
+    if _ends_attempt(move, before):
         change.endings.append(_ending(job, move, handle, generation, usage))
-    if _settles(move, before):
-        _add(change.deltas, counting.settlement(job, _charged(move, usage)))
-        job.reserved_micros = job.reserved_tokens = 0
+    if _settles(move, before, usage):
+        _settle(change, None if _was_never_launched(move, before) else usage or Usage())
 
 
-def _ends_attempt(event: Event, before: str) -> bool:
-    if event is Event.CANCELLED:
-        return before in _RUN_MAY_LIVE
-    return event in _ENDS_ATTEMPT
+def _ends_attempt(move: Move, before: str) -> bool:
+    """Whether this move says how the attempt came out, be it for the second time."""
+    if before == State.PARKED:
+        return move.event in _OUT_OF_PARKED and move.to is not State.RUNNING
+    if move.event is Event.CANCELLED:
+        return before == State.RUNNING
+    return move.event in _ENDS_ATTEMPT
 
 
-def _settles(move: Move, before: str) -> bool:
-    """A parked job keeps its reservation: its run may still be spending."""
-    if move.event is Event.ABSENT:
-        return True
-    if move.to is State.PARKED:
+def _settles(move: Move, before: str, usage: Usage | None) -> bool:
+    """A good end has settled before finishing begins. A parked job keeps its reservation as long as
+    its run may still be spending: until its meter has spoken, or none was launched for certain."""
+    if before == State.FINISHING:
         return False
-    return _ends_attempt(move.event, before) or move.event is Event.SURFACED
+    if _was_never_launched(move, before):
+        return True
+    if move.to is State.PARKED and usage is None:
+        return False
+    return _ends_attempt(move, before)
 
 
-def _charged(move: Move, usage: Usage | None) -> Usage | None:
-    return None if move.event in _NOT_LAUNCHED else (usage or Usage())
+def _was_never_launched(move: Move, before: str) -> bool:
+    if move.event is Event.CANCELLED:
+        return before == State.LAUNCHING
+    return move.event in _NOT_LAUNCHED
+
+
+def _settle(change: Change, usage: Usage | None) -> None:
+    job = change.job
+    _add(change.deltas, counting.settlement(job, usage))
+    if usage is not None:
+        counting.remember_unmetered(job, usage)
+    job.reserved_micros = job.reserved_tokens = 0
 
 
 def _ending(
