@@ -59,7 +59,7 @@ class Night:
         return subprocess.CompletedProcess(arguments, started.returncode, out, err)
 
     def json(self, *arguments: str, timeout: float = 60) -> tuple[int, Any]:
-        done = self.run(*arguments, "--json", timeout=timeout)
+        done = self.run("--json", *arguments, timeout=timeout)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None
 
