@@ -17,7 +17,7 @@ from bydawn.watch.sanitise import json_text
 
 if TYPE_CHECKING:
     from bydawn.app import App, Ran
-    from bydawn.store.store import Batch
+    from bydawn.watch.rows import Batch
 
 FORMATS = ("text", "md", "json", "csv", "junit", "html")
 _SUFFIXES = {".txt": "text", ".md": "md", ".json": "json", ".csv": "csv", ".html": "html"}

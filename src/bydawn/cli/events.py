@@ -19,7 +19,7 @@ from bydawn.watch.sanitise import json_text
 
 if TYPE_CHECKING:
     from bydawn.app import App
-    from bydawn.store.read import EventRow
+    from bydawn.watch.rows import EventRow
 
 _LOOK_S = 0.25
 

@@ -16,7 +16,7 @@ from bydawn.watch.progress import live_lines, marked_state, summary_line
 from bydawn.watch.sanitise import inert, json_text
 
 if TYPE_CHECKING:
-    from bydawn.store.store import Batch, Store
+    from bydawn.watch.rows import Batch, Store
 
 FORMS = ("auto", "live", "plain", "json", "none")
 # Larger batches are told by their troubles and one summary a minute.

@@ -8,7 +8,7 @@ from bydawn.watch.documents import done_before
 
 if TYPE_CHECKING:
     from bydawn.cli.faces import Face
-    from bydawn.store.store import Batch, Store
+    from bydawn.watch.rows import Batch, Store
 
 
 class Noting:

@@ -8,7 +8,7 @@ from bydawn.core.errors import UsageError
 
 if TYPE_CHECKING:
     from bydawn.app import App
-    from bydawn.store.store import Batch
+    from bydawn.watch.rows import Batch
 
 
 def newest_batch(app: App, address: str | None) -> Batch:

@@ -114,7 +114,7 @@ def opened(
         parts.append(f"cap {caps}")
     if deadline_at is not None:
         parts.append(f"deadline {time_of_day(deadline_at, zone)[:5]}")
-    return f"{batch} opened: {', '.join(parts)}"
+    return f"{batch}: {', '.join(parts)}"
 
 
 def cap(terms: BatchTerms) -> str:

@@ -1,0 +1,192 @@
+"""What is shown while a batch runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scene import HOUR, SERVICE_TROUBLE, Scene, ok, scripted
+
+from bydawn.cli.faces import JsonFace, PlainFace
+from bydawn.cli.settings import Settings
+from bydawn.cli.talk import Talk
+from bydawn.watch.documents import counts_of, standing_of
+from bydawn.watch.follow import Following
+from bydawn.watch.progress import Frame, Shown, live_lines, marked_state, summary_line
+from bydawn.watch.sanitise import inert, width
+
+
+def plain(scene: Scene, capsys: pytest.CaptureFixture[str]) -> tuple[PlainFace, Callable[[], str]]:
+    face = PlainFace(Talk(Settings()))
+    return face, lambda: capsys.readouterr().err
+
+
+def test_the_board_keeps_in_step_with_the_store(scene: Scene) -> None:
+    batch = scene.night()
+    following = Following(scene.store, batch)
+
+    def look() -> None:
+        following.news()
+        assert following.board.counts == counts_of(standing_of(scene.reading(), batch))
+
+    scene.drive(batch, turned=look)
+    assert following.board.counts["succeeded"] == 2
+
+
+def test_a_board_that_comes_late_sees_what_is_there(scene: Scene) -> None:
+    batch = scene.night()
+    scene.drive(batch, hours=0.04)
+    late = Following(scene.store, batch)
+    frame = late.frame(scene.clock.utc_ms(), 10)
+    assert [row.state for row in frame.rows][:2] == ["failed", "parked"]
+    assert {row.name for row in frame.rows if row.state == "running"} == {"article-a", "article-b"}
+
+
+def test_what_needs_a_person_comes_first_and_what_is_done_last(scene: Scene) -> None:
+    batch = scene.night()
+    following = Following(scene.store, batch)
+    scene.drive(batch)
+    following.news()
+    states = [row.state for row in following.frame(scene.clock.utc_ms(), 10).rows]
+    assert states[:2] == ["parked", "failed"]
+    assert states[-2:] == ["succeeded", "succeeded"]
+    assert [row.name for row in following.frame(0, 1).rows] == ["review"]
+
+
+def test_a_withdrawn_job_no_longer_counts(scene: Scene) -> None:
+    batch = scene.submit(scripted("one", ok()), scripted("two", ok()))
+    following = Following(scene.store, batch)
+    scene.submit(scripted("one", ok()))
+    following.news()
+    assert following.board.total == 1
+
+
+def test_plain_lines_tell_the_night(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = scene.submit(
+        scripted("article", SERVICE_TROUBLE, ok(60_000, cost_usd="1.38",
+                 usage={"input_tokens": 1_000_000, "output_tokens": 40_000})),
+        scripted("audit", {"takes_ms": 125_000, "ends": "exit 3"}, permanent_exit=(3,)),
+    )  # fmt: skip
+    face, said = plain(scene, capsys)
+    face.opened(scene.store, batch, 0)
+    scene.drive(batch, turned=face.turned)
+    face.close()
+    lines = [line for line in said().splitlines() if "done:" not in line]
+    assert lines[0] == "08:53:20 nightly@2026-11-19: 2 jobs"
+    assert sorted(lines[1:3]) == ["08:53:20 article started", "08:53:20 audit started"]
+    assert lines[3].startswith(
+        "08:54:20 article attempt 1 ended: 503: the script ends with error 503 "
+        "(tries again after a pause), next in "
+    )
+    assert lines[4].endswith(" article started, attempt 2")
+    told = sorted(lines[5:])
+    assert any(line.endswith("article succeeded in 1m00s, 1.04M tokens, $1.38") for line in told)
+    assert any(
+        line == "08:55:25 audit FAILED exit 3: the script ends with exit 3 (permanent, not retried)"
+        for line in told
+    )
+    assert len(lines) == 7
+
+
+def test_silence_lasts_a_minute_at_most(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = scene.submit(scripted("long", ok(HOUR)))
+    face, said = plain(scene, capsys)
+    face.opened(scene.store, batch, 0)
+    scene.drive(batch, turned=face.turned)
+    summaries = [line for line in said().splitlines() if line.endswith("0/1 done: 1 running")]
+    assert 50 <= len(summaries) <= 60
+
+
+def test_a_large_batch_tells_only_its_troubles(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [("work", f"work/{n}") for n in range(250)]
+    bad = scripted("bad", {"takes_ms": 1, "ends": "exit 3"}, permanent_exit=(3,))
+    batch = scene.submit(scripted("work", ok(0)), bad, names=[*names, ("bad", "bad")])
+    face, said = plain(scene, capsys)
+    face.opened(scene.store, batch, 0)
+    scene.drive(batch, turned=face.turned)
+    face.close()
+    lines = [line for line in said().splitlines() if "done:" not in line]
+    assert len(lines) == 2
+    assert "bad FAILED exit 3" in lines[1]
+
+
+def test_people_are_told_what_people_did(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = scene.submit(scripted("one", ok()), scripted("two", {"takes_ms": 1, "ends": "vanish"}))
+    face, said = plain(scene, capsys)
+    face.opened(scene.store, batch, 0)
+    scene.store.pause(batch.number, True)
+    scene.store.pause(batch.number, False)
+    scene.store.cancel(scene.job(batch, "one").number, scene.chance.nonce)
+    scene.drive(batch)
+    scene.store.resolve(scene.job(batch, "two").number, "retry", "seen", scene.chance.nonce)
+    face.close()
+    told = [line[9:] for line in said().splitlines()]
+    assert told[1:4] == ["paused: nothing new is started", "goes on", "one cancelled"]
+    assert told[-2].startswith("two PARKED ")
+    assert told[-1] == "two goes again, as a person asked"
+
+
+def test_json_progress_is_one_event_a_line(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    batch = scene.submit(scripted("one", ok()))
+    face = JsonFace(Talk(Settings()))
+    face.opened(scene.store, batch, 0)
+    scene.drive(batch, turned=face.turned)
+    face.close()
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert {event["schema"] for event in events} == {"bydawn/event/1"}
+    assert [event["event"] for event in events][-1] == "succeeded"
+
+
+ROWS = st.lists(
+    st.builds(
+        Shown, st.text(max_size=50), st.sampled_from(["failed", "parked", "running", "queued"]),
+        st.integers(0, 99), st.none() | st.integers(0, 10**9), st.integers(0, 10**9),
+        st.none() | st.integers(0, 10**10), st.just("a note"),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(ROWS, st.integers(20, 160), st.integers(4, 60))
+def test_a_screen_always_fits(rows: list[Shown], columns: int, lines: int) -> None:
+    frame = Frame("nightly", {"running": 40}, 61_000, rows, 10**13, 1_760_000_000_000, 1, 2, "hint")
+    drawn = live_lines(frame, columns, lines, UTC)
+    assert len(drawn) <= lines
+    assert all(width(line) <= columns and inert(line) == line for line in drawn)
+
+
+def test_the_screen() -> None:
+    rows = [
+        Shown("link-audit-b", "failed", 1, 125_000, 0, None, "exit 3: 41 dead links"),
+        Shown("article-c", "running", 2, 1_629_000, 402_000, 480_000, ""),
+    ]
+    now = 1_760_000_000_000
+    counts = {"succeeded": 8, "failed": 1, "running": 2, "queued": 1}
+    frame = Frame(
+        "nightly@2026-11-19", counts, 1_630_000, rows, now + HOUR, now, 3_580_000, 12_000_000
+    )
+    assert live_lines(frame, 100, 20, UTC) == [
+        " nightly@2026-11-19   27m10s   deadline 09:53 (in 1h00m00s)",
+        " [###########################---------] 9/12   8 succeeded  1 failed  2 running  1 waiting",
+        " $3.58 of $12.00 spent or set aside",
+        "   JOB                          STATE      TRY   ELAPSED  TOKENS     USD  NOTE",
+        " x link-audit-b                 failed       1     2m05s       -       -"
+        "  exit 3: 41 dead links",
+        " > article-c                    running      2    27m09s    402k    0.48  ",
+        "   … 10 more",
+    ]
+
+
+def test_lines_know_their_state() -> None:
+    assert marked_state(" x link-audit-b   failed") == "failed"
+    assert marked_state(" [####----] 3/6") is None
+    assert summary_line({"succeeded": 3, "running": 1}) == "3/4 done: 3 succeeded  1 running"

@@ -1,0 +1,149 @@
+"""The join told to a person, in every form."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC
+from xml.etree import ElementTree
+
+from scene import Scene, ok, scripted
+
+from bydawn.watch import exports, wording
+from bydawn.watch.documents import batch_document
+from bydawn.watch.report import gather, headline, summary
+from bydawn.watch.sanitise import inert
+
+
+def hostile_night(scene: Scene, name: str) -> tuple[list[str], str]:
+    spec = scripted("work", {"takes_ms": 1, "ends": "exit 3"}, permanent_exit=(3,))
+    batch = scene.submit(spec, names=[("work", name)])
+    scene.drive(batch)
+    report = gather(scene.reading(), scene.fresh(batch))
+    everything = [*summary(report), *exports.text(report, UTC), *exports.markdown(report, UTC)]
+    return everything, scene.job(batch, name).job_id
+
+
+def test_the_last_thing_the_eye_meets(scene: Scene) -> None:
+    batch = scene.night()
+    scene.drive(batch)
+    lines = summary(gather(scene.reading(), scene.fresh(batch)))
+    assert [line.split()[:2] for line in lines[:2]] == [
+        ["PARKED", "review"],
+        ["FAILED", "link-audit-b"],
+    ]
+    assert lines[0].endswith(
+        'bydawn resolve nightly@2026-11-19/review --as succeeded|failed|retry --reason "…"'
+    )
+    assert lines[1].endswith("bydawn logs nightly@2026-11-19/link-audit-b")
+    assert "exit 3: the script ends with exit 3 (permanent, not retried)" in lines[1]
+    assert lines[2] == "2 waiting: waits for jobs before it"
+    assert lines[3].startswith("2 succeeded, 1 failed, 1 parked in ")
+    assert lines[3].endswith("   $0.73 of $12.00 + 2 without a price")
+    assert len(lines) == 4
+
+
+def test_time_saved_is_told(scene: Scene) -> None:
+    batch = scene.submit(*(scripted(f"job-{n}", ok(60_000)) for n in range(4)))
+    scene.drive(batch)
+    (line,) = summary(gather(scene.reading(), scene.fresh(batch)))
+    assert line == "4 succeeded in 1m00s (4m00s one after another, 75 % less)"
+
+
+def test_a_good_night_needs_nobody(scene: Scene) -> None:
+    batch = scene.submit(scripted("one", ok(cost_usd="0.004")))
+    scene.drive(batch)
+    report = gather(scene.reading(), scene.fresh(batch))
+    assert report.is_well
+    assert headline(report) == "nightly@2026-11-19: 1 of 1 succeeded   <$0.01"
+
+
+def test_the_morning_report(scene: Scene) -> None:
+    batch = scene.night()
+    scene.drive(batch)
+    lines = exports.text(gather(scene.reading(), scene.fresh(batch)), UTC)
+    assert lines[0].startswith("nightly@2026-11-19: 2 of 6 succeeded, 2 need you   $0.73 of $12.00")
+    assert lines[2] == "NEEDS YOU"
+    told = "\n".join(lines)
+    assert "link-audit-b   failed: exit 3" in told
+    assert "TIME   opened Thu 09 Oct 08:53, in " in told
+    assert "article-a alone: 10m00s" in told
+    assert (
+        "SAFETY 6 keys, 0 done before and not done again, 0 late writes refused, 1 repeated" in told
+    )
+
+
+def test_many_failures_are_counted_not_poured_out(scene: Scene) -> None:
+    spec = scripted("work", {"takes_ms": 1, "ends": "exit 3"}, permanent_exit=(3,))
+    batch = scene.submit(spec, names=[("work", f"work/{n}") for n in range(25)])
+    scene.drive(batch)
+    lines = summary(gather(scene.reading(), scene.fresh(batch)))
+    assert len(lines) == 22
+    assert lines[20] == "… and 5 more: bydawn jobs list nightly@2026-11-19 --state failed"
+
+
+def test_a_hostile_name_is_inert_everywhere(scene: Scene) -> None:
+    name = "\x1b[2J`rm -rf`|<b>\u202ex\ny"
+    lines, job_id = hostile_night(scene, name)
+    assert all(line.isprintable() for line in lines)
+    assert any(job_id in line for line in lines), "what cannot be typed is named by its id"
+    assert not any("bydawn logs nightly@2026-11-19/" in line for line in lines)
+
+
+def test_markdown_cannot_be_written_into(scene: Scene) -> None:
+    batch = scene.submit(
+        scripted("work", {"takes_ms": 1, "ends": "exit 3"}, permanent_exit=(3,)),
+        names=[("work", "<img src=x>|[a](b)")],
+    )
+    scene.drive(batch)
+    told = "\n".join(exports.markdown(gather(scene.reading(), scene.fresh(batch)), UTC))
+    assert "\\<img src=x\\>\\|\\[a\\](b)" in told
+
+
+def test_csv_has_one_row_per_job_and_no_formulas(scene: Scene) -> None:
+    spec = scripted("work", ok())
+    batch = scene.submit(spec, names=[("work", "=HYPERLINK(1)"), ("work", 'a,"b"')])
+    scene.drive(batch)
+    rows = list(
+        csv.DictReader(io.StringIO(exports.table_csv(batch_document(scene.reading(), batch))))
+    )
+    assert [row["job"] for row in rows] == ["'=HYPERLINK(1)", 'a,"b"']
+    assert [row["state"] for row in rows] == ["succeeded", "succeeded"]
+
+
+def test_junit_is_xml_and_counts_right(scene: Scene) -> None:
+    batch = scene.night()
+    scene.drive(batch)
+    document = batch_document(scene.reading(), scene.fresh(batch))
+    suite = ElementTree.fromstring(exports.junit(document).encode())[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("6", "1", "3")
+    assert len(suite.findall("testcase/failure")) == 1
+    assert len(suite.findall("testcase/error")) == 3
+    failure = suite.find("testcase[@name='link-audit-b']/failure")
+    assert failure is not None
+    assert failure.get("message") == "exit 3: the script ends with exit 3"
+
+
+def test_junit_holds_whatever_a_run_said(scene: Scene) -> None:
+    batch = scene.submit(scripted("work", ok()), names=[("work", '<&"\x00\ud7ff\ufffe]]>')])
+    scene.drive(batch)
+    document = batch_document(scene.reading(), scene.fresh(batch))
+    (case,) = ElementTree.fromstring(exports.junit(document).encode()).iter("testcase")
+    assert case.get("name") == inert('<&"\x00\ud7ff\ufffe]]>')
+
+
+def test_every_reason_has_words() -> None:
+    from bydawn.core.states import Reason
+
+    for reason in Reason:
+        assert wording.why(reason.value) not in ("", reason.value)
+
+
+def test_a_command_fits_what_is_parked(scene: Scene) -> None:
+    batch = scene.submit(scripted("one", {"takes_ms": 1, "ends": "vanish"}))
+    scene.drive(batch)
+    job = scene.job(batch, "one")
+    answers = {"awaiting_approval": "approve", "publish_failed": "retry", "in_doubt": "succeeded|"}
+    for reason, answer in answers.items():
+        job.reason = reason
+        assert f"/one --as {answer}" in wording.next_command("nightly", job)
