@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ shell = '''{shell}'''
 @pytest.fixture
 def night(tmp_path: Path) -> Night:
     return Night(tmp_path)
+
+
+def running(night: Night) -> int:
+    """How many jobs of the batch run; 0 while there is none."""
+    batch = night.json("status", "items")[1]
+    return int(batch["counts"]["running"]) if batch else 0
 
 
 def items_plan(night: Night, shell: str, run: str = "") -> str:
@@ -163,7 +170,7 @@ def test_one_background_runner_for_a_store_and_wait_takes_over_when_it_is_killed
     ids = [detach(night, "sh", "-c", f"sleep 1; echo x{n} >> {night.recorder}") for n in range(6)]
     until(lambda: len(background_runners(night)) == 1)
     (runner,) = background_runners(night)
-    __import__("os").kill(runner, 9)
+    os.kill(runner, signal.SIGKILL)
     until(lambda: not background_runners(night))
     assert night.run("wait", *ids, "--timeout", "30s").returncode == 0
     assert set(night.effects().values()) == {1}
@@ -181,8 +188,7 @@ def test_an_interrupt_leaves_runs_recorded_and_the_same_command_goes_on(night: N
     night.items(8)
     plan = items_plan(night, f"sleep 1; echo {{{{ item.slug }}}} >> {night.recorder}")
     runner = night.start("run", plan)
-    time.sleep(0.1)
-    until(lambda: night.json("status", "items")[1]["counts"]["running"] == 8)
+    until(lambda: running(night) == 8)
     runner.terminate()
     runner.communicate(timeout=20)
     assert runner.returncode == 143
@@ -215,8 +221,7 @@ def test_stop_ends_everything_and_refuses_new_starts_until_cleared(night: Night)
     night.items(4)
     plan = items_plan(night, "sleep 600")
     runner = night.start("run", plan)
-    until(lambda: (night.folder / ".bydawn").exists())
-    until(lambda: night.json("status", "items")[1]["counts"]["running"] == 4)
+    until(lambda: running(night) == 4)
     assert night.run("stop").returncode == 0
     runner.communicate(timeout=30)
     assert runner.returncode == 7
@@ -229,8 +234,7 @@ def test_if_running_skip_and_fail(night: Night, word: str, code: int) -> None:
     night.items(2)
     plan = items_plan(night, "sleep 3", f'if_running = "{word}"')
     runner = night.start("run", plan)
-    until(lambda: (night.folder / ".bydawn/runners").exists())
-    until(lambda: night.json("status", "items")[1]["counts"]["running"] == 2)
+    until(lambda: running(night) == 2)
     assert night.run("run", plan).returncode == code
     runner.communicate(timeout=30)
     assert runner.returncode == 0
@@ -242,8 +246,7 @@ def test_if_running_wait_stands_by_and_takes_over(night: Night) -> None:
         night, f"sleep 1; echo {{{{ item.slug }}}} >> {night.recorder}", 'if_running = "wait"'
     )
     first = night.start("run", plan)
-    until(lambda: (night.folder / ".bydawn/runners").exists())
-    until(lambda: night.json("status", "items")[1]["counts"]["running"] == 6)
+    until(lambda: running(night) == 6)
     second = night.start("run", plan, "--json")
     kill(first)
     out, err = second.communicate(timeout=30)

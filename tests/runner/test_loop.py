@@ -114,7 +114,7 @@ def test_a_vanished_run_is_never_guessed(
 
 def test_held_costs_no_retry_and_lifts_itself(world: World) -> None:
     script = [{"ends": "held 3600000"}] * 5 + [{"ends": "ok"}]
-    batch = world.submit(spec(script=script, retries=0))
+    batch = world.submit(spec(script=script, retries=0), lease_ms=3_600_000)
     began = world.clock.utc_ms()
     world.drive(batch, hours=24)
     (job,) = world.jobs(batch)

@@ -79,10 +79,9 @@ class App:
     def check(self, plan: Path, overrides: Overrides) -> Checked:
         """Validate a plan and say what running it would do; changes nothing."""
         from bydawn.app.checking import check
-        from bydawn.app.running import read_plan
 
-        found = read_plan(self.invocation, plan, RunWanted(overrides), self.clock.utc_ms())
-        return check(found, self.store if self.has_store() else None)
+        with self._read(plan, overrides) as found:
+            return check(found, self.store if self.has_store() else None)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan, or go on with it."""
@@ -105,11 +104,16 @@ class App:
     ) -> Iterator[Rehearsed]:
         """Play a plan on the scripted backend in a throwaway store."""
         from bydawn.app.rehearsal import rehearse
-        from bydawn.app.running import read_plan
 
-        found = read_plan(self.invocation, plan, RunWanted(overrides), self.clock.utc_ms())
-        with rehearse(found, faults) as rehearsed:
+        with self._read(plan, overrides) as found, rehearse(found, faults) as rehearsed:
             yield rehearsed
+
+    @contextlib.contextmanager
+    def _read(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+        from bydawn.app.reading import plan_input, read_plan
+
+        with plan_input(self.invocation, path, overrides) as stdin:
+            yield read_plan(self.invocation, path, overrides, self.clock.utc_ms(), stdin)
 
     # Single jobs
 

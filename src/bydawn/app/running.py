@@ -9,8 +9,9 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from bydawn.app.driving import Driven, Errand, drive, outcome_of, refuse_if_stopped, result_of
-from bydawn.app.kit import BACKENDS, STOP
+from bydawn.app.kit import STOP
 from bydawn.app.place import Place
+from bydawn.app.reading import identify, plan_input, read_plan
 from bydawn.app.values import Invocation, Face, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
@@ -70,17 +71,15 @@ def _recorded(
     invocation: Invocation, store: Store, path: Path, wanted: RunWanted, face: Face
 ) -> tuple[Batch, bool]:
     """The batch of this plan now. Where nothing changed since it was recorded, nothing is parsed."""
-    from bydawn import plan as plans
-
     overrides, now = wanted.overrides, store.session.clock.utc_ms()
-    full = invocation.directory / path
-    identity = plans.identify(
-        full, at=now, overrides=overrides, environment=invocation.environment
-    )
-    known = store.find_batch(identity.plan, identity.edition) if identity else None
-    if known and identity and _is_unchanged(known, identity.fingerprint, overrides.only, now, full):
-        return known, False
-    return _opened(store, read_plan(invocation, path, wanted, now), wanted, face)
+    with plan_input(invocation, path, overrides) as stdin:
+        found = identify(invocation, path, overrides, now, stdin)
+        known = store.find_batch(found.plan, found.edition) if found else None
+        full = invocation.directory / path
+        if known and found and _is_unchanged(known, found.fingerprint, overrides.only, now, full):
+            return known, False
+        planned = read_plan(invocation, path, overrides, now, stdin)
+        return _opened(store, planned, wanted, face)
 
 
 def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple[Batch, bool]:
@@ -109,19 +108,6 @@ def _is_unchanged(
 def _fingerprinted(planned: Plan, only: str | None) -> PlannedBatch:
     """A part of a plan must not pass for the whole of it the next time."""
     return planned.batch if only is None else dataclasses.replace(planned.batch, fingerprint="")
-
-
-def read_plan(invocation: Invocation, path: Path, wanted: RunWanted, now: int) -> Plan:
-    """The plan file, valid and with every layer of configuration applied."""
-    from bydawn import plan as plans
-
-    return plans.read_plan(
-        invocation.directory / path,
-        at=now,
-        overrides=wanted.overrides,
-        environment=invocation.environment,
-        backends=BACKENDS,
-    )
 
 
 def _start_again(store: Store, batch: Batch, wanted: RunWanted) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Actor:
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
         if act is Act.COLLECT:
-            return lambda: self._collect(held)
+            return lambda: self._collect(held, place)
         if act is Act.PUBLISH:
             return lambda: self._publish(held, place, int(argument))
         request = partial(self._request, held, place, results)
@@ -131,10 +131,12 @@ class Actor:
     def _cancel(self, held: Held, reason: str) -> Fact:
         return held.backend.cancel(held.job.handle or "", reason)
 
-    def _collect(self, held: Held) -> Fact:
+    def _collect(self, held: Held, place: Place) -> Fact:
         spec, draft = held.spec, Path(self.folder(held), "draft")
         if spec.expect:
-            failure = missing(spec.expect, draft, held.job.result)
+            beside = Beside(str(draft), self.tools.environment)
+            files = render_words(spec.expect.files, held.job, spec, place, beside)
+            failure = missing(replace(spec.expect, files=files), draft, held.job.result)
             if failure:
                 return Collected(failure)
         return Collected(None, draft_digest(draft) if spec.approve or spec.publish else None)

@@ -9,8 +9,10 @@ from typing import Any
 
 from bydawn.core.keys import effect_key, launch_key
 from bydawn.core.model import Job, JobSpec
-from bydawn.core.templates import render_value
+from bydawn.core.templates import is_template, render_value
 
+# Other fields speak of these as {{ job.prompt }}, so they must be whole by then.
+_RENDERED_FIRST = frozenset({"model", "prompt"})
 _NOT_RENDERED = frozenset({"pass_env", "backend_config", "script", "call"})
 
 
@@ -36,9 +38,9 @@ def rendered_payload(job: Job, spec: JobSpec, place: Place, beside: Beside) -> d
     """The payload a backend receives, every template in it filled in."""
     payload = dict(spec.payload)
     names = _names(job, spec, place, beside)
-    for name, value in payload.items():
+    for name in sorted(payload, key=_RENDERED_FIRST.__contains__, reverse=True):
         if name not in _NOT_RENDERED:
-            payload[name] = names["job"][name] = render_value(value, names)
+            payload[name] = names["job"][name] = render_value(payload[name], names)
     payload["item"] = names["item"]
     return payload
 
@@ -68,7 +70,7 @@ def render_words(
     words: tuple[str, ...], job: Job, spec: JobSpec, place: Place, beside: Beside
 ) -> tuple[str, ...]:
     """A list of words of the plan (a check, a publish target), each rendered alone."""
-    if not any("{{" in word or "{%" in word for word in words):
+    if not any(is_template(word) for word in words):
         return words
     return tuple(render_value(list(words), _names(job, spec, place, beside)))
 
