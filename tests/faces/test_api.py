@@ -147,13 +147,16 @@ def test_it_is_the_document_the_command_line_prints(steps: types.ModuleType) -> 
 @pytest.mark.usefixtures("here")
 def test_jobs_of_every_kind() -> None:
     batch = bydawn.Batch("kinds")
-    batch.add("list", argv=["sh", "-c", 'echo \'{"n": "1"}\' > list.jsonl'])
-    batch.add("each", items={"from": "list", "file": "list.jsonl"}, key=["n"], shell="true")
-    batch.add("last", shell="true", after=("each",), budget=bydawn.Budget(usd=0))
+    batch.add("list", argv=["sh", "-c", "echo one > list.txt"], expect={"files": ["list.txt"]})
+    batch.add("calm", backend="scripted", script=[{"result": {"n": 1}}])
+    batch.add("last", shell="true", after=("list", "calm"), budget=bydawn.Budget(usd=0))
     result = bydawn.run(batch)
-    assert [(job.job, job.state) for job in result.jobs] == [
-        ("list", "succeeded"), ("each/1", "succeeded"), ("last", "succeeded"),
-    ]  # fmt: skip
+    assert [(job.job, job.backend, job.state) for job in result.jobs] == [
+        ("list", "command", "succeeded"),
+        ("calm", "scripted", "succeeded"),
+        ("last", "command", "succeeded"),
+    ]
+    assert result.jobs[1].result == {"n": 1}
 
 
 def test_a_function_from_another_folder_is_found(
