@@ -108,8 +108,8 @@ def _due(session: Session, batch: Open, pool: str, limit: int, now: int) -> list
     if limit <= 0:
         return []
     only = (batch.only, batch.only, batch.only)
-    timed = session.rows(_TIMED, (batch.number, pool, now, *only, limit))
-    ready = session.rows(_READY, (batch.number, pool, *only, limit - len(timed)))
+    timed = session.rows(_TIMED + session.picks, (batch.number, pool, now, *only, limit))
+    ready = session.rows(_READY + session.picks, (batch.number, pool, *only, limit - len(timed)))
     return [job_from(row) for row in (*timed, *ready)]
 
 

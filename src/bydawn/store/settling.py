@@ -21,7 +21,7 @@ _WRITTEN = (
 
 _UPDATE = f"""
 UPDATE job SET {", ".join(f"{name} = ?" for name in _WRITTEN)},
-    wish = CASE ? WHEN 1 THEN NULL ELSE wish END
+    wish = CASE WHEN ? = 1 THEN NULL ELSE wish END
 WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 
 _ATTEMPT = """
