@@ -76,6 +76,8 @@ def batch_document(reading: Reading, batch: Batch, ending: Ending | None = None)
     for job in jobs:
         counts[job["state"]] += 1
     told = _batch(reading, batch, counts, ending)
+    unknown = sum(job["cost_usd"] is None for job in jobs)
+    told["cost"] = _cost(reading, batch, unknown)
     return {"schema": "bydawn/batch/1", **told, "jobs": jobs}
 
 
@@ -213,7 +215,7 @@ def _batch(
         "wall_s": seconds(wall_ms(reading, batch, state)),
         "serial_s": seconds(read.serial_ms(reading.store.session, batch.number)),
         "usage": total_usage(reading, batch),
-        "cost": _cost(reading, batch),
+        "cost": _cost(reading, batch, None),
         "duplicates_refused": batch.refused,
         "fenced_writes": batch.fenced,
     }
@@ -230,14 +232,16 @@ def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None)
     return fold(standing, batch.terms.allow_failures) if state == "finished" else None
 
 
-def _cost(reading: Reading, batch: Batch) -> Document:
+def _cost(reading: Reading, batch: Batch, counted: int | None) -> Document:
+    """``counted`` is how many jobs have no known price, where somebody looked at each."""
     money = read.money(reading.store.session, batch.number)
-    is_unknown = money.usd_micros == 0 and money.unknown_price_jobs > 0
+    unknown = money.unknown_price_jobs if counted is None else counted
+    is_unknown = money.usd_micros == 0 and unknown > 0
     return {
         "usd": None if is_unknown else decimal(money.usd_micros),
         "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
         "reserved_usd": decimal(money.reserved_micros),
-        "unknown_price_jobs": money.unknown_price_jobs,
+        "unknown_price_jobs": unknown,
     }
 
 
