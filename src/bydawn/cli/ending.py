@@ -75,7 +75,7 @@ def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None
 
 def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
     """Leave the files behind; the exit code, which a file that failed may raise."""
-    if ran.batch is None:
+    if ran.batch is None or files == Files():
         return ran.exit_code
     try:
         _write_files(app, ran, ran.batch, files)
