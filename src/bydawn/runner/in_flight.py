@@ -163,7 +163,7 @@ class InFlight:
                     self._count_limits(held, self._tools.clock.utc_ms())
         if step.act is not Act.NONE:
             self._prepare(held, step)
-        elif job.state in _HELD:
+        elif job.state in _HELD and not _is_unwatched(job):
             self._schedule(held, step.due_in_ms or 0)
 
     def _prepare(self, held: Held, step: Step) -> None:

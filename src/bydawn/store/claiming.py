@@ -48,7 +48,7 @@ _ORPHANS = f"""
 SELECT {JOB_COLUMNS} FROM job
 WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
     AND (runner IS NULL OR runner NOT IN (SELECT id FROM runner WHERE ended_at IS NULL))
-    AND (state <> 'parked' OR handle IS NOT NULL OR wish IS NOT NULL)
+    AND (state <> 'parked' OR wish IS NOT NULL OR (handle IS NOT NULL AND step IS NULL))
 LIMIT ?"""
 
 _ADOPT = """
