@@ -184,7 +184,9 @@ class InFlight:
     def _around(self, held: Held, now: int) -> Circumstances:
         halt = self.halt or self._horizon.halt_of(held.job.batch, now)
         boot = self._tools.clock.boot_ms()
-        return held.around(now, boot, self._tools.chance.random(), halt)
+        around = held.around(now, boot, self._tools.chance.random(), halt)
+        around.is_elsewhere = held.is_elsewhere(self._tools.machine)
+        return around
 
     def _count_limits(self, held: Held, now: int) -> None:
         """From the stored moments to lengths on the clock that the wall clock cannot move."""

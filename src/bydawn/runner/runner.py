@@ -40,7 +40,9 @@ class Runner:
         self._trusted_until = 0
         self._renew_at = 0
         self._sweep_at = 0
-        self._claimer = Claimer(name, tools.machine, tools.chance.nonce, store.spec, scope.pool)
+        self._claimer = Claimer(
+            name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
+        )
         self._actor = Actor(tools, self.may_act, Publisher(tools, self.may_act, store))
 
     @property
