@@ -227,6 +227,8 @@ def test_a_plan_is_left_to_the_background(place: Place) -> None:
     plan = place.plan(PLAN)
     code, out, _ = place.run("run", plan, "--detach")
     assert (code, out) == (0, "night\n")
+    document = json.loads(place.run("run", plan, "--detach", "--json")[1])
+    assert document["outcome"] in (None, "failed"), "the closed set of outcomes, or not yet"
     code, out, _ = place.run("wait", "night", "--json")
     document = json.loads(out)
     assert (code, document["state"], document["outcome"]) == (1, "finished", "failed")

@@ -83,6 +83,7 @@ class _Gathering:
     waiting: dict[str, int] = field(default_factory=dict)
     repeats: int = 0
     unpriced: int = 0
+    last_ended: int = 0
     longest: Longest | None = None
 
 
@@ -100,7 +101,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
         counts=found.counts,
         needs=found.needs,
         waiting=found.waiting,
-        wall_ms=wall_ms(reading, batch, state),
+        wall_ms=wall_ms(reading, batch, state, found.last_ended),
         serial_ms=read.serial_ms(session, batch.number),
         money=dataclasses.replace(
             read.money(session, batch.number), unknown_price_jobs=found.unpriced
@@ -117,6 +118,7 @@ def _add(found: _Gathering, reading: Reading, batch: Batch, job: Job) -> None:
     found.repeats += max(0, job.attempts - 1)
     is_billed = shown(job.state) != "running"
     found.unpriced += is_billed and cost_of(job, reading.store.spec(job.spec)) is None
+    found.last_ended = max(found.last_ended, job.ended_at or 0)
     took = elapsed_ms(job)
     if took is not None and (found.longest is None or took > found.longest.elapsed_ms):
         found.longest = Longest(inert(job.name), took)
