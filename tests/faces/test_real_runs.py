@@ -312,3 +312,18 @@ def test_items_are_found_where_the_command_is_typed(
     code, out, err = elsewhere.run(*argv)
     assert (code, err) == (0, "")
     assert [job["job"] for job in json.loads(out)["jobs"]] == ["work/1", "work/2"]
+
+
+def test_a_second_signal_leaves_at_once(place: Place) -> None:
+    gate = place.folder / "gate"
+    stubborn = WAITING.replace("echo started;", "trap '' TERM; echo started;")
+    plan = place.plan(stubborn.replace("{gate}", str(gate)) + 'grace = "30s"\n')
+    process = place.start("run", plan, "--on-interrupt", "cancel", "--progress", "plain")
+    until(lambda: "started" in place.run("logs", "night/long")[1])
+    process.send_signal(signal.SIGINT)
+    until(lambda: "cancel_asked" in place.run("events", "night")[1])
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 143
+    process.communicate()
+    gate.touch()
+    until(lambda: place.run("run", plan)[0] != 75)

@@ -19,7 +19,7 @@ Decorator = Callable[[Any], Any]
 
 def batch_argument(required: bool = False) -> Decorator:
     """One batch: ``nightly`` or ``nightly@2026-11-19``."""
-    return click.argument("batch", required=required, default=None, shell_complete=_batches)
+    return click.argument("batch", required=required, shell_complete=_batches)
 
 
 def job_argument() -> Decorator:
