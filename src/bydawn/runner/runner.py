@@ -77,9 +77,11 @@ class Runner:
 
     def turn(self) -> None:
         """One round of the loop."""
-        now, boot = self.tools.clock.utc_ms(), self.tools.clock.boot_ms()
-        self._look_around(now, boot)
-        for ticket, fact in self.tools.dispatcher.drain():
+        clock = self.tools.clock
+        self._look_around(clock.utc_ms(), clock.boot_ms())
+        facts = self.tools.dispatcher.drain()
+        now, boot = clock.utc_ms(), clock.boot_ms()  # no earlier than any of the facts
+        for ticket, fact in facts:
             self.in_flight.learn(ticket, fact, now)
         self.in_flight.step_due(now, boot)
         turn = self._to_write(now, boot)
