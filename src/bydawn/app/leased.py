@@ -44,6 +44,9 @@ def run_leased(app: App, name: str, ttl_ms: int, wait_ms: int, argv: Sequence[st
     granted = acquire(app, name, ttl_ms, wait_ms)
     try:
         code = _run(app, granted, argv)
+    except Fenced:
+        # Nothing to give back; a store that cannot be reached would only keep us waiting.
+        raise
     except BaseException:
         with contextlib.suppress(BydawnError):
             release(app, name, granted.lease.token, granted.lease.nonce)
