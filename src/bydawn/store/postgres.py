@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,25 +22,26 @@ from psycopg import errors
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.connect import CommitUnknown, Occupied, Row, T
-from bydawn.store.dialect import Spoken, as_json, defined, for_many, spoken
+from bydawn.store.dialect import as_json, defined, spoken
 from bydawn.store.server import address_of, is_hopeless, may_replay
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
-_TYPES = {16: "boolean", 20: "bigint", 21: "bigint", 23: "bigint", 25: "text", 1043: "text"}
 _OURS = frozenset({"migration", "meta", "sequence"})
 
-# The row that orders all writers also counts their transactions; the number of the transaction is
-# what an unanswered COMMIT is looked up by.
+# The row that orders all writers also counts their transactions.
 _TURN = """
-UPDATE sequence SET value = value + 1 WHERE name = 'version'
-RETURNING value, pg_current_xact_id()::text"""
-_FIRST_TURN = "SELECT 0, pg_current_xact_id()::text FROM pg_advisory_xact_lock(7090144118881)"
-_FATE = Spoken("SELECT pg_xact_status($1::xid8)", ())
+UPDATE sequence SET value = value + 1 WHERE name = 'version' RETURNING value"""
+_FIRST_TURN = "SELECT 0 FROM pg_advisory_xact_lock(7090144118881)"
+# What an unanswered COMMIT is looked up by. The server's own transaction numbers will not do: after
+# a crash it gives those of unfinished transactions out again.
+_MARK = """
+INSERT INTO meta (name, value) VALUES ('{writer}', '{number}')
+ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
+_LAST_MARK = "SELECT value FROM meta WHERE name = '{writer}'"
+_FORGET = "DELETE FROM meta WHERE name = '{writer}'"
 _VERSION = "SELECT value FROM sequence WHERE name = 'version'"
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-_PARAMETERS = """
-SELECT parameter_types::oid[] FROM pg_prepared_statements WHERE name = 'bydawn_types'"""
 
 
 class _Again(Exception):
@@ -60,7 +62,8 @@ class PostgresSession:
         self._wire = wire
         self._pid = os.getpid()
         self._is_writing = self._is_reading = False
-        self._types: dict[str, str] = {}
+        self._writer = f"writer:{secrets.token_hex(8)}"
+        self._number = 0
         self._seen = self._version()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -75,7 +78,7 @@ class PostgresSession:
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if not self._is_writing:
             return self.transact(lambda: self.change(sql, parameters))
-        return self._said(spoken(sql), parameters).rowcount
+        return self._asked(sql, parameters).rowcount
 
     def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
         """All rows go in one statement, so none of them may touch the same row twice."""
@@ -84,14 +87,15 @@ class PostgresSession:
             return self.change(sql, given[0]) if given else 0
         if not self._is_writing:
             return self.transact(lambda: self.change_many(sql, given))
-        return self._said(Spoken(self._for_many(sql), ()), (as_json(given),)).rowcount
+        rows = as_json(given)
+        return self._said(lambda: self._wire.ask(self._wire.for_many(sql), (rows,))).rowcount
 
     def added(self) -> int:
         found = self.row("SELECT lastval()")
         return int(found[0]) if found else 0
 
     def define(self, sql: str) -> None:
-        self._said(Spoken(defined(sql), ()), ())
+        self._said(lambda: self._wire.say(defined(sql)))
 
     def tables(self) -> set[str]:
         return self._retried(self._wire.tables)
@@ -154,13 +158,16 @@ class PostgresSession:
         raise UsageError(f"{self.name}: {target.name} was not written", "use pg_dump to back it up")
 
     def close(self) -> None:
+        if self._number and not self._wire.is_broken():
+            with contextlib.suppress(psycopg.Error):
+                self._wire.say(_FORGET.format(writer=self._writer))
         self._wire.close()
 
     # How a transaction is carried out
 
     def _once(self, act: Callable[[], T]) -> T:
         """Carry it out; raises _Again where it certainly was not kept and may be repeated."""
-        version, number = self._begin()
+        version = self._begin()
         self._is_writing = True
         try:
             result = act()
@@ -169,18 +176,15 @@ class PostgresSession:
             raise
         finally:
             self._is_writing = False
-        self._commit(number)
+        self._commit()
         self._note(version)
         return result
 
-    def _begin(self) -> tuple[int, str]:
-        turn = _TURN if self._wire.is_ordered else _FIRST_TURN
+    def _begin(self) -> int:
+        self._number += 1
         try:
             self._wire.connect_again()
-            cursor = self._wire.say(f"{self._wire.opening}; {turn}")
-            while cursor.nextset():
-                pass
-            found = cursor.fetchone()
+            found = self._wire.say_last(f"{self._wire.opening}; {self._turn()}")
         except psycopg.Error as error:
             judged = self._judged(error)
             self._wire.roll_back()
@@ -188,26 +192,28 @@ class PostgresSession:
         if found is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        return int(found[0]), str(found[1])
+        return int(found[0])
 
-    def _commit(self, number: str) -> None:
+    def _turn(self) -> str:
+        if not self._wire.is_ordered:
+            return _FIRST_TURN
+        return f"{_MARK.format(writer=self._writer, number=self._number)}; {_TURN}"
+
+    def _commit(self) -> None:
         try:
             said = self._wire.say("COMMIT").statusmessage
         except psycopg.Error as error:
-            if not self._wire.is_broken():
-                raise self._judged(error) from error
-            self._look_up(number, error)
+            if not self._wire.is_broken() or not self._was_kept(error):
+                raise _Again(error) from error
         else:
             assert said == "COMMIT", "an error inside a transaction was swallowed"
 
-    def _look_up(self, number: str, error: psycopg.Error) -> None:
+    def _was_kept(self, error: psycopg.Error) -> bool:
         """What became of a transaction whose COMMIT was not answered."""
         for pause in self._wire.pauses():
-            fate = self._fate(number)
-            if fate == "committed":
-                return
-            if fate == "aborted":
-                raise _Again(error)
+            with contextlib.suppress(psycopg.Error):
+                self._wire.connect_again()
+                return self._is_marked()
             time.sleep(pause)
         raise CommitUnknown(
             f"{self.name}: the answer to a commit was lost, and nobody could say since what became"
@@ -215,13 +221,16 @@ class PostgresSession:
             "nothing was guessed: run the same command again when the server is back",
         ) from error
 
-    def _fate(self, number: str) -> str | None:
+    def _is_marked(self) -> bool:
+        """Asked when it is our turn again: by then the lost transaction is over, either way."""
+        if not self._wire.is_ordered:
+            return False  # a migration, which finds out by itself what is left to do
         try:
-            self._wire.connect_again()
-            found = self._wire.ask(_FATE, (number,)).fetchone()
-        except psycopg.Error:
-            return None
-        return found[0] if found else None
+            last = _LAST_MARK.format(writer=self._writer)
+            found = self._wire.say_last(f"{self._wire.opening}; {_TURN}; {last}")
+        finally:
+            self._wire.roll_back()
+        return found is not None and found[0] == str(self._number)
 
     def _note(self, version: int) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
@@ -234,9 +243,11 @@ class PostgresSession:
     # How a statement is said
 
     def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
-        if self._is_writing or self._is_reading:
-            return self._said(spoken(sql), parameters)
-        return self._retried(lambda: self._wire.ask(spoken(sql), parameters))
+        def ask() -> psycopg.Cursor[Row]:
+            return self._wire.ask(spoken(sql), parameters)
+
+        is_inside = self._is_writing or self._is_reading
+        return self._said(ask) if is_inside else self._retried(ask)
 
     def _retried(self, question: Callable[[], T]) -> T:
         """A question outside of transactions may be asked again after the connection was lost."""
@@ -251,10 +262,10 @@ class PostgresSession:
             time.sleep(pause)
         raise self._wire.explained(last) from None
 
-    def _said(self, sql: Spoken, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
+    def _said(self, say: Callable[[], T]) -> T:
         """A statement inside a transaction."""
         try:
-            return self._wire.ask(sql, parameters)
+            return say()
         except psycopg.Error as error:
             raise self._judged(error) from error
 
@@ -263,22 +274,6 @@ class PostgresSession:
             return Occupied(str(error))
         is_lost = self._wire.is_broken() and not is_hopeless(error)
         return _Again(error) if may_replay(error, is_lost) else self._wire.explained(error)
-
-    def _for_many(self, sql: str) -> str:
-        """The form for many rows; the server itself says of what types the parameters are."""
-        found = self._types.get(sql)
-        if found is None:
-            text = spoken(sql).sql
-            found = self._types[sql] = for_many(text, self._types_of(text))
-        return found
-
-    def _types_of(self, sql: str) -> list[str]:
-        """Prepared, asked about and let go again within the transaction."""
-        self._said(Spoken(f"PREPARE bydawn_types AS {sql}", ()), ())
-        found = self.row(_PARAMETERS)
-        self._said(Spoken("DEALLOCATE bydawn_types", ()), ())
-        assert found is not None
-        return [_TYPES[kind] for kind in found[0]]
 
     def _version(self) -> int:
         found = self.row(_VERSION) if self._wire.is_ordered else None

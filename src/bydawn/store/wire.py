@@ -13,7 +13,7 @@ from psycopg import pq
 
 from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row
-from bydawn.store.dialect import Spoken, cleaned, regex_of
+from bydawn.store.dialect import Spoken, cleaned, for_many, regex_of, spoken
 from bydawn.store.server import Address, connect, explained, is_hopeless, opening_words
 
 FIRST_PATIENCE_S = 3.0
@@ -21,6 +21,9 @@ _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 5.0
 
 _TABLES = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
+_PARAMETERS = """
+SELECT parameter_types::oid[] FROM pg_prepared_statements WHERE name = 'bydawn_types'"""
+_TYPES = {16: "boolean", 20: "bigint", 21: "bigint", 23: "bigint", 25: "text", 1043: "text"}
 _STANDING = """
 SELECT (SELECT value FROM meta WHERE name = 'store_id'),
     (SELECT value FROM sequence WHERE name = 'version')"""
@@ -40,6 +43,7 @@ class Wire:
         self.committed = 0
         self._address, self._patience_s = address, patience_s
         self._store_id: str | None = None
+        self._for_many: dict[str, Spoken] = {}
         self._connect_first()
 
     def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
@@ -48,9 +52,29 @@ class Wire:
             given[place] = regex_of(given[place])
         return self._connection.cursor().execute(sql.sql.encode(), given)
 
+    def for_many(self, sql: str) -> Spoken:
+        """The form of a statement for many rows; only inside a transaction. The server itself says
+        of what types the parameters are: prepared, asked about and let go again."""
+        found = self._for_many.get(sql)
+        if found is None:
+            text = spoken(sql).sql
+            self.say(f"PREPARE bydawn_types AS {text}")
+            (kinds,) = self.say(_PARAMETERS).fetchone() or ((),)
+            self.say("DEALLOCATE bydawn_types")
+            found = Spoken(for_many(text, [_TYPES[kind] for kind in kinds]), ())
+            self._for_many[sql] = found
+        return found
+
     def say(self, sql: str) -> psycopg.Cursor[Row]:
         """One or several statements without parameters; the cursor stands at the first answer."""
         return self._connection.cursor().execute(sql.encode())
+
+    def say_last(self, sql: str) -> Row | None:
+        """Several statements at once; the first row of the last answer."""
+        cursor = self.say(sql)
+        while cursor.nextset():
+            pass
+        return cursor.fetchone()
 
     def tables(self) -> set[str]:
         return {str(row[0]) for row in self.say(_TABLES)}
