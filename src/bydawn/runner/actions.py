@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bydawn.core.budgets import reservation
 from bydawn.core.decide import Act, Fact
+from bydawn.core.decide.running import spent
 from bydawn.core.decide.step import (
     Broken,
     CheckEnded,
@@ -84,6 +86,7 @@ class Actor:
             payload = rendered_payload(job, spec, place, beside)
         else:
             payload = plain_payload(job, spec)
+        left = reservation(spec.bound, spent(job))
         return Request(
             launch_key=launch_key(job.key, job.revision, job.generation),
             effect_key=effect_key(job.key, job.revision),
@@ -100,8 +103,8 @@ class Actor:
             timeout_ms=spec.limits.timeout_ms,
             grace_ms=spec.limits.grace_ms,
             deadline_at=deadline,
-            budget_usd_micros=spec.bound.usd_micros,
-            budget_tokens=spec.bound.tokens,
+            budget_usd_micros=None if spec.bound.usd_micros is None else left.usd_micros,
+            budget_tokens=None if spec.bound.tokens is None else left.tokens,
             trace_parent=_trace_parent(job.key, job.token),
             isolate=spec.isolate,
             plan_folder=place.plan_folder,
