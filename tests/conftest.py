@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from servers import Server, running_server
+
 PROVE_SIZE = "BYDAWN_PROVE_SIZE"
 
 # The same examples each time: a change that passes here passes there.
@@ -36,3 +38,10 @@ def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
                 patch.delenv(name)
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A real server for this process of the test run, started when a test first asks for it."""
+    with running_server() as server:
+        yield server

@@ -13,7 +13,10 @@ KNOWN = {module.name for module in product()}
 
 def declared_imports() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    optional = [line for name in extras.keys() - {"test", "dev"} for line in extras[name]]
+    lines = [*project["dependencies"], *optional]
+    return {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in lines}
 
 
 def test_the_product_is_read() -> None:

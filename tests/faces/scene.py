@@ -1,4 +1,4 @@
-"""A night for the faces to tell of: a real store, the real loop, scripted agents, a hand-wound clock."""
+"""A night for the faces to tell of: a real store, the real loop, a clock wound by hand."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def planned(specs: Iterable[JobSpec], plan: str, edition: str, **terms: Any) -> 
     )  # fmt: skip
 
 
-def jobs_of(
-    batch: PlannedBatch, names: Iterable[tuple[str, str]] | None = None
-) -> list[PlannedJob]:
+Names = Iterable[tuple[str, str]]
+
+
+def jobs_of(batch: PlannedBatch, names: Names | None = None) -> list[PlannedJob]:
     """One job for each spec; or those named, as (template, name)."""
     pairs = list(names or ((spec.id, spec.id) for spec in batch.specs))
     return [
@@ -72,7 +73,7 @@ class Scene:
 
     def submit(
         self, *specs: JobSpec, plan: str = "nightly", edition: str = "2026-11-19",
-        names: Iterable[tuple[str, str]] | None = None, **terms: Any,
+        names: Names | None = None, **terms: Any,
     ) -> Batch:  # fmt: skip
         """Record a plan, for the first time or anew."""
         batch = planned(specs, plan, edition, **terms)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,13 @@ class App:
 
         with plan_input(self.invocation, path, overrides) as stdin:
             yield read_plan(self.invocation, path, overrides, self.clock.utc_ms(), stdin)
+
+    @staticmethod
+    def demo(say: Callable[[str], None], fast: bool) -> int:
+        """Play a night with a crash in it, somewhere else; 0 when all it claims is true."""
+        from bydawn.app.demo import demo
+
+        return demo(say, fast, time.sleep)
 
     # Single jobs
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from bydawn.cli.faces import face_for
-from bydawn.cli.failing import NotBuilt
 from bydawn.cli.opening import opened
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
@@ -17,7 +15,4 @@ from bydawn.cli.verb import verb
 def demo(settings: Settings, talk: Talk, fast: bool) -> int:
     """A 12-job night with a crash in the middle, on built-in fake agents; under a minute."""
     with opened(settings) as app:
-        play = getattr(app, "demo", None)
-        if play is None:
-            raise NotBuilt("bydawn demo")
-        return int(play(face_for(talk, "plain"), fast))
+        return app.demo(talk.say, fast)

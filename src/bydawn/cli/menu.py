@@ -45,7 +45,7 @@ ENTRIES = (
 
 SHARED = (
     ("-C, --directory DIR", "act as if called there"),
-    ("--store URL", "sqlite:///PATH; else BYDAWN_STORE, else the nearest .bydawn/"),
+    ("--store URL", "sqlite:///PATH; else BYDAWN_STORE or .bydawn/"),
     ("--json", "one JSON document on stdout"),
     ("-q, --quiet", "no talk on stderr"),
     ("-v, --verbose", "more of it, and whole traces"),

@@ -132,7 +132,7 @@ TABLE: tuple[Row, ...] = (
     Row(_F, Event.CHECKED, (_F,), "the plan's check accepted the draft"),
     Row(_F, Event.APPROVAL_ASKED, (_P,), "bound to the draft's hash"),
     Row(_F, Event.PUBLISHED, (_F,), "one target installed, with its receipt"),
-    Row(_F, Event.PUBLISH_FAILED, (_F, _P), "tried again here; never a new run"),
+    Row(_F, Event.PUBLISH_FAILED, (_F, _P, _X), "tried again here, or fenced; never a new run"),
     Row(_F, Event.JUDGED, _JUDGED, "the evidence was missing or the check refused it"),
     Row(_F, Event.SUCCEEDED, (_S,), "all evidence in, all targets installed"),
     Row(_F, Event.WISHED, (_F,), "a person asked for something"),

@@ -1,129 +1,93 @@
-"""Publish a draft file: readers see the old content or the new, never half of either.
+"""Publish one file: readers see the old content or the new, and an older claim changes nothing.
 
-Written beside the target, flushed, renamed over it, and the folder flushed. Installed again only when
-the content differs. The token check at the target comes with the fenced gate.
+Under the gate, in this order: the record is read and compared; the content is written beside the
+target and flushed; the record says what is about to be written, flushed; the content is renamed
+over the target, flushed; the record says that it is applied. A crash between any two leaves either
+the old file and, at most, a record of intent, or the new file and a record that names its content:
+the next comer looks at the content and knows.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import secrets
 import stat
 from pathlib import Path
 
-_CHUNK = 1 << 20
+from bydawn.core.fencing import Claim, FenceRecord, admit, is_done
+from bydawn.gates.beside import PATIENCE_MS, Beside, flush_folder
+from bydawn.gates.drafts import copied, digest_at, digest_of, open_inside
+from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
+
+__all__ = ["FileGate", "PublishError", "digest_of", "open_inside"]
 
 
-class PublishError(Exception):
-    """The target could not be installed. ``hopeless`` when trying again cannot help."""
+class FileGate:
+    """One file. The record and the gate stand beside it (see ``beside``)."""
 
-    def __init__(self, message: str, hopeless: bool = False) -> None:
-        super().__init__(message)
-        self.hopeless = hopeless
+    guarantee = Guarantee.FENCED
 
+    def __init__(
+        self, target: Path, patience_ms: int = PATIENCE_MS, steps: Steps = no_steps
+    ) -> None:
+        self._path = target
+        self._beside = Beside(target, patience_ms, steps)
+        self._steps = steps
 
-def publish(draft: Path, source: str, target: Path) -> str:
-    """Install ``source`` of the draft at ``target``; the sha256 of what readers see from now on."""
-    descriptor = open_inside(draft, source)
-    try:
-        digest = digest_of(descriptor)
-        if _already_there(target, digest):
-            return digest
-        _install(descriptor, target)
-        return digest
-    finally:
-        os.close(descriptor)
+    @property
+    def target(self) -> str:
+        return str(self._path)
 
-
-def open_inside(draft: Path, source: str) -> int:
-    """A regular file of the draft, opened without following a link out of it."""
-    parts = Path(source).parts
-    if not parts or Path(source).is_absolute() or ".." in parts:
-        raise PublishError(f"{source}: is not a path inside the draft", hopeless=True)
-    try:
-        return _walk(draft, parts)
-    except FileNotFoundError:
-        raise PublishError(f"{source}: is not in the draft", hopeless=True) from None
-    except OSError as error:
-        raise PublishError(f"{source}: {error.strerror}", hopeless=True) from error
-
-
-def _walk(draft: Path, parts: tuple[str, ...]) -> int:
-    folder = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in parts[:-1]:
-            below = os.open(
-                part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder
-            )
-            os.close(folder)
-            folder = below
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        file = os.open(parts[-1], flags, dir_fd=folder)
-    finally:
-        os.close(folder)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise PublishError(f"{'/'.join(parts)}: is not a regular file", hopeless=True)
-    return file
-
-
-def digest_of(descriptor: int) -> str:
-    """The sha256 of an open file, from its start."""
-    digest = hashlib.sha256()
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while chunk := os.read(descriptor, _CHUNK):
-        digest.update(chunk)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return digest.hexdigest()
-
-
-def _already_there(target: Path, digest: str) -> bool:
-    try:
-        there = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return stat.S_ISREG(os.fstat(there).st_mode) and digest_of(there) == digest
-    finally:
-        os.close(there)
-
-
-def _install(source: int, target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = stat.S_IMODE(target.stat().st_mode) if target.is_file() else 0o644
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    def publish(
+        self, draft: Path, source: str, claim: Claim, has_history: bool = False
+    ) -> Receipt:
+        """Install ``source`` of the draft; proof of what readers see from now on."""
+        descriptor = open_inside(draft, source)
         try:
-            _write(source, temporary, mode)
-            temporary.replace(target)
+            digest = digest_of(descriptor)
+            self._steps("read")
+            with self._beside.held(str(claim)):
+                return self._install(descriptor, digest, claim, has_history)
+        except OSError as error:
+            raise PublishError(f"{self.target}: {error.strerror}") from error
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-        flush_folder(target.parent)
-    except OSError as error:
-        raise PublishError(f"{target}: {error.strerror}") from error
+            os.close(descriptor)
 
+    def look(self) -> FenceRecord | None:
+        return self._beside.read()
 
-def _write(source: int, temporary: Path, mode: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, mode)
-    try:
-        while chunk := os.read(source, _CHUNK):
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(descriptor, view) :]
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def adopt(self, claim: Claim) -> FenceRecord:
+        with self._beside.held(str(claim)):
+            record = FenceRecord(claim, digest_at(self._path) or "", applied=True)
+            self._beside.write(record)
+            return record
 
+    def _install(self, source: int, digest: str, claim: Claim, has_history: bool) -> Receipt:
+        seen = self._beside.believed()
+        admit(seen, claim, self.target, has_history)
+        self._steps("compared")
+        if is_done(seen, claim, digest):
+            return Receipt(self.target, digest, written=False)
+        record = FenceRecord(claim, digest)
+        if digest_at(self._path) == digest:
+            self._beside.write(record.as_applied())
+            return Receipt(self.target, digest, written=False)
+        self._apply(source, record)
+        return Receipt(self.target, digest, written=True)
 
-def flush_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _apply(self, source: int, record: FenceRecord) -> None:
+        fresh = self._beside.file("new")
+        if copied(source, fresh, self._mode()) != record.sha256:
+            raise PublishError(f"{self.target}: its draft changed while it was being read")
+        self._steps("copied")
+        self._beside.write(record)
+        self._steps("installed")
+        fresh.replace(self._path)
+        flush_folder(self._path.parent)
+        self._steps("applied")
+        # Lost with the power at worst: the next comer then finds the content that the record names.
+        self._beside.write(record.as_applied(), durable=False)
+        self._steps("noted")
+
+    def _mode(self) -> int:
+        """The mode of what is there; of a new file, one that a web server can read."""
+        return stat.S_IMODE(self._path.stat().st_mode) if self._path.is_file() else 0o644

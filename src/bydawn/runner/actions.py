@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bydawn.core.decide import Act, Fact
-from bydawn.core.decide.finishing import draft_hash
 from bydawn.core.decide.step import (
     Broken,
     CheckEnded,
     CheckPending,
     Collected,
-    Published,
-    PublishTrouble,
 )
 from bydawn.core.keys import effect_key, launch_key
 from bydawn.core.sightings import (
@@ -33,10 +30,10 @@ from bydawn.core.sightings import (
     Vanished,
 )
 from bydawn.core.templates import TemplateError
-from bydawn.gates.files import PublishError, publish
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held
+from bydawn.runner.publishing import Publisher
 from bydawn.runner.rendering import Beside, Place, plain_payload, render_words, rendered_payload
 from bydawn.runner.tools import Tools
 
@@ -49,6 +46,7 @@ class Actor:
 
     tools: Tools
     may_act: Callable[[], bool]
+    publisher: Publisher
     runs_folder: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +62,7 @@ class Actor:
         if act is Act.COLLECT:
             return lambda: self._collect(held, place)
         if act is Act.PUBLISH:
-            return lambda: self._publish(held, place, int(argument))
+            return self.publisher.call(held, place, int(argument), self.folder(held))
         request = partial(self._request, held, place, results)
         if act is Act.CHECK:
             return lambda: self._check(held, place, request())
@@ -156,28 +154,6 @@ class Actor:
             if not isinstance(sighting, Vanished):
                 return _check_fact(sighting)
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
-
-    def _publish(self, held: Held, place: Place, index: int) -> Fact:
-        publication = held.spec.publish[index]
-        beside = Beside(f"{self.folder(held)}/draft", self.tools.environment)
-        words = (publication.source, publication.target)
-        source, name = render_words(words, held.job, held.spec, place, beside)
-        target = Path(place.plan_folder) / name
-        if not self.may_act():
-            return PublishTrouble(str(target), "the lease is over")
-        draft = Path(beside.draft)
-        if _was_changed(held, draft):
-            message = "the draft is no longer what was checked and approved"
-            return PublishTrouble(str(target), message, hopeless=True)
-        try:
-            return Published(str(target), publish(draft, source, target))
-        except PublishError as error:
-            return PublishTrouble(str(target), str(error), error.hopeless)
-
-
-def _was_changed(held: Held, draft: Path) -> bool:
-    seen = draft_hash(held.job.step)
-    return bool(seen) and draft_digest(draft) != seen
 
 
 def _check_fact(sighting: Alive | Ended | Vanished) -> Fact:

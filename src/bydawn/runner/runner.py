@@ -13,6 +13,7 @@ from bydawn.runner.actions import Actor
 from bydawn.runner.held import Held
 from bydawn.runner.horizon import Horizon
 from bydawn.runner.in_flight import InFlight
+from bydawn.runner.publishing import Publisher
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
 from bydawn.store.claiming import Claimer
@@ -40,7 +41,7 @@ class Runner:
         self._renew_at = 0
         self._sweep_at = 0
         self._claimer = Claimer(name, tools.machine, tools.chance.nonce, store.spec, scope.pool)
-        self._actor = Actor(tools, self.may_act)
+        self._actor = Actor(tools, self.may_act, Publisher(tools, self.may_act, store))
 
     @property
     def name(self) -> str:

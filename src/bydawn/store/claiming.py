@@ -133,11 +133,12 @@ def _due(
     """Retries whose time has come, then jobs that may start, page by page as they are asked for."""
     place = (batch.number, lane.backend, lane.pool)
     only = (batch.only, batch.only, batch.only)
-    for row in session.rows(_TIMED, (*place, now, *only, room)):
+    for row in session.rows(_TIMED + session.picks, (*place, now, *only, room)):
         yield job_from(row)
     rank, number, seen = -NEVER, -1, 0
     while fresh > 0 and seen < _MOST_LOOKED_AT:
-        page = session.rows(_READY, (*place, rank, rank, number, *only, min(room, fresh)))
+        limits = (*place, rank, rank, number, *only, min(room, fresh))
+        page = session.rows(_READY + session.picks, limits)
         for job in map(job_from, page):
             seen, number = seen + 1, job.number
             yield job

@@ -99,10 +99,6 @@ class Session(Protocol):
         """The names of all tables that are there, ours or not."""
         ...
 
-    def prepare(self) -> None:
-        """Make migrating possible for one process at a time; the first act of its transaction."""
-        ...
-
     def define(self, sql: str) -> None:
         """Carry out one statement of a migration."""
         ...

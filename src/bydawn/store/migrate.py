@@ -8,7 +8,7 @@ from pathlib import Path
 from bydawn.core.errors import StoreRefused
 from bydawn.store.connect import Session
 
-NUMBERS = (1,)
+NUMBERS = (1, 2)
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -26,7 +26,6 @@ def migrate(session: Session, store_id: str) -> list[int]:
 
 
 def _migrated(session: Session, store_id: str) -> list[int]:
-    session.prepare()
     session.define(_TABLE)
     _refuse_strange(session)
     applied = [number for number in NUMBERS if number > current(session)]

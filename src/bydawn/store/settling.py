@@ -8,7 +8,7 @@ from typing import Any
 from bydawn.core.fingerprints import fingerprint
 from bydawn.core.model import Job
 from bydawn.core.recording import Change, Ending
-from bydawn.core.states import TERMINAL, Event, State
+from bydawn.core.states import TERMINAL, Event, Reason, State
 from bydawn.store import breakers, counters
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
@@ -23,7 +23,7 @@ _WRITTEN = (
 
 _UPDATE = f"""
 UPDATE job SET {", ".join(f"{name} = ?" for name in _WRITTEN)},
-    wish = CASE ? WHEN 1 THEN NULL ELSE wish END
+    wish = CASE WHEN ? = 1 THEN NULL ELSE wish END
 WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 
 _ATTEMPT = """
@@ -115,6 +115,7 @@ def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int)
             deltas[name] = deltas.get(name, 0) + delta
         endings.extend(_attempt_row(change.job, ending) for ending in change.endings)
         _record_receipts(session, change, now)
+        _count_refused_writes(session, change)
     session.change_many(_ATTEMPT, endings)
     counters.move(session, deltas)
     _tell_breakers(session, changes, now)
@@ -169,6 +170,12 @@ def _record_receipts(session: Session, change: Change, now: int) -> None:
         if move.event is Event.PUBLISHED and move.detail:
             receipt = (move.detail["target"], move.detail["sha256"])
             session.change(_RECEIPT, (job.number, job.revision, *receipt, job.token, now))
+
+
+def _count_refused_writes(session: Session, change: Change) -> None:
+    """A target had seen a newer claim: one more write that a fence kept out."""
+    if any(move.reason is Reason.FENCED for _, move in change.moves):
+        session.change("UPDATE batch SET fenced = fenced + 1 WHERE number = ?", (change.job.batch,))
 
 
 def _attempt_row(job: Job, ending: Ending) -> tuple[Any, ...]:

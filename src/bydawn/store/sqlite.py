@@ -12,7 +12,7 @@ from typing import Any
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, StoreUnavailable
-from bydawn.store.connect import Occupied, Row, T
+from bydawn.store.connect import Occupied, Row, Session, T
 
 APPLICATION_ID = 0x62794461
 BUSY_TIMEOUT_MS = 10_000
@@ -117,9 +117,6 @@ class SqliteSession:
         found = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {str(row[0]) for row in found}
 
-    def prepare(self) -> None:
-        """BEGIN IMMEDIATE has already seen to it."""
-
     def define(self, sql: str) -> None:
         self.change(sql)
 
@@ -168,6 +165,12 @@ def _configure(connection: sqlite3.Connection, is_new: bool) -> None:
         connection.execute("PRAGMA journal_mode=TRUNCATE")
     if is_new:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+def forgo_durability(session: Session) -> None:
+    """For simulations and nothing else: fast, and helpless against a loss of power."""
+    session.change("PRAGMA synchronous=OFF")
+    session.change("PRAGMA journal_mode=MEMORY")
 
 
 def _inspect(path: Path) -> bool:

@@ -19,6 +19,7 @@ from bydawn.core.decide.step import (
     Fact,
     Move,
     Published,
+    PublishFenced,
     PublishTrouble,
     Step,
 )
@@ -71,6 +72,8 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
         return _published_one(job, fact)
     if isinstance(fact, PublishTrouble):
         return _trouble(fact, around)
+    if isinstance(fact, PublishFenced):
+        return _fenced(job, fact, around)
     if isinstance(fact, Broken):
         return _broken(job, fact, around)
     return Step(due_in_ms=_LOOK_AT_CHECK_MS)
@@ -146,6 +149,16 @@ def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:
     )
     again = Move(Event.PUBLISH_FAILED, State.FINISHING, None, failure_columns(failure), detail)
     return Step(moves=(again,), due_in_ms=delay)
+
+
+def _fenced(job: Job, fact: PublishFenced, around: Circumstances) -> Step:
+    """An older edition, or a claim that was taken over, ends here. Where the job has gone to
+    another runner, this move finds no row of ours and is dropped."""
+    failure = Failure(FailureClass.PERMANENT, "fenced", fact.message)
+    changes = {**failure_columns(failure), "ended_at": job.ended_at or around.now}
+    detail = {"target": fact.target, "message": fact.message}
+    move = Move(Event.PUBLISH_FAILED, State.FAILED, Reason.FENCED, changes, detail)
+    return Step(moves=(move,))
 
 
 def _broken(job: Job, fact: Broken, around: Circumstances) -> Step:

@@ -75,6 +75,14 @@ class PublishTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishFenced:
+    """The target has seen a newer claim; it was left as it was."""
+
+    target: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """An act raised: a bug of a backend or of ours. It is never read as success."""
 
@@ -97,6 +105,7 @@ Fact = (
     | CheckEnded
     | Published
     | PublishTrouble
+    | PublishFenced
     | Broken
 )
 

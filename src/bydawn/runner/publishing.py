@@ -1,0 +1,104 @@
+"""Publish what a job made, through the gates, under the job's own claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bydawn.core.decide import Fact
+from bydawn.core.decide.finishing import draft_hash
+from bydawn.core.decide.step import Published, PublishFenced, PublishTrouble
+from bydawn.core.errors import Fenced, Refused
+from bydawn.core.fencing import Claim
+from bydawn.core.keys import effect_key
+from bydawn.core.model import Publication
+from bydawn.core.templates import TemplateError
+from bydawn.gates.choosing import DraftGate, branch_gate, path_gate, request_gate
+from bydawn.gates.gate import PublishError
+from bydawn.runner.dispatch import Call
+from bydawn.runner.evidence import draft_digest
+from bydawn.runner.held import Held
+from bydawn.runner.rendering import Beside, Place, render_words
+from bydawn.runner.tools import Tools
+from bydawn.store.receipts import store_id, was_published_to
+from bydawn.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One publication with its templates filled in. ``has_history``: this store published there."""
+
+    gate: DraftGate
+    draft: Path
+    source: str
+    claim: Claim
+    has_history: bool
+
+
+class Publisher:
+    """Makes the publishing calls of one runner. The store is asked in the loop's own thread."""
+
+    def __init__(self, tools: Tools, may_act: Callable[[], bool], store: Store) -> None:
+        self._tools, self._may_act, self._store = tools, may_act, store
+        self._store_id = ""
+
+    def call(self, held: Held, place: Place, index: int, folder: str) -> Call:
+        """The call that brings one publication of a held job to its target."""
+        publication = held.spec.publish[index]
+        try:
+            wanted = self._wanted(held, place, publication, Path(folder, "draft"))
+        except (TemplateError, PublishError) as error:
+            trouble = PublishTrouble(publication.target, str(error), hopeless=True)
+            return lambda: trouble
+        return lambda: self._publish(held, wanted)
+
+    def _wanted(
+        self, held: Held, place: Place, publication: Publication, draft: Path
+    ) -> Wanted:
+        beside = Beside(str(draft), self._tools.environment)
+        words = (publication.source, publication.target, publication.branch or "")
+        source, target, branch = render_words(words, held.job, held.spec, place, beside)
+        rendered = Publication(source, publication.kind, target, branch)
+        gate = self._gate(rendered, draft, Path(place.plan_folder))
+        history = was_published_to(self._store.session, gate.target)
+        return Wanted(gate, draft, source, self._claim(held, place), history)
+
+    def _gate(self, publication: Publication, draft: Path, folder: Path) -> DraftGate:
+        if publication.kind == "git":
+            branch = publication.branch or ""
+            return branch_gate(publication.target, branch, folder, self._tools.environment)
+        if publication.kind == "http":
+            return request_gate(publication.target, self._tools.state_folder)
+        return path_gate(folder / publication.target, draft, publication.source)
+
+    def _claim(self, held: Held, place: Place) -> Claim:
+        self._store_id = self._store_id or store_id(self._store.session)
+        job, plan = held.job, place.batch.partition("@")[0]
+        effect = effect_key(job.key, job.revision)
+        subject = f"{plan}/{job.name}"
+        return Claim(self._store_id, subject, job.token, job.nonce, place.edition, effect)
+
+    def _publish(self, held: Held, wanted: Wanted) -> Fact:
+        target = wanted.gate.target
+        if not self._may_act():
+            return PublishTrouble(target, "the lease is over")
+        if _was_changed(held, wanted.draft):
+            message = "the draft is no longer what was checked and approved"
+            return PublishTrouble(target, message, hopeless=True)
+        try:
+            receipt = wanted.gate.publish(
+                wanted.draft, wanted.source, wanted.claim, wanted.has_history
+            )
+        except Fenced as error:
+            return PublishFenced(target, str(error))
+        except Refused as error:
+            return PublishTrouble(target, str(error), hopeless=True)
+        except PublishError as error:
+            return PublishTrouble(target, str(error), error.hopeless)
+        return Published(receipt.target, receipt.sha256)
+
+
+def _was_changed(held: Held, draft: Path) -> bool:
+    seen = draft_hash(held.job.step)
+    return bool(seen) and draft_digest(draft) != seen

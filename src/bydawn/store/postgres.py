@@ -1,0 +1,294 @@
+"""A store in PostgreSQL, for machines that share the work.
+
+Every write transaction begins by raising one row, so writers go one after another and never wait
+for each other in a circle; group commit keeps that fast. A transaction that certainly did not take
+place is carried out again. A COMMIT whose answer was lost is looked up, never repeated blindly.
+Nothing here lives longer than a transaction, so a pooler may stand in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from bydawn.core.clock import Clock
+from bydawn.core.errors import StoreRefused, UsageError
+from bydawn.store.connect import CommitUnknown, Occupied, Row, T
+from bydawn.store.dialect import Spoken, as_json, defined, for_many, spoken
+from bydawn.store.server import address_of, is_hopeless, may_replay
+from bydawn.store.wire import Wire
+
+PATIENCE_S = 120.0
+_TYPES = {16: "boolean", 20: "bigint", 21: "bigint", 23: "bigint", 25: "text", 1043: "text"}
+_OURS = frozenset({"migration", "meta", "sequence"})
+
+# The row that orders all writers also counts their transactions; the number of the transaction is
+# what an unanswered COMMIT is looked up by.
+_TURN = """
+UPDATE sequence SET value = value + 1 WHERE name = 'version'
+RETURNING value, pg_current_xact_id()::text"""
+_FIRST_TURN = "SELECT 0, pg_current_xact_id()::text FROM pg_advisory_xact_lock(7090144118881)"
+_FATE = Spoken("SELECT pg_xact_status($1::xid8)", ())
+_VERSION = "SELECT value FROM sequence WHERE name = 'version'"
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_PARAMETERS = """
+SELECT parameter_types::oid[] FROM pg_prepared_statements WHERE name = 'bydawn_types'"""
+
+
+class _Again(Exception):
+    """The transaction was certainly not kept; it may be carried out anew."""
+
+    def __init__(self, why: psycopg.Error) -> None:
+        self.why = why
+
+
+class PostgresSession:
+    """A Session over a server. It comes back by itself after the connection was lost."""
+
+    picks = "\nFOR UPDATE SKIP LOCKED"
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self.clock = clock
+        self.name = wire.name
+        self._wire = wire
+        self._pid = os.getpid()
+        self._is_writing = self._is_reading = False
+        self._types: dict[str, str] = {}
+        self._seen = self._version()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self._asked(sql, parameters).fetchall()
+
+    def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        yield from self._asked(sql, parameters)
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        return self._asked(sql, parameters).fetchone()
+
+    def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        if not self._is_writing:
+            return self.transact(lambda: self.change(sql, parameters))
+        return self._said(spoken(sql), parameters).rowcount
+
+    def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
+        """All rows go in one statement, so none of them may touch the same row twice."""
+        given = list(parameters)
+        if len(given) < 2:
+            return self.change(sql, given[0]) if given else 0
+        if not self._is_writing:
+            return self.transact(lambda: self.change_many(sql, given))
+        return self._said(Spoken(self._for_many(sql), ()), (as_json(given),)).rowcount
+
+    def added(self) -> int:
+        found = self.row("SELECT lastval()")
+        return int(found[0]) if found else 0
+
+    def define(self, sql: str) -> None:
+        self._said(Spoken(defined(sql), ()), ())
+
+    def tables(self) -> set[str]:
+        return self._retried(self._wire.tables)
+
+    def transact(self, act: Callable[[], T]) -> T:
+        assert os.getpid() == self._pid, "a store connection must not cross a fork"
+        assert not self._is_writing, "a transaction inside a transaction"
+        for pause in self._wire.pauses():
+            try:
+                return self._once(act)
+            except _Again as again:
+                last = again.why
+            time.sleep(pause)
+        raise self._wire.explained(last) from None
+
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[None]:
+        self.change("SAVEPOINT trying")
+        try:
+            yield
+        except _Again:
+            raise
+        except BaseException:
+            self.change("ROLLBACK TO trying")
+            self.change("RELEASE trying")
+            raise
+        self.change("RELEASE trying")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        self._retried(lambda: self._wire.say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        self._is_reading = True
+        try:
+            yield
+        except _Again as again:
+            raise self._wire.explained(again.why) from again
+        finally:
+            self._is_reading = False
+            self._wire.roll_back()
+
+    def changed_elsewhere(self) -> bool:
+        version = self._version()
+        changed = version != self._seen
+        self._seen = version
+        return changed
+
+    def lease_now(self) -> int:
+        found = self.row(_NOW)
+        assert found is not None
+        return int(found[0])
+
+    def lease_boot(self) -> str:
+        return "server"
+
+    def copy_to(self, target: Path) -> None:
+        raise UsageError(f"{self.name}: {target.name} was not written", "use pg_dump to back it up")
+
+    def close(self) -> None:
+        self._wire.close()
+
+    # How a transaction is carried out
+
+    def _once(self, act: Callable[[], T]) -> T:
+        """Carry it out; raises _Again where it certainly was not kept and may be repeated."""
+        version, number = self._begin()
+        self._is_writing = True
+        try:
+            result = act()
+        except BaseException:
+            self._wire.roll_back()
+            raise
+        finally:
+            self._is_writing = False
+        self._commit(number)
+        self._note(version)
+        return result
+
+    def _begin(self) -> tuple[int, str]:
+        turn = _TURN if self._wire.is_ordered else _FIRST_TURN
+        try:
+            self._wire.connect_again()
+            cursor = self._wire.say(f"{self._wire.opening}; {turn}")
+            while cursor.nextset():
+                pass
+            found = cursor.fetchone()
+        except psycopg.Error as error:
+            judged = self._judged(error)
+            self._wire.roll_back()
+            raise judged from error
+        if found is None:
+            self._wire.roll_back()
+            raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
+        return int(found[0]), str(found[1])
+
+    def _commit(self, number: str) -> None:
+        try:
+            said = self._wire.say("COMMIT").statusmessage
+        except psycopg.Error as error:
+            if not self._wire.is_broken():
+                raise self._judged(error) from error
+            self._look_up(number, error)
+        else:
+            assert said == "COMMIT", "an error inside a transaction was swallowed"
+
+    def _look_up(self, number: str, error: psycopg.Error) -> None:
+        """What became of a transaction whose COMMIT was not answered."""
+        for pause in self._wire.pauses():
+            fate = self._fate(number)
+            if fate == "committed":
+                return
+            if fate == "aborted":
+                raise _Again(error)
+            time.sleep(pause)
+        raise CommitUnknown(
+            f"{self.name}: the answer to a commit was lost, and nobody could say since what became"
+            " of it",
+            "nothing was guessed: run the same command again when the server is back",
+        ) from error
+
+    def _fate(self, number: str) -> str | None:
+        try:
+            self._wire.connect_again()
+            found = self._wire.ask(_FATE, (number,)).fetchone()
+        except psycopg.Error:
+            return None
+        return found[0] if found else None
+
+    def _note(self, version: int) -> None:
+        """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
+        if version == self._seen + 1:
+            self._seen = version
+        self._wire.committed = max(self._wire.committed, version)
+        if not self._wire.is_ordered:
+            self._retried(self._wire.look_around)
+
+    # How a statement is said
+
+    def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
+        if self._is_writing or self._is_reading:
+            return self._said(spoken(sql), parameters)
+        return self._retried(lambda: self._wire.ask(spoken(sql), parameters))
+
+    def _retried(self, question: Callable[[], T]) -> T:
+        """A question outside of transactions may be asked again after the connection was lost."""
+        for pause in self._wire.pauses():
+            try:
+                self._wire.connect_again()
+                return question()
+            except psycopg.Error as error:
+                judged, last = self._judged(error), error
+                if not isinstance(judged, _Again):
+                    raise judged from error
+            time.sleep(pause)
+        raise self._wire.explained(last) from None
+
+    def _said(self, sql: Spoken, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
+        """A statement inside a transaction."""
+        try:
+            return self._wire.ask(sql, parameters)
+        except psycopg.Error as error:
+            raise self._judged(error) from error
+
+    def _judged(self, error: psycopg.Error) -> Exception:
+        if isinstance(error, errors.UniqueViolation | errors.CardinalityViolation):
+            return Occupied(str(error))
+        is_lost = self._wire.is_broken() and not is_hopeless(error)
+        return _Again(error) if may_replay(error, is_lost) else self._wire.explained(error)
+
+    def _for_many(self, sql: str) -> str:
+        """The form for many rows; the server itself says of what types the parameters are."""
+        found = self._types.get(sql)
+        if found is None:
+            text = spoken(sql).sql
+            found = self._types[sql] = for_many(text, self._types_of(text))
+        return found
+
+    def _types_of(self, sql: str) -> list[str]:
+        """Prepared, asked about and let go again within the transaction."""
+        self._said(Spoken(f"PREPARE bydawn_types AS {sql}", ()), ())
+        found = self.row(_PARAMETERS)
+        self._said(Spoken("DEALLOCATE bydawn_types", ()), ())
+        assert found is not None
+        return [_TYPES[kind] for kind in found[0]]
+
+    def _version(self) -> int:
+        found = self.row(_VERSION) if self._wire.is_ordered else None
+        return int(found[0]) if found else 0
+
+
+def open_postgres(url: str, clock: Clock, patience_s: float = PATIENCE_S) -> PostgresSession:
+    """Reach the server, or say why not. A schema that is not ours is never touched."""
+    wire = Wire(address_of(url), patience_s)
+    found = wire.tables()
+    if found and not found >= _OURS:
+        wire.close()
+        raise StoreRefused(
+            f"{wire.name}: its schema holds tables of another program",
+            "name a database of its own for bydawn, or a schema by ?options=-csearch_path=NAME",
+        )
+    return PostgresSession(wire, clock)

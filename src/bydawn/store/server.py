@@ -1,0 +1,167 @@
+"""A PostgreSQL server as the store needs it: how it is reached, what is asked of it first, and its
+words turned into ours. Never shows a password.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import psycopg
+from psycopg import conninfo, errors
+from psycopg.types.numeric import IntLoader
+
+from bydawn.core.errors import (
+    BackendMissing,
+    BydawnError,
+    StoreRefused,
+    StoreUnavailable,
+    UsageError,
+)
+
+OLDEST = 13
+_LOCK_WAIT = "10s"
+_STATEMENT_WAIT = "60s"
+_IDLE_WAIT = "30s"
+_STRONG_COMMITS = ("on", "remote_apply")
+
+# A dead peer is noticed in half a minute, where the address does not say otherwise.
+_LINE = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+    "application_name": "bydawn",
+}
+_FIRST = """
+SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
+    current_setting('server_encoding'), current_schema(),
+    current_setting('default_transaction_read_only'), current_setting('synchronous_commit')"""
+
+# It did not take place, and the same again may well succeed.
+_REPLAYABLE = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.LockNotAvailable,
+    errors.QueryCanceled,
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TooManyConnections,
+)
+_HOPELESS = {
+    "password": "check user and password; PGPASSFILE or PGSERVICE keep them out of the address",
+    "does not exist": "create it, or correct the address",
+    "pg_hba.conf": "let this host in, in the server's pg_hba.conf",
+    "SSL": "check sslmode and the certificates in the address",
+    "could not translate host name": "check the host in the address",
+}
+
+
+class Address(NamedTuple):
+    """Where a store is. Only ``name`` may be shown."""
+
+    parameters: dict[str, Any]
+    name: str
+
+
+def address_of(url: str) -> Address:
+    """The parts of an address; its own text is not repeated when it is wrong."""
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise UsageError(
+            "the postgresql:// address of the store cannot be read",
+            "write postgresql://USER@HOST:PORT/DATABASE, with odd letters percent-encoded",
+        ) from None
+    return Address({**_LINE, **given}, _shown(given))
+
+
+def _shown(given: dict[str, Any]) -> str:
+    user = f"{quote(str(given['user']))}@" if given.get("user") else ""
+    host = str(given.get("host") or "")
+    port = f":{given['port']}" if given.get("port") else ""
+    place = f"{host}{port}" if "/" not in host else port
+    return f"postgresql://{user}{place}/{quote(str(given.get('dbname') or ''))}"
+
+
+class _Whole(IntLoader):
+    """Sums of whole numbers come as numeric; they are whole numbers still."""
+
+
+def connect(address: Address) -> psycopg.Connection[tuple[Any, ...]]:
+    """One connection without any state of its own: nothing is prepared, nothing is left set."""
+    connection = psycopg.connect(
+        **address.parameters, autocommit=True, prepare_threshold=None,
+        cursor_factory=psycopg.RawCursor,
+    )  # fmt: skip
+    connection.adapters.register_loader("numeric", _Whole)
+    return connection
+
+
+def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> str:
+    """What begins every write transaction here. Refuses a server that must not be written to.
+
+    The settings hold for one transaction, so they need no session of our own behind a pooler. The
+    planner is kept to our indices: it knows little of a table that was filled a moment ago.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST)
+        found = cursor.fetchone()
+    assert found is not None
+    version, is_replica, encoding, schema, is_read_only, commit = found
+    if version < OLDEST * 10_000:
+        raise StoreRefused(f"{name}: is PostgreSQL {version // 10_000}", f"use {OLDEST} or newer")
+    if is_replica or is_read_only == "on":
+        raise StoreRefused(f"{name}: is a replica or read-only", "name the primary server")
+    if encoding != "UTF8":
+        raise StoreRefused(f"{name}: keeps text as {encoding}", "use a database in UTF8")
+    if schema is None:
+        raise StoreRefused(
+            f"{name}: its search path names no schema that exists",
+            "create the schema, or correct search_path",
+        )
+    settings = {
+        "synchronous_commit": commit if commit in _STRONG_COMMITS else "on",
+        "lock_timeout": _LOCK_WAIT,
+        "statement_timeout": _STATEMENT_WAIT,
+        "idle_in_transaction_session_timeout": _IDLE_WAIT,
+        "enable_seqscan": "off",
+        "enable_bitmapscan": "off",
+        "jit": "off",
+    }
+    listed = ", ".join(f"set_config('{key}', '{value}', true)" for key, value in settings.items())
+    return f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {listed}"
+
+
+def may_replay(error: psycopg.Error, is_broken: bool) -> bool:
+    """Whether the whole transaction may be carried out again; it certainly was not kept."""
+    return is_broken or isinstance(error, _REPLAYABLE)
+
+
+def is_hopeless(error: psycopg.Error) -> bool:
+    """Whether connecting again cannot help until a person has done something."""
+    return any(words in str(error) for words in _HOPELESS)
+
+
+def explained(error: psycopg.Error, name: str) -> BydawnError:
+    """PostgreSQL's own words turned into ours, each with what to do."""
+    text = " ".join(str(error).split())
+    for words, remedy in _HOPELESS.items():
+        if error.sqlstate is None and words in text:
+            return BackendMissing(f"{name}: {text}", remedy)
+    if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):
+        return StoreRefused(f"{name}: may not be written ({text})", "grant it to this user")
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
+        return StoreRefused(f"{name}: is damaged ({text})", "restore a backup")
+    if isinstance(error, errors.DiskFull):
+        return StoreUnavailable(f"{name}: the disk is full", "make room, then try again")
+    if isinstance(error, errors.LockNotAvailable):
+        return StoreUnavailable(
+            f"{name}: is busy: another process has held it for too long",
+            "try again; pg_stat_activity shows who holds it",
+        )
+    return StoreUnavailable(f"{name}: {text}", "check the server, then try again")

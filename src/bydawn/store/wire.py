@@ -1,0 +1,125 @@
+"""The connection to a PostgreSQL server: it comes back when it was lost, and knows its store."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import pq
+
+from bydawn.core.errors import BydawnError, StoreRefused
+from bydawn.store.connect import Row
+from bydawn.store.dialect import Spoken, cleaned, regex_of
+from bydawn.store.server import Address, connect, explained, is_hopeless, opening_words
+
+FIRST_PATIENCE_S = 3.0
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 5.0
+
+_TABLES = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
+_STANDING = """
+SELECT (SELECT value FROM meta WHERE name = 'store_id'),
+    (SELECT value FROM sequence WHERE name = 'version')"""
+
+
+class Wire:
+    """Raises psycopg's own errors, but for a server that must not be used.
+
+    ``opening`` begins a write transaction; ``is_ordered`` says that the store's tables are there;
+    ``committed`` is the newest version this process knows to be kept.
+    """
+
+    def __init__(self, address: Address, patience_s: float) -> None:
+        self.name = address.name
+        self.opening = ""
+        self.is_ordered = False
+        self.committed = 0
+        self._address, self._patience_s = address, patience_s
+        self._store_id: str | None = None
+        self._connect_first()
+
+    def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        given = [cleaned(value) for value in parameters]
+        for place in sql.globs:
+            given[place] = regex_of(given[place])
+        return self._connection.cursor().execute(sql.sql.encode(), given)
+
+    def say(self, sql: str) -> psycopg.Cursor[Row]:
+        """One or several statements without parameters; the cursor stands at the first answer."""
+        return self._connection.cursor().execute(sql.encode())
+
+    def tables(self) -> set[str]:
+        return {str(row[0]) for row in self.say(_TABLES)}
+
+    def is_broken(self) -> bool:
+        return self._connection.broken or self._connection.closed
+
+    def connect_again(self) -> None:
+        """Be connected: a broken connection is replaced."""
+        if self.is_broken():
+            self._connect()
+
+    def roll_back(self) -> None:
+        """Leave whatever transaction there is; a lost connection has done so by itself."""
+        with contextlib.suppress(psycopg.Error):
+            if self._connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                self.say("ROLLBACK")
+
+    def pauses(self) -> Iterator[float]:
+        return _pauses(self._patience_s)
+
+    def explained(self, error: psycopg.Error) -> BydawnError:
+        return explained(error, self.name)
+
+    def look_around(self) -> None:
+        """Whether the store is there, and whether it is the one it was and not older."""
+        self.is_ordered = "sequence" in self.tables()
+        if not self.is_ordered:
+            return
+        store_id, version = self.say(_STANDING).fetchone() or (None, None)
+        if self._store_id not in (None, store_id) or int(version or 0) < self.committed:
+            raise StoreRefused(
+                f"{self.name}: has gone back in time since it was written to: a backup was"
+                " restored, or a replica without the last commits has taken over",
+                "see what is true in the world before anything is started again",
+            )
+        self._store_id = store_id
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _connect_first(self) -> None:
+        """With less patience: a wrong address should be told soon."""
+        for pause in _pauses(min(FIRST_PATIENCE_S, self._patience_s)):
+            try:
+                return self._connect()
+            except psycopg.Error as error:
+                last = self.explained(error)
+                if is_hopeless(error):
+                    break
+            time.sleep(pause)
+        raise last
+
+    def _connect(self) -> None:
+        self._connection = connect(self._address)
+        try:
+            self.opening = opening_words(self._connection, self.name)
+            self.look_around()
+        except BaseException:
+            self._connection.close()
+            raise
+
+
+def _pauses(patience_s: float) -> Iterator[float]:
+    """How long to wait before each next try, with jitter, until patience is over."""
+    spent, pause = 0.0, _FIRST_PAUSE_S
+    while True:
+        yield (waited := pause * random.uniform(0.5, 1.5))
+        spent += waited
+        if spent >= patience_s:
+            return
+        pause = min(pause * 2, _LONGEST_PAUSE_S)

@@ -1,0 +1,425 @@
+"""Verbs over a store that is there: answers, mistakes, exit codes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scene import HOUR, Scene, ok, scripted
+
+from bydawn.cli import status as status_module
+from bydawn.cli.entry import main
+from bydawn.store.store import Batch
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """One command line, typed in the folder of the scene."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return typed
+
+
+@pytest.fixture
+def night(scene: Scene) -> Batch:
+    batch = scene.night()
+    scene.drive(batch)
+    return scene.fresh(batch)
+
+
+def answer(ran: tuple[int, str, str]) -> Any:
+    """The one document on stdout of a command that went well."""
+    code, out, _ = ran
+    assert code == 0
+    (line,) = out.splitlines()
+    return json.loads(line)
+
+
+# Readers
+
+
+def test_status_lists_batches(run: Run, night: Batch) -> None:
+    code, out, _ = run("status")
+    assert code == 0
+    assert out.splitlines()[0].split() == [
+        "BATCH", "OPENED", "TOOK", "OK", "FAILED", "LEFT", "USD", "STATE",
+    ]  # fmt: skip
+    assert out.splitlines()[1].split()[-5:] == ["2", "1", "3", "0.73", "parked"]
+    document = answer(run("status", "--json"))
+    assert document["schema"] == "bydawn/batches/1"
+    assert [one["batch"] for one in document["batches"]] == [night.address]
+
+
+def test_status_of_a_place_without_a_store_makes_none(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("status")
+    assert (code, out) == (0, "no batches yet: bydawn run PLAN\n")
+    assert answer(run("status", "--json")) == {"schema": "bydawn/batches/1", "batches": []}
+    assert answer(run("jobs", "list", "--json")) == {"schema": "bydawn/jobs/1", "jobs": []}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["nightly", "nightly@2026-11-19"])
+@pytest.mark.usefixtures("night")
+def test_status_of_one_batch(run: Run, address: str) -> None:
+    document = answer(run("status", address, "--json"))
+    assert (document["schema"], document["exit_code"]) == ("bydawn/batch/1", 8)
+    code, out, _ = run("status", address)
+    assert code == 0
+    assert out.startswith("PARKED review")
+
+
+def test_status_of_a_batch_under_way_shows_its_rows(run: Run, scene: Scene) -> None:
+    batch = scene.submit(scripted("long", ok(HOUR)), scripted("next", ok(), after=("long",)))
+    scene.drive(batch, hours=0.5)
+    code, out, _ = run("status", "nightly")
+    assert code == 0
+    assert out.startswith("nightly@2026-11-19: interrupted\n")
+    assert "> long" in out
+    assert ". next" in out
+
+
+def test_show_and_jobs_get_are_the_same_job(run: Run, night: Batch, scene: Scene) -> None:
+    job_id = scene.job(night, "article-b").job_id
+    by_name = answer(run("show", "nightly/article-b", "--json"))
+    by_id = answer(run("jobs", "get", job_id, "--json"))
+    assert by_name == by_id
+    assert by_name["schema"] == "bydawn/job/1"
+    _, out, _ = run("show", "nightly/article-b")
+    assert "attempt" not in out.splitlines()[0]
+    assert [line.split()[0] for line in out.splitlines() if line[:1].isdigit()] == ["1", "2"]
+
+
+@pytest.mark.usefixtures("night")
+def test_jobs_list_by_state(run: Run) -> None:
+    document = answer(run("jobs", "list", "--state", "queued", "--json"))
+    assert [job["job"] for job in document["jobs"]] == ["publish", "digest"]
+    assert len(answer(run("jobs", "list", "nightly", "--limit", "2", "--json"))["jobs"]) == 2
+    code, out, _ = run("jobs", "list", "nightly", "--state", "failed")
+    assert code == 0
+    assert "nightly@2026-11-19/link-audit-b" in out.splitlines()[1]
+
+
+@pytest.mark.usefixtures("night")
+def test_readers_exit_0_whatever_the_job_did(run: Run) -> None:
+    for argv in (("show", "nightly/link-audit-b"), ("status", "nightly"), ("report",)):
+        assert run(*argv)[0] == 0
+
+
+@pytest.mark.usefixtures("night")
+def test_results_in_both_forms(run: Run) -> None:
+    code, out, _ = run("results", "nightly")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [line["job"] for line in lines][:2] == ["article-a", "article-b"]
+    assert lines[0]["result"] == {"words": 900}
+    _, out, _ = run("results", "nightly/article-a", "--format", "csv")
+    assert out.splitlines()[1].endswith(',succeeded,null,"{""words"": 900}"')
+
+
+@pytest.mark.usefixtures("night")
+def test_events_in_both_forms(run: Run) -> None:
+    code, out, _ = run("events", "nightly")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    _, out, _ = run("events", "--after", str(len(events) - 1))
+    assert json.loads(out) == events[-1]
+    _, out, _ = run("events", "nightly", "--format", "logfmt")
+    assert len(out.splitlines()) == 5
+
+
+@pytest.mark.parametrize("form", ["text", "md", "json", "csv", "junit"])
+@pytest.mark.usefixtures("night")
+def test_reports(run: Run, form: str) -> None:
+    code, out, _ = run("report", "nightly", "--format", form)
+    assert code == 0
+    assert "link-audit-b" in out
+    assert out.endswith("\n")
+
+
+def test_a_report_of_nothing_says_so(run: Run) -> None:
+    code, _, err = run("report")
+    assert code == 2
+    assert "no store here yet" in err
+
+
+def log_of(scene: Scene, night: Batch, name: str, content: bytes, place: str = "1.1") -> None:
+    folder = scene.folder / ".bydawn/runs" / scene.job(night, name).job_id / place
+    folder.mkdir(parents=True)
+    (folder / "output.log").write_bytes(content)
+
+
+def test_logs_are_inert(run: Run, night: Batch, scene: Scene) -> None:
+    log_of(scene, night, "article-a", b"one\r\ntw\x1b[2Jo\n\xff\xe8\xa8\x98")
+    code, out, _ = run("logs", "nightly/article-a")
+    assert (code, out) == (0, "one\ntw\\x1b[2Jo\n\\xff記")
+    _, lines, _ = run("logs", "nightly/article-a", "--json")
+    assert "".join(json.loads(line)["text"] for line in lines.splitlines()) == out
+
+
+def test_logs_are_those_of_the_newest_run_that_printed(
+    run: Run, night: Batch, scene: Scene
+) -> None:
+    for place, content in (("1.1", b"old\n"), ("1.9", b"newer\n"), ("1.10", b"newest\n")):
+        log_of(scene, night, "article-a", content, place)
+    (scene.folder / ".bydawn/runs" / scene.job(night, "article-a").job_id / "1.1").rename(
+        scene.folder / "gone"
+    )
+    assert run("logs", "nightly/article-a")[1] == "newest\n"
+
+
+def test_a_long_log_is_said_whole(run: Run, night: Batch, scene: Scene) -> None:
+    content = "".join(f"記 line {n}\n" for n in range(20_000)) + "記" * 70_000
+    log_of(scene, night, "article-a", content.encode())
+    assert run("logs", "nightly/article-a", "-f")[1] == content
+
+
+@pytest.mark.usefixtures("night")
+def test_logs_of_a_job_that_printed_nothing(run: Run) -> None:
+    code, out, err = run("logs", "nightly/digest")
+    assert (code, out) == (2, "")
+    assert "has printed nothing here" in err
+
+
+# What people do
+
+
+def test_retry_starts_again_what_failed(run: Run, night: Batch, scene: Scene) -> None:
+    document = answer(run("retry", "nightly", "--json"))
+    assert document == {
+        "schema": "bydawn/done/1", "action": "retry",
+        "changed": ["nightly@2026-11-19/link-audit-b"], "unchanged": [],
+    }  # fmt: skip
+    assert scene.job(night, "link-audit-b").state == "queued"
+
+
+@pytest.mark.usefixtures("night")
+def test_retry_of_an_open_job_changes_nothing(run: Run) -> None:
+    document = answer(run("retry", "nightly/digest", "--json"))
+    assert (document["changed"], document["unchanged"]) == ([], ["nightly@2026-11-19/digest"])
+
+
+def test_resolve_decides(run: Run, night: Batch, scene: Scene) -> None:
+    said = ("resolve", "nightly/review", "--as", "succeeded", "--reason", "I saw it")
+    assert answer(run(*said, "--json"))["state"] == "succeeded"
+    assert scene.job(night, "review").state == "succeeded"
+    assert run(*said)[0] == 6
+
+
+@pytest.mark.usefixtures("night")
+def test_resolve_wants_a_reason(run: Run) -> None:
+    assert run("resolve", "nightly/review", "--as", "failed")[0] == 2
+    assert run("resolve", "nightly/review", "--as", "failed", "--reason", " ")[0] == 2
+
+
+def test_pause_and_unpause(run: Run, night: Batch, scene: Scene) -> None:
+    assert answer(run("pause", "nightly", "--json"))["changed"] == [night.address]
+    assert scene.fresh(night).paused
+    assert answer(run("pause", "nightly", "--json"))["unchanged"] == [night.address]
+    assert answer(run("unpause", "nightly", "--json"))["changed"] == [night.address]
+    assert not scene.fresh(night).paused
+
+
+def test_cancel_ends_what_has_not_started(run: Run, night: Batch, scene: Scene) -> None:
+    document = answer(run("cancel", "nightly/digest", "nightly/article-a", "--json"))
+    assert document["changed"] == ["nightly@2026-11-19/digest"]
+    assert document["unchanged"] == ["nightly@2026-11-19/article-a"]
+    assert scene.job(night, "digest").state == "cancelled"
+
+
+@pytest.mark.usefixtures("night")
+def test_stop_holds_until_it_is_lifted(run: Run, tmp_path: Path) -> None:
+    assert run("stop")[0] == 0
+    assert (tmp_path / ".bydawn/STOP").exists()
+    code, _, err = run("wait", "nightly/digest", "--timeout", "1s")
+    assert code == 6
+    assert "bydawn stop --clear" in err
+    assert "stop --clear" in run("status")[2]
+    assert run("stop", "--clear")[0] == 0
+    assert not (tmp_path / ".bydawn/STOP").exists()
+
+
+def test_backup_is_a_private_copy(run: Run, night: Batch, tmp_path: Path) -> None:
+    assert run("db", "backup", "copy.db")[0] == 0
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+    other = f"sqlite:///{tmp_path}/copy.db"
+    assert answer(run("--store", other, "status", "--json"))["batches"][0]["batch"] == night.address
+    assert run("db", "backup", "copy.db")[0] == 2
+
+
+@pytest.mark.usefixtures("night")
+def test_db_status(run: Run) -> None:
+    facts = answer(run("db", "status", "--json"))
+    assert (facts["schema"], facts["batches"], facts["stopped"]) == ("bydawn/store/1", 1, False)
+    assert run("db", "migrate")[0] == 0
+
+
+# Mistakes
+
+MISTAKES: list[tuple[list[str], int, str]] = [
+    (["statu"], 2, 'statu: no such verb, did you mean "status"?'),
+    (["show", "--nope"], 2, "No such option"),
+    (["show"], 2, "Missing argument"),
+    (["show", "nightly/articel-a"], 2, "did you mean nightly/article-a,"),
+    (["show", "nightly"], 2, "names 6 jobs"),
+    (["show", "j_0123456789ab"], 2, "no such job"),
+    (["status", "nigthly@2026-11-19"], 2, "did you mean nightly@2026-11-19?"),
+    (["wait", "nightly", "nightly/digest"], 2, "one batch at a time"),
+    (["wait", "nightly", "--timeout", "soon"], 2, '"soon" is no length'),
+    (["run"], 2, "name a plan"),
+    (["run", "a.toml", "b.toml"], 2, "one plan at a time"),
+    (["run", "a.toml", "--", "true"], 2, "do not go together"),
+    (["run", "--"], 2, "no command after --"),
+    (["run", "--only", "x", "--", "true"], 2, "--only is for plans"),
+    (["run", "a.toml", "--set", "x"], 2, "write --set name=value"),
+    (["run", "a.toml", "--set", "x=1", "--set", "x=2"], 2, "given twice"),
+    (["run", "a.toml", "--canary", "2"], 2, "--canary is not built yet in this version"),
+    (["run", "a.toml", "--stay"], 2, "--stay is not built yet in this version"),
+    (["run", "a.toml", "--report", "x.pdf"], 2, "end its name in"),
+    (["run", "a.toml", "--report", "x.html"], 2, "not built yet"),
+    (["run", "a.toml", "--junit", "no/such/x.xml"], 2, "there is no folder"),
+    (["run", "none.toml"], 3, "none.toml: "),
+    (["report", "--format", "html"], 2, "not built yet"),
+    (["check"], 2, "name a plan"),
+    (["jobs"], 2, "Usage:"),
+    (["-C", "no-such-folder", "status"], 2, "no-such-folder"),
+    (["--store", "mysql://x", "status"], 2, "is not a store address"),
+    (["--store", "postgresql://x/y", "status"], 69, "not built yet"),
+    (["--color", "green", "status"], 2, "green"),
+    (["completion", "tcsh"], 2, "tcsh"),
+]
+
+
+@pytest.mark.parametrize(("argv", "code", "told"), MISTAKES, ids=lambda value: str(value)[:40])
+@pytest.mark.usefixtures("night")
+def test_every_mistake_is_explained(run: Run, argv: list[str], code: int, told: str) -> None:
+    found, out, err = run(*argv)
+    assert (found, out) == (code, "")
+    assert told in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("argv", "code", "told"), MISTAKES, ids=lambda value: str(value)[:40])
+@pytest.mark.usefixtures("night")
+def test_with_json_the_last_line_is_the_error(
+    run: Run, argv: list[str], code: int, told: str
+) -> None:
+    found, out, err = run("--json", *argv)
+    assert (found, out) == (code, "")
+    assert told in err
+    document = json.loads(err.splitlines()[-1])
+    assert document["schema"] == "bydawn/error/1"
+    assert (document["exit_code"], bool(document["message"])) == (code, True)
+
+
+def test_a_wrong_plan_is_told_with_its_lines(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "night.toml").write_text(
+        'schema = 1\nname = "night"\n[[job]]\nid = "a"\ntimout = 1\n'
+    )
+    code, out, err = run("run", "night.toml", "--json")
+    assert (code, out) == (3, "")
+    assert 'night.toml:5: job[0].timout: unknown key (did you mean "timeout"?)' in err
+    error = json.loads(err.splitlines()[-1])
+    assert error["code"] == "plan_invalid"
+    assert {"file", "line", "path", "message", "remedy"} == set(error["errors"][0])
+    assert 5 in [one["line"] for one in error["errors"]]
+
+
+def test_a_damaged_store_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".bydawn").mkdir()
+    (tmp_path / ".bydawn/store.db").write_bytes(b"not a store at all" * 100)
+    code, out, err = run("status", "--json")
+    assert (code, out) == (3, "")
+    assert json.loads(err.splitlines()[-1])["code"] == "store_refused"
+
+
+@pytest.mark.usefixtures("night")
+def test_a_bug_leaves_its_trace_in_a_private_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_module, "opened", lambda _: 1 / 0)
+    code, out, err = run("status")
+    assert (code, out) == (70, "")
+    assert "this is a bug in bydawn: ZeroDivisionError" in err
+    assert "Traceback" not in err
+    (kept,) = (tmp_path / ".bydawn").glob("bug-*.txt")
+    assert "Traceback" in kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "Traceback" in run("-v", "status")[2]
+
+
+def test_an_interrupt_is_no_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status_module, "opened", interrupted)
+    code, out, err = run("status")
+    assert (code, out, err.strip()) == (130, "", "")
+
+
+def test_a_disk_that_says_no_is_explained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device", "/data/x")
+
+    monkeypatch.setattr(status_module, "opened", full)
+    code, _, err = run("status")
+    assert code == 75
+    assert err.startswith("bydawn: /data/x: No space left on device: ")
+
+
+# Options that stand anywhere
+
+
+@pytest.mark.usefixtures("night")
+def test_options_stand_before_or_after_the_verb(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    here = str(tmp_path)
+    answers = [
+        answer(run("-C", here, "--json", "jobs", "list", "nightly")),
+        answer(run("jobs", "-C", here, "list", "nightly", "--json")),
+        answer(run("jobs", "list", "nightly", "--json", "-C", here)),
+    ]
+    assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.usefixtures("night")
+def test_quiet_silences_the_talk_but_no_error(run: Run) -> None:
+    assert run("pause", "nightly", "-q") == (0, "pause: nightly@2026-11-19\n", "")
+    assert run("-q", "status", "nope")[2].startswith("bydawn: nope: unknown")
+
+
+def test_the_menu(run: Run) -> None:
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    assert "Examples:" in out
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    assert "Examples:" in err
+
+
+def test_hostile_names_reach_no_terminal(run: Run, scene: Scene) -> None:
+    name = "\x1b]0;x\x07\u202e\nfake"
+    spec = scripted("work", {"takes_ms": 1, "ends": "exit 3"}, permanent_exit=(3,))
+    batch = scene.submit(spec, names=[("work", name)])
+    scene.drive(batch)
+    job_id = scene.job(batch, name).job_id
+    for argv in (
+        ("status", "nightly"), ("show", job_id), ("jobs", "list"), ("report",), ("events",),
+        ("report", "--format", "csv"), ("results", "nightly"), ("retry", "nightly"),
+        ("show", job_id, "--json"), ("show", f"nightly/{name}x"),
+    ):  # fmt: skip
+        _, out, err = run(*argv)
+        assert all(line.isprintable() for line in (out + err).split("\n")), argv

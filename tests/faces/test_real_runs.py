@@ -1,0 +1,223 @@
+"""The program itself, in processes of its own, on real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+PATIENCE_S = 60.0
+
+PLAN = """
+schema = 1
+name = "night"
+[[job]]
+id = "good"
+argv = ["sh", "-c", "echo it went well"]
+[[job]]
+id = "bad"
+argv = ["sh", "-c", "echo 41 dead links >&2; exit 3"]
+permanent_exit = [3]
+"""
+WAITING = """
+schema = 1
+name = "night"
+[[job]]
+id = "long"
+argv = ["sh", "-c", "echo started; while [ ! -e {gate} ]; do sleep 0.05; done"]
+"""
+
+
+class Place:
+    """A folder in which bydawn is typed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {"PYTHONPATH": str(SOURCE), "PATH": os.environ["PATH"], "TZ": "UTC",
+                            "HOME": str(folder), "PYTHONUNBUFFERED": "1"}  # fmt: skip
+
+    def plan(self, text: str) -> str:
+        (self.folder / "night.toml").write_text(text)
+        return "night.toml"
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bydawn", *argv], cwd=self.folder, env=self.environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, *argv: str) -> tuple[int, str, str]:
+        process = self.start(*argv)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, out, err
+
+    def state_of(self, job: str) -> str:
+        _, out, _ = self.run("show", job, "--json")
+        return str(json.loads(out)["state"]) if out else ""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Look until it is so; a bound instead of a guess how long it takes."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+
+
+def test_a_night_and_the_morning_after(place: Place) -> None:
+    plan = place.plan(PLAN)
+    code, out, err = place.run("run", plan)
+    assert code == 1
+    assert out.splitlines()[0].startswith("FAILED bad")
+    assert "exit 3: 41 dead links" in out
+    assert out.splitlines()[-1].startswith("1 succeeded, 1 failed in ")
+    assert " good succeeded in " in err
+    assert place.run("logs", "night/good")[1] == "it went well\n"
+
+
+def test_the_same_command_again_does_nothing_twice(place: Place) -> None:
+    plan = place.plan(PLAN)
+    place.run("run", plan)
+    code, out, _ = place.run("run", plan, "--json")
+    document = json.loads(out)
+    assert (code, document["exit_code"], document["counts"]["already_done"]) == (1, 1, 1)
+    assert {job["job"]: job["reason"] for job in document["jobs"]} == {
+        "good": "already_done", "bad": "permanent",
+    }  # fmt: skip
+    assert [job["attempts"] for job in document["jobs"]] == [1, 1]
+
+
+def test_files_are_left_behind(place: Place) -> None:
+    plan = place.plan(PLAN)
+    files = ("--report", "r.md", "--junit", "j.xml", "--events", "e.jsonl")
+    assert place.run("run", plan, *files)[0] == 1
+    assert "| failed | bad |" in (place.folder / "r.md").read_text()
+    assert 'failures="1"' in (place.folder / "j.xml").read_text()
+    events = (place.folder / "e.jsonl").read_text().splitlines()
+    assert json.loads(events[0])["event"] == "opened"
+
+
+def test_unattended_is_silent_when_all_is_well(place: Place) -> None:
+    plan = place.plan(PLAN.replace("exit 3", "exit 0"))
+    assert place.run("run", plan, "--unattended") == (0, "", "")
+    assert place.run("run", plan, "--unattended") == (0, "", "")
+
+
+def test_unattended_reports_when_it_is_not(place: Place) -> None:
+    code, out, err = place.run("run", place.plan(PLAN), "--unattended")
+    assert (code, err) == (1, "")
+    assert out.startswith("night: 1 of 2 succeeded, 1 needs you")
+    assert "NEEDS YOU\n  bad   failed: exit 3: 41 dead links" in out
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_lets_go_and_the_same_command_goes_on(
+    place: Place, number: signal.Signals, code: int
+) -> None:
+    gate = place.folder / "gate"
+    plan = place.plan(WAITING.replace("{gate}", str(gate)))
+    process = place.start("run", plan, "--json")
+    until(lambda: place.state_of("night/long") == "running")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    document = json.loads(out)
+    assert (process.returncode, document["exit_code"]) == (code, code)
+    assert (document["state"], document["outcome"]) == ("interrupted", None)
+    gate.touch()
+    again, out, _ = place.run("run", plan, "--json")
+    (job,) = json.loads(out)["jobs"]
+    assert (again, job["state"], job["attempts"]) == (0, "succeeded", 1)
+
+
+def test_one_command_in_the_foreground(place: Place) -> None:
+    code, out, _ = place.run("run", "--json", "--key", "k", "--", "sh", "-c", "exit 0")
+    job = json.loads(out)
+    assert (code, job["schema"], job["job"], job["state"]) == (
+        0, "bydawn/job/1", "k", "succeeded",
+    )  # fmt: skip
+    assert place.run("run", "--key", "k", "--", "true")[0] == 3
+    assert place.run("run", "--key", "k", "--", "sh", "-c", "exit 0")[0] == 0
+    assert place.state_of("adhoc/k") == "succeeded"
+
+
+def test_one_command_in_the_background(place: Place) -> None:
+    gate = place.folder / "gate"
+    script = f"while [ ! -e {gate} ]; do sleep 0.05; done"
+    code, out, _ = place.run("run", "--detach", "--json", "--", "sh", "-c", script)
+    job_id = json.loads(out)["job_id"]
+    assert code == 0
+    until(lambda: place.state_of(job_id) == "running")
+    assert place.run("wait", job_id, "--timeout", "100ms")[0] == 4
+    gate.touch()
+    code, out, _ = place.run("wait", job_id, "--json")
+    document = json.loads(out)
+    assert (code, document["schema"]) == (0, "bydawn/jobs/1")
+    assert [job["state"] for job in document["jobs"]] == ["succeeded"]
+
+
+def test_options_of_the_command_are_its_own(place: Place) -> None:
+    code, out, _ = place.run("run", "--key", "k", "--", "echo", "--json", "-v", "--", "{{ x }}")
+    assert code == 0
+    assert not out.startswith("{")
+    assert place.run("logs", "adhoc/k")[1] == "--json -v -- {{ x }}\n"
+
+
+def test_whoever_stops_reading_is_no_error(place: Place) -> None:
+    place.run("run", place.plan(PLAN))
+    process = place.start("events")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(PATIENCE_S) == 0
+    process.stderr.close()
+
+
+def test_a_rehearsal_leaves_nothing_behind(place: Place) -> None:
+    code, out, err = place.run("rehearse", place.plan(PLAN))
+    assert (code, out.startswith("2 succeeded in ")) == (0, True)
+    assert err.startswith("rehearsed night in ")
+    assert [path.name for path in place.folder.iterdir()] == ["night.toml"]
+
+
+def test_check_changes_nothing(place: Place) -> None:
+    plan = place.plan(PLAN)
+    code, out, _ = place.run("check", plan, "--json")
+    document = json.loads(out)
+    assert (code, document["schema"], document["totals"]) == (0, "bydawn/check/1", {"start": 2})
+    assert [path.name for path in place.folder.iterdir()] == ["night.toml"]
+    assert place.run("run", plan, "--dry-run", "--json")[1] == out
+    schema = json.loads(place.run("check", "--schema")[1])
+    assert "job" in schema["properties"]
+
+
+def test_config_tells_where_a_setting_comes_from(place: Place) -> None:
+    (place.folder / "bydawn.toml").write_text("[run]\nparallel = 3\n")
+    code, out, _ = place.run("config", "show", "--origin", "--json")
+    found = {one["name"]: one for one in json.loads(out)["settings"]}
+    assert (code, found["run.parallel"]["value"]) == (0, 3)
+    assert found["run.parallel"]["origin"].endswith("bydawn.toml")
+
+
+def test_a_narrow_locale_gets_escapes(place: Place) -> None:
+    place.environment.update({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    place.plan(PLAN.replace("41 dead links", "41 記事"))
+    code, out, _ = place.run("run", "night.toml")
+    assert code == 1
+    assert out.isascii()
+    assert "\\u8a18" in out

