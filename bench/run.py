@@ -32,21 +32,24 @@ def main() -> None:
     program = Program.of(wanted.program) if wanted.program else Program()
     chosen = [trial for trial in TRIALS if not wanted.only or trial.name in wanted.only]
     figures: list[Figure] = []
-    for trial in chosen:
-        sys.stderr.write(f"measuring {trial.name} …\n")
-        figures += measured(trial, program, wanted.rounds)
+    # Removed only at the end: some file systems are slow to make files where many just vanished.
+    with tempfile.TemporaryDirectory(prefix="bydawn-bench-") as place:
+        for trial in chosen:
+            sys.stderr.write(f"measuring {trial.name} …\n")
+            figures += measured(trial, program, wanted.rounds, Path(place).resolve())
     _show(figures, wanted.json, wanted.rounds)
 
 
-def measured(trial: Trial, program: Program, rounds: int) -> list[Figure]:
+def measured(trial: Trial, program: Program, rounds: int, place: Path) -> list[Figure]:
     """The figures of one trial; a trial that fails says so in place of its figures."""
     told: list[dict[str, float | None]] = []
-    for _ in range(min(rounds, trial.rounds)):
-        with tempfile.TemporaryDirectory(prefix="bydawn-bench-") as folder:
-            try:
-                told.append(trial.once(program, Path(folder).resolve()))
-            except Failed as error:
-                return [plain(trial.name, None, "", f"failed: {error}")]
+    for number in range(min(rounds, trial.rounds)):
+        folder = place / f"{trial.name}-{number}"
+        folder.mkdir()
+        try:
+            told.append(trial.once(program, folder))
+        except Failed as error:
+            return [plain(trial.name, None, "", f"failed: {error}")]
     return trial.tell({name: _median([each[name] for each in told]) for name in told[0]})
 
 
@@ -71,7 +74,7 @@ def _show(figures: list[Figure], as_json: bool, rounds: int) -> None:
     short = sum(figure.reaches(figure.goal) is False for figure in figures)
     unmeasured = sum(figure.value is None for figure in figures)
     sys.stdout.write(
-        f"{table(figures)}\n\n{machine}; medians of {rounds} rounds; {missed} below their floor,"
+        f"{table(figures)}\n\n{machine}; medians of {rounds} round(s); {missed} below their floor,"
         f" {short} short of their goal, {unmeasured} not measured\n"
     )
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bydawn.api import Batch, Budget, key, run
     from bydawn.app.results import BatchResult, JobResult
+    from bydawn.app.writing import fenced_sql, fenced_transaction, lease, publish
     from bydawn.core.errors import (
         BackendMissing,
         BydawnError,
+        Fenced,
         PlanInvalid,
         Refused,
         StoreRefused,
@@ -31,6 +33,7 @@ __all__ = [
     "BatchResult",
     "Budget",
     "BydawnError",
+    "Fenced",
     "JobResult",
     "PlanInvalid",
     "Refused",
@@ -38,13 +41,20 @@ __all__ = [
     "StoreUnavailable",
     "UsageError",
     "__version__",
+    "fenced_sql",
+    "fenced_transaction",
     "key",
+    "lease",
+    "publish",
     "run",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Batch", "Budget", "key", "run"), "bydawn.api"),
     **dict.fromkeys(("BatchResult", "JobResult"), "bydawn.app.results"),
+    **dict.fromkeys(
+        ("fenced_sql", "fenced_transaction", "lease", "publish"), "bydawn.app.writing"
+    ),
     "__version__": "bydawn.version",
 }
 _ERRORS = "bydawn.core.errors"

@@ -295,7 +295,7 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["jobs"], 2, "Usage:"),
     (["-C", "no-such-folder", "status"], 2, "no-such-folder"),
     (["--store", "mysql://x", "status"], 2, "is not a store address"),
-    (["--store", "postgresql://x/y", "status"], 69, "not built yet"),
+    (["--store", "postgresql://me:%zz@x/y", "status"], 2, "cannot be read"),
     (["--color", "green", "status"], 2, "green"),
     (["completion", "tcsh"], 2, "tcsh"),
 ]

@@ -221,3 +221,94 @@ def test_a_narrow_locale_gets_escapes(place: Place) -> None:
     assert code == 1
     assert out.isascii()
     assert "\\u8a18" in out
+
+
+def test_a_plan_is_left_to_the_background(place: Place) -> None:
+    plan = place.plan(PLAN)
+    code, out, _ = place.run("run", plan, "--detach")
+    assert (code, out) == (0, "night\n")
+    document = json.loads(place.run("run", plan, "--detach", "--json")[1])
+    assert document["outcome"] in (None, "failed"), "the closed set of outcomes, or not yet"
+    code, out, _ = place.run("wait", "night", "--json")
+    document = json.loads(out)
+    assert (code, document["state"], document["outcome"]) == (1, "finished", "failed")
+
+
+def test_a_place_elsewhere(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+    plan = place.plan(PLAN)
+    elsewhere = Place(tmp_path_factory.mktemp("elsewhere"))
+    argv = ("-C", str(place.folder), "run", plan, "--junit", "j.xml", "--progress", "json")
+    code, _, err = elsewhere.run(*argv)
+    assert code == 1
+    assert {json.loads(line)["schema"] for line in err.splitlines()} == {"bydawn/event/1"}
+    assert (place.folder / "j.xml").exists()
+    assert list(elsewhere.folder.iterdir()) == []
+
+
+def test_cancelling_what_nobody_watches(place: Place) -> None:
+    plan = place.plan(WAITING.replace("{gate}", str(place.folder / "never")))
+    process = place.start("run", plan)
+    until(lambda: place.state_of("night/long") == "running")
+    process.kill()
+    process.communicate()
+    code, out, _ = place.run("cancel", "night/long", "--json")
+    assert (code, json.loads(out)["changed"]) == (0, ["night/long"])
+    assert place.state_of("night/long") == "cancelled"
+    assert place.run("run", plan)[0] == 7
+
+
+def test_an_interrupt_can_end_the_runs_first(place: Place) -> None:
+    plan = place.plan(WAITING.replace("{gate}", str(place.folder / "never")))
+    process = place.start("run", plan, "--on-interrupt", "cancel", "--json")
+    until(lambda: place.state_of("night/long") == "running")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    (job,) = json.loads(out)["jobs"]
+    assert process.returncode == 130
+    assert (job["state"], job["reason"]) == ("failed", "interrupted")
+
+
+def test_following_events_and_logs(place: Place) -> None:
+    gate = place.folder / "gate"
+    plan = place.plan(WAITING.replace("{gate}", str(gate)))
+    process = place.start("run", plan)
+    until(lambda: place.state_of("night/long") == "running")
+    logs = place.start("logs", "night/long", "-f")
+    assert logs.stdout is not None
+    assert logs.stdout.readline() == "started\n"
+    gate.touch()
+    assert logs.communicate(timeout=PATIENCE_S)[0] == ""
+    assert (logs.returncode, process.wait(PATIENCE_S)) == (0, 0)
+    process.communicate()
+    events = place.start("events", "night", "-f", "--format", "logfmt")
+    assert events.stdout is not None
+    assert " status=succeeded " in events.stdout.readline()
+    events.send_signal(signal.SIGINT)
+    events.communicate(timeout=PATIENCE_S)
+    assert events.returncode == 130
+
+
+def test_colours_only_where_they_are_wanted(place: Place) -> None:
+    place.run("run", place.plan(PLAN))
+    assert "\x1b" not in place.run("status", "night")[1]
+    assert "\x1b[31mFAILED\x1b[0m bad" in place.run("status", "night", "--color", "always")[1]
+    place.environment["CLICOLOR_FORCE"] = "1"
+    assert "\x1b[31mFAILED" in place.run("status", "night")[1]
+    assert "\x1b" not in place.run("status", "night", "--color", "never")[1]
+    place.environment["NO_COLOR"] = "1"
+    assert "\x1b" not in place.run("status", "night")[1]
+
+
+def test_items_are_found_where_the_command_is_typed(
+    place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place.plan(
+        'schema = 1\nname = "night"\n[[job]]\nid = "work"\nargv = ["true"]\n'
+        'items = "none.jsonl"\nkey = ["n"]\n'
+    )
+    (place.folder / "few.jsonl").write_text('{"n": 1}\n{"n": 2}\n')
+    elsewhere = Place(tmp_path_factory.mktemp("elsewhere"))
+    argv = ("-C", str(place.folder), "check", "night.toml", "--items", "few.jsonl", "--json")
+    code, out, err = elsewhere.run(*argv)
+    assert (code, err) == (0, "")
+    assert [job["job"] for job in json.loads(out)["jobs"]] == ["work/1", "work/2"]

@@ -147,3 +147,13 @@ def test_a_command_fits_what_is_parked(scene: Scene) -> None:
     for reason, answer in answers.items():
         job.reason = reason
         assert f"/one --as {answer}" in wording.next_command("nightly", job)
+
+
+def test_running_it_again_the_next_day_does_not_make_the_night_longer(scene: Scene) -> None:
+    batch = scene.submit(scripted("one", ok(60_000)))
+    scene.drive(batch)
+    before = summary(gather(scene.reading(), scene.fresh(batch)))
+    scene.clock.wind(86_400_000)
+    scene.store.close_batch(batch.number)
+    assert summary(gather(scene.reading(), scene.fresh(batch))) == before
+    assert batch_document(scene.reading(), scene.fresh(batch))["wall_s"] == 60.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
-from world import World, spec
+from world import World, jobs_of, planned, spec
 
 from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
 from bydawn.runner.drive import Stop
@@ -209,3 +210,18 @@ def test_a_late_fact_of_an_older_claim_is_not_believed(world: World) -> None:
     world.drive_on(second)
     assert world.states(batch) == {"succeeded": 1}
     assert len(world.ledger) == 1
+
+
+def test_a_deadline_is_noticed_at_once_not_waited_for_in_circles(world: World) -> None:
+    """Until the next look around, the runner took the deadline for something still to wake up for."""
+    one = spec(script=[{"ends": "hang"}])
+    due = dataclasses.replace(planned([one]), deadline_at=world.clock.utc_ms() + 60_700)
+    batch = world.store.open_batch(due, jobs_of(one)).number
+    runner = world.runner(batch)
+    for _ in range(5):
+        runner.turn()
+    world.clock.wind(60_700)
+    runner.turn()
+    assert runner.next_wake_ms() > 0 or runner.is_busy()
+    world.drive_on(runner)
+    assert [job.reason for job in world.jobs(batch)] == ["deadline"]

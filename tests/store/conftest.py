@@ -9,7 +9,8 @@ import pytest
 
 from bydawn.core.clock import Clock
 from bydawn.store.postgres import PostgresSession
-from bydawn.store.store import Store, open_server_store, open_store
+from bydawn.store.shared import open_server_store
+from bydawn.store.store import Store, open_store
 from bydawn.testing.virtual import HandWoundClock
 from servers import Server
 

@@ -16,7 +16,7 @@ import bydawn.store
 from bydawn.runner.clock import SystemClock
 from bydawn.store.dialect import as_json, cleaned, for_many, regex_of, spoken
 from bydawn.store.postgres import PostgresSession, open_postgres
-from bydawn.store.store import open_server_store
+from bydawn.store.shared import open_server_store
 from servers import Server
 
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")

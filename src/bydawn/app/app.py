@@ -22,7 +22,7 @@ from bydawn.runner.clock import SystemClock
 from bydawn.runner.drive import Stop
 from bydawn.store import read
 from bydawn.store.runners import Registered
-from bydawn.store.store import Batch, Store, open_store
+from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
     from bydawn.app.rehearsal import Rehearsed
@@ -51,17 +51,17 @@ class App:
     def store(self) -> Store:
         """The store, made when there is none yet."""
         if self._store is None:
-            self._store = open_store(self.place.store_path, self.clock, f"s_{secrets.token_hex(8)}")
+            self._store = self.place.open(self.clock, f"s_{secrets.token_hex(8)}")
         return self._store
 
     def has_store(self) -> bool:
-        return self._store is not None or self.place.store_path.exists()
+        return self._store is not None or self.place.has_store(self.clock)
 
     def existing_store(self) -> Store:
         """The store, for commands that only make sense where there is one."""
         if not self.has_store():
             raise UsageError(
-                f"{self.place.store_path}: there is no store here yet",
+                f"{self.place.url}: there is no store here yet",
                 "run a plan first, or name a store with --store",
             )
         return self.store

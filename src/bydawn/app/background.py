@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 
 from bydawn.app.driving import Errand, drive
-from bydawn.app.place import Place
+from bydawn.app.place import STORE, Place
 from bydawn.app.values import Invocation, Silent
 from bydawn.core.join import is_joined
 from bydawn.processes.detached import start_detached
@@ -22,8 +23,11 @@ def ensure(place: Place) -> None:
     """Make sure one is alive. One that is just leaving looks once more after it has let go."""
     if not is_gone(place.state_folder, NAME):
         return
-    argv = (sys.executable, "-m", "bydawn", "--store", place.url, "background")
-    start_detached(argv, place.state_folder.parent, place.state_folder / "background.log")
+    # In the environment and not in the arguments, which every user of the machine can read.
+    environment = {**os.environ, STORE: place.server_url or place.url}
+    argv = (sys.executable, "-m", "bydawn", "background")
+    folder = place.state_folder
+    start_detached(argv, folder.parent, folder / "background.log", environment)
 
 
 def serve(place: Place, invocation: Invocation, store: Store) -> int:

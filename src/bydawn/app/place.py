@@ -5,24 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bydawn.app.values import Invocation
-from bydawn.core.errors import BackendMissing, UsageError
+from bydawn.core.clock import Clock
+from bydawn.core.errors import UsageError
+from bydawn.store.shared import has_server_store, open_server_store
+from bydawn.store.store import Store, open_store
 
 FOLDER = ".bydawn"
+STORE = "BYDAWN_STORE"
 _FILE = "store.db"
+_SERVERS = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """``state_folder`` is always local; ``store_path`` is the SQLite file."""
+    """``state_folder`` is always local. ``server_url`` says where the store is when it is not the
+    file at ``store_path``; it may hold a password, so it is never shown and never an argument."""
 
     state_folder: Path
     store_path: Path
+    server_url: str = ""
 
     @property
     def url(self) -> str:
-        return f"sqlite:///{self.store_path}"
+        """The address as people may see it."""
+        return _shown(self.server_url) if self.server_url else f"sqlite:///{self.store_path}"
+
+    def has_store(self, clock: Clock) -> bool:
+        if self.server_url:
+            return has_server_store(self.server_url, clock)
+        return self.store_path.exists()
+
+    def open(self, clock: Clock, store_id: str) -> Store:
+        """The store, made when there is none yet."""
+        if self.server_url:
+            return open_server_store(self.server_url, clock, store_id)
+        return open_store(self.store_path, clock, store_id)
 
 
 def locate(invocation: Invocation, plan: Path | None) -> Place:
@@ -30,7 +50,11 @@ def locate(invocation: Invocation, plan: Path | None) -> Place:
     base = _base(invocation.directory, plan)
     state_folder = _nearest(base) or base / FOLDER
     url = invocation.store_url or _from_environment(invocation.environment)
-    return Place(state_folder, _path_of(url, invocation.directory) if url else state_folder / _FILE)
+    if not url:
+        return Place(state_folder, state_folder / _FILE)
+    if url.partition("://")[0] in _SERVERS:
+        return Place(state_folder, state_folder / _FILE, url)
+    return Place(state_folder, _path_of(url, invocation.directory))
 
 
 def _base(directory: Path, plan: Path | None) -> Path:
@@ -45,17 +69,28 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _from_environment(environment: Mapping[str, str]) -> str | None:
-    return environment.get("BYDAWN_STORE") or None
+    return environment.get(STORE) or None
 
 
 def _path_of(url: str, directory: Path) -> Path:
     scheme, separator, rest = url.partition("://")
-    if separator and scheme in ("postgresql", "postgres"):
-        raise BackendMissing(
-            "a PostgreSQL store is not built yet in this version",
-            "use sqlite:///PATH, or leave --store and BYDAWN_STORE out",
-        )
     if not separator or scheme != "sqlite" or not rest.startswith("/") or rest == "/":
-        raise UsageError(f"{url}: is not a store address", "write sqlite:///PATH")
+        raise UsageError(
+            f"{_shown(url)}: is not a store address", "write sqlite:///PATH or postgresql://…"
+        )
     path = rest[1:]
     return (directory / path).resolve()
+
+
+def _shown(url: str) -> str:
+    """An address without what may be secret in it: the password and the parameters."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the address"
+    return parts._replace(netloc=_without_password(parts.netloc), query="", fragment="").geturl()
+
+
+def _without_password(host: str) -> str:
+    user, at, place = host.rpartition("@")
+    return f"{user.partition(':')[0]}{at}{place}"

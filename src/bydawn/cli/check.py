@@ -39,7 +39,7 @@ def check(settings: Settings, talk: Talk, plan: Path | None, schema: bool, **opt
         return 0
     if plan is None:
         raise UsageError("check what?", "name a plan, or ask for --schema")
-    return show(settings, talk, plan, overrides_from(options))
+    return show(settings, talk, plan, overrides_from(options, settings.directory))
 
 
 def show(settings: Settings, talk: Talk, plan: Path, overrides: Overrides) -> int:

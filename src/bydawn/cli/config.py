@@ -50,7 +50,7 @@ def _found(settings: Settings, plan: Path | None, options: dict[str, object]) ->
         folder,
         at=time.time_ns() // 1_000_000,
         environment=dict(os.environ),
-        overrides=overrides_from(take_overriding(options)),
+        overrides=overrides_from(take_overriding(options), settings.directory),
         plan=path,
     )
 

@@ -54,12 +54,11 @@ def backup(settings: Settings, talk: Talk, target: Path) -> int:
 
 
 def _facts(app: App) -> dict[str, Any]:
-    path = app.place.store_path
     exists = app.has_store()
     return {
         "store": app.store_url,
         "exists": exists,
-        "size_bytes": path.stat().st_size if exists else 0,
+        "size_bytes": app.store.session.size_bytes() if exists else 0,
         "state_folder": str(app.state_folder),
         "batches": len(app.store.batches()) if exists else 0,
         "runners": len(app.runners()) if exists else 0,

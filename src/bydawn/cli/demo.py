@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import click
 
-from bydawn.cli.opening import opened
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
@@ -14,5 +16,14 @@ from bydawn.cli.verb import verb
 @click.option("--fast", is_flag=True, help="In a few seconds.")
 def demo(settings: Settings, talk: Talk, fast: bool) -> int:
     """A 12-job night with a crash in the middle, on built-in fake agents; under a minute."""
-    with opened(settings) as app:
-        return app.demo(talk.say, fast)
+    from bydawn.app.demo import demo as play
+
+    if settings.json:
+        code = play(talk.tell, True, _at_once)
+        talk.document({"schema": "bydawn/demo/1", "ok": code == 0})
+        return code
+    return play(talk.say, fast, time.sleep if sys.stdout.isatty() else _at_once)
+
+
+def _at_once(_: float) -> None:
+    """Nobody reads along."""

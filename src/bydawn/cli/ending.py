@@ -10,7 +10,7 @@ from bydawn.cli.failing import NotBuilt
 from bydawn.cli.opening import ending_of, reading_of
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import UsageError
-from bydawn.watch import exports, journal, report
+from bydawn.watch import exports, journal, report, wording
 from bydawn.watch.documents import Document, Reading, batch_document
 from bydawn.watch.feed import Feed
 from bydawn.watch.sanitise import json_text
@@ -61,18 +61,21 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
     elif ran.outcome in ("skipped", "detached"):
         talk.say(batch.address)
     else:
-        talk.say(*report.summary(report.gather(reading, batch)))
+        told = report.gather(reading, batch)
+        talk.say_summary(report.summary(told))
+        if ran.signal:
+            talk.tell(wording.left_behind(told.counts["running"]))
 
 
 def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None:
     """Silence when all is well: what a scheduler mails means "look"."""
     if ran.exit_code:
-        talk.say(*exports.text(report.gather(reading, batch), None))
+        talk.say_summary(exports.text(report.gather(reading, batch), None))
 
 
 def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
     """Leave the files behind; the exit code, which a file that failed may raise."""
-    if ran.batch is None:
+    if ran.batch is None or files == Files():
         return ran.exit_code
     try:
         _write_files(app, ran, ran.batch, files)

@@ -35,6 +35,8 @@ ENTRIES = (
     Entry("cancel", "cancel", "end jobs, or a whole batch", _HANDS),
     Entry("pause", "pause", "start nothing new in a batch", _HANDS),
     Entry("unpause", "unpause", "go on with a paused batch", _HANDS),
+    Entry("lease", "lease", "named leases with fencing tokens, for any program", _HANDS),
+    Entry("gate", "gate", "publish so that an older claim cannot overwrite", _HANDS),
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bydawn.app import App, Ran
     from bydawn.watch.documents import Ending, Reading
 
+_LEFT_TO_OTHERS = ("detached", "skipped")
+
 
 @contextlib.contextmanager
 def opened(settings: Settings, plan: Path | None = None) -> Iterator[App]:
@@ -37,10 +39,12 @@ def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     return Reading(app.existing_store(), app.clock.utc_ms(), served, GUARANTEES.get, before)
 
 
-def ending_of(ran: Ran) -> Ending:
-    """What a command that drove a batch adds to the batch's document."""
+def ending_of(ran: Ran) -> Ending | None:
+    """What a command that drove a batch adds to its document; None where others go on with it."""
     from bydawn.watch.documents import Ending
 
+    if ran.outcome in _LEFT_TO_OTHERS:
+        return None
     return Ending(ran.exit_code, ran.outcome, ran.reasons, ran.already_done)
 
 

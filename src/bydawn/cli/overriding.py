@@ -38,13 +38,13 @@ def take_overriding(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in _NAMES}
 
 
-def overrides_from(options: dict[str, Any]) -> Overrides:
-    """As the plan package wants them."""
+def overrides_from(options: dict[str, Any], directory: Path) -> Overrides:
+    """As the plan package wants them; ``directory`` is where they were typed."""
     from bydawn.plan import Overrides
 
     return Overrides(
         sets=_pairs("--set", options["sets"]),
-        items=options["items"],
+        items=_located(options["items"], directory),
         only=options["only"],
         parallel=options["parallel"],
         deadline=options["deadline"],
@@ -52,6 +52,11 @@ def overrides_from(options: dict[str, Any]) -> Overrides:
         date=options["date"],
         raise_cap=_pairs("--raise-cap", options["raises"]),
     )
+
+
+def _located(items: Path | None, directory: Path) -> Path | None:
+    """A dash is standard input wherever it is typed."""
+    return items if items is None or str(items) == "-" else directory / items
 
 
 def _pairs(flag: str, given: tuple[str, ...]) -> dict[str, str]:

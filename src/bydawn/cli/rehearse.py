@@ -32,7 +32,7 @@ def rehearse(settings: Settings, talk: Talk, plan: Path, faults: int | None, **o
     """Play a whole plan on scripted agents in a throwaway store. Nothing is started or changed."""
     with (
         opened(settings, plan) as app,
-        app.rehearse(plan, overrides_from(options), faults) as rehearsed,
+        app.rehearse(plan, overrides_from(options, settings.directory), faults) as rehearsed,
     ):
         return _say(talk, rehearsed)
 
@@ -46,5 +46,5 @@ def _say(talk: Talk, rehearsed: Rehearsed) -> int:
     if talk.settings.json:
         talk.document(batch_document(reading, batch))
     else:
-        talk.say(*report.summary(report.gather(reading, batch)))
+        talk.say_summary(report.summary(report.gather(reading, batch)))
     return joined.exit_code

@@ -77,7 +77,9 @@ def run(settings: Settings, talk: Talk, plans: tuple[Path, ...], **options: Any)
     if not plans:
         raise UsageError("run what?", "name a plan, or write a command after --")
     if options["dry_run"]:
-        return check.show(settings, talk, plans[0], overrides_from(take_overriding(options)))
+        return check.show(
+            settings, talk, plans[0], overrides_from(take_overriding(options), settings.directory)
+        )
     return _run_plan(settings, talk, plans[0], options)
 
 
@@ -102,11 +104,11 @@ def _refuse_both(plans: tuple[Path, ...]) -> None:
 def _run_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any]) -> int:
     from bydawn.app import RunWanted
 
-    files = Files(options["report"], options["junit"], options["events"])
+    files = Files(*(_within(settings, options[name]) for name in ("report", "junit", "events")))
     files.check()
     unattended = options["unattended"]
     wanted = RunWanted(
-        overrides=overrides_from(take_overriding(options)),
+        overrides=overrides_from(take_overriding(options), settings.directory),
         retry_failed=options["retry_failed"],
         changed=options["changed"],
         detach=options["detach"],
@@ -124,3 +126,8 @@ def _run_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any
             face.note(note)
         say_ended(talk, app, ran, face.before, unattended)
         return write_files(talk, app, ran, files)
+
+
+def _within(settings: Settings, path: Path | None) -> Path | None:
+    """A path as it was typed in the folder of -C."""
+    return settings.directory / path if path else None

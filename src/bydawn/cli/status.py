@@ -53,7 +53,7 @@ def _say_batch(talk: Talk, app: App, address: str) -> None:
         return
     told = report.gather(reading, batch)
     if told.state == "finished":
-        talk.say(*report.summary(told))
+        talk.say_summary(report.summary(told))
         return
     talk.say(f"{batch.address}: {told.state}")
     frame = Following(app.store, batch).frame(reading.now, _ROWS)

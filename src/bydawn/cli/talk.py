@@ -11,6 +11,7 @@ from bydawn.cli.settings import Settings
 from bydawn.watch.sanitise import inert_lines, json_text
 
 _COLOURS = {"failed": 31, "parked": 35, "running": 36, "succeeded": 32, "dim": 2, "bold": 1}
+_ALARMS = {"FAILED": "failed", "PARKED": "parked", "NEEDS": "bold"}
 
 
 class Talk:
@@ -49,6 +50,15 @@ class Talk:
             self.document(document)
         else:
             self.say(*lines)
+
+    def say_summary(self, lines: Iterable[str]) -> None:
+        """The answer, its words of alarm in colour."""
+        self.say(*(self._alarmed(line) for line in lines))
+
+    def _alarmed(self, line: str) -> str:
+        word, space, rest = line.partition(" ")
+        colour = _ALARMS.get(word)
+        return self.painted(word, colour) + space + rest if colour else line
 
     def painted(self, text: str, colour: str, stream: TextIO | None = None) -> str:
         """The text in a colour where colours are wanted; meaning never hangs on it alone."""

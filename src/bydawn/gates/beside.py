@@ -24,6 +24,7 @@ FOLDER = ".bydawn-gate"
 PATIENCE_MS = 10_000
 _LONGEST_NAME = 200
 _LOOK_AGAIN_S = (0.001, 0.05)
+_SIGNATURE = 4096
 
 
 class Beside:
@@ -151,14 +152,14 @@ def _try_hold(descriptor: int) -> bool:
 
 
 def _sign(descriptor: int, who: str) -> None:
-    """For whoever waits in vain: who it is."""
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "for": who}).encode(), 0)
+    """For whoever waits in vain: who it is. Always of one size, because cutting a file is slow."""
+    text = json.dumps({"pid": os.getpid(), "for": who[:400]})
+    os.pwrite(descriptor, text.encode().ljust(_SIGNATURE), 0)
 
 
 def _signed(descriptor: int) -> str:
     try:
-        found = json.loads(os.pread(descriptor, 4096, 0))
+        found = json.loads(os.pread(descriptor, _SIGNATURE, 0))
         return f"process {int(found['pid'])}{_condition(int(found['pid']))}, {found['for']}"
     except (ValueError, KeyError, TypeError):
         return "it has not said who it is"

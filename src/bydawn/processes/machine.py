@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 # Counts the time a laptop sleeps; on macOS CLOCK_MONOTONIC does, and BOOTTIME does not exist.
 _SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -52,6 +53,11 @@ def prepare() -> None:
 def adopt_orphans() -> bool:
     """Become the parent of every descendant whose parent dies. False where nobody can."""
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> bool:
+    """Have the kernel KILL this process when its parent dies. False where nobody can."""
+    return _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def children(pid: int) -> list[int]:

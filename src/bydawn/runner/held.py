@@ -33,6 +33,10 @@ class Held:
     witness: str = ""
     usage: Usage | None = None
 
+    def is_elsewhere(self, machine: str) -> bool:
+        """Whether this is a local run of another machine."""
+        return self.backend.capabilities.local and self.job.machine not in (None, machine)
+
     def around(
         self, now: int, boot: int, chance: float, halt: str | None, retries_left: int
     ) -> Circumstances:

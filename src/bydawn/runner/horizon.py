@@ -55,12 +55,9 @@ class Horizon:
 
     def newly_past_deadline(self, now: int) -> list[int]:
         """Batches whose deadline has come since this was last asked."""
-        found = [
-            number
-            for number, served in self._scope.served.items()
-            if _is_past(served, now) and number not in self._told_deadlines
-        ]
-        self._told_deadlines.update(found)
+        past = {n for n, served in self._scope.served.items() if _is_past(served, now)}
+        found = sorted(past - self._told_deadlines)
+        self._told_deadlines = past
         return found
 
     def is_open(self, number: int, now: int) -> bool:

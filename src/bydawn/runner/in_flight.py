@@ -166,7 +166,7 @@ class InFlight:
                 self._horizon.spend_retry(job.batch)
         if step.act is not Act.NONE:
             self._prepare(held, step)
-        elif job.state in _HELD:
+        elif job.state in _HELD and not _is_unwatched(job):
             self._schedule(held, step.due_in_ms or 0)
 
     def _prepare(self, held: Held, step: Step) -> None:
@@ -188,7 +188,9 @@ class InFlight:
         halt = self.halt or self._horizon.halt_of(held.job.batch, now)
         boot = self._tools.clock.boot_ms()
         left = self._horizon.retries_left(held.job.batch)
-        return held.around(now, boot, self._tools.chance.random(), halt, left)
+        around = held.around(now, boot, self._tools.chance.random(), halt, left)
+        around.is_elsewhere = held.is_elsewhere(self._tools.machine)
+        return around
 
     def _count_limits(self, held: Held, now: int) -> None:
         """From the stored moments to lengths on the clock that the wall clock cannot move."""

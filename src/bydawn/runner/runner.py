@@ -40,7 +40,9 @@ class Runner:
         self._trusted_until = 0
         self._renew_at = 0
         self._sweep_at = 0
-        self._claimer = Claimer(name, tools.machine, tools.chance.nonce, store.spec, scope.pool)
+        self._claimer = Claimer(
+            name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
+        )
         self._actor = Actor(tools, self.may_act, Publisher(tools, self.may_act, store))
 
     @property
@@ -136,14 +138,14 @@ class Runner:
     def _look_around(self, now: int, boot: int) -> None:
         """What people and other runners did meanwhile, and what time has done."""
         self.horizon.rouse(now)
+        for batch in self.horizon.newly_past_deadline(now):
+            self.in_flight.rouse_all(batch)
         if not self.horizon.is_due(boot):
             return
         if self.horizon.look(boot) or boot >= self._sweep_at:
             self._heed_wishes()
         if self.halt is None and self.tools.is_stopped():
             self.stop_all("cancel")
-        for batch in self.horizon.newly_past_deadline(now):
-            self.in_flight.rouse_all(batch)
 
     def _heed_wishes(self) -> None:
         """A wish that came too late for a run reaches its job in the queue."""

@@ -64,3 +64,7 @@ class Tools:
         if name not in self.opened:
             self.opened[name] = self.backends[name]()
         return self.opened[name]
+
+    def is_local(self, spec: JobSpec) -> bool:
+        """Whether the runs of a spec live on one machine."""
+        return self.backend(spec.backend).capabilities.local

@@ -28,6 +28,9 @@ from bydawn.store.admission import (
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
+from bydawn.store.runners import guarded_machines
+
+_PARKED = State.PARKED.value
 
 _READY = f"""
 SELECT {JOB_COLUMNS} FROM job
@@ -65,7 +68,7 @@ _ORPHANS = f"""
 SELECT {JOB_COLUMNS} FROM job
 WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
     AND (runner IS NULL OR runner NOT IN (SELECT id FROM runner WHERE ended_at IS NULL))
-    AND (state <> 'parked' OR handle IS NOT NULL OR wish IS NOT NULL)
+    AND (state <> 'parked' OR wish IS NOT NULL OR (handle IS NOT NULL AND step IS NULL))
 LIMIT ?"""
 
 _ADOPT = """
@@ -75,13 +78,15 @@ WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 
 @dataclass(slots=True)
 class Claimer:
-    """Who claims, on which machine, and where new nonces come from."""
+    """Who claims, on which machine, and where new nonces come from. ``is_local`` says whether the
+    runs of a spec live on one machine."""
 
     runner: str
     machine: str
     nonce: Callable[[], str]
     spec_of: Callable[[int], JobSpec]
     pool_of: Callable[[str], Pool | None]
+    is_local: Callable[[JobSpec], bool] = lambda _: False
 
 
 @dataclass(slots=True)
@@ -196,7 +201,8 @@ def _intended(job: Job, runner: str, now: int) -> Told:
 
 def adopt(session: Session, claimer: Claimer, batch: Open, room: int, now: int) -> list[Job]:
     """Take over what runners that are gone have left behind; the same attempt, a new claim."""
-    orphans = [job_from(row) for row in session.rows(_ORPHANS, (batch.number, room))]
+    found = [job_from(row) for row in session.rows(_ORPHANS, (batch.number, room))]
+    orphans = _without_theirs(session, claimer, batch, found)
     if not orphans:
         return []
     first = counters.take_tokens(session, len(orphans))
@@ -206,6 +212,26 @@ def adopt(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
         assert session.change(_ADOPT, (job.token, job.nonce, job.runner, *guard)) == 1
     tell(session, (_claimed(job, now) for job in orphans))
     return orphans
+
+
+def _without_theirs(
+    session: Session, claimer: Claimer, batch: Open, orphans: list[Job]
+) -> list[Job]:
+    """Local runs of another machine are left to it while a lease of its runners lasts, and what is
+    parked there is left to it for good, unless a person asked for something."""
+    here = (None, claimer.machine)
+    away = {
+        job.number
+        for job in orphans
+        if job.machine not in here and claimer.is_local(claimer.spec_of(job.spec))
+    }
+    guarded = guarded_machines(session, batch.number) if away else frozenset()
+    return [
+        job
+        for job in orphans
+        if job.number not in away
+        or not (job.machine in guarded or (job.state == _PARKED and job.wish is None))
+    ]
 
 
 def _claimed(job: Job, now: int) -> Told:

@@ -103,6 +103,10 @@ class Session(Protocol):
         """Carry out one statement of a migration."""
         ...
 
+    def size_bytes(self) -> int:
+        """How much room the store takes up."""
+        ...
+
     def copy_to(self, target: Path) -> None:
         """A consistent copy while others go on writing."""
         ...

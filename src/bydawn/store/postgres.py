@@ -146,6 +146,10 @@ class PostgresSession:
     def lease_boot(self) -> str:
         return "server"
 
+    def size_bytes(self) -> int:
+        found = self.row("SELECT pg_database_size(current_database())")
+        return int(found[0]) if found else 0
+
     def copy_to(self, target: Path) -> None:
         raise UsageError(f"{self.name}: {target.name} was not written", "use pg_dump to back it up")
 
@@ -284,7 +288,7 @@ class PostgresSession:
 def open_postgres(url: str, clock: Clock, patience_s: float = PATIENCE_S) -> PostgresSession:
     """Reach the server, or say why not. A schema that is not ours is never touched."""
     wire = Wire(address_of(url), patience_s)
-    found = wire.tables()
+    found = {name for name in wire.tables() if not name.startswith("bydawn_")}
     if found and not found >= _OURS:
         wire.close()
         raise StoreRefused(

@@ -20,6 +20,8 @@ _ALIVE = """
 SELECT id, machine, boot, pid, lease_until, batches FROM runner
 WHERE ended_at IS NULL ORDER BY started_at, id"""
 
+_GUARDS = "SELECT machine, batches FROM runner WHERE boot = ? AND lease_until > ?"
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -88,3 +90,10 @@ def unlapsed(session: Session) -> list[Registered]:
         for runner in registered(session)
         if not has_lapsed(runner.lease_until, runner.boot, now, boot)
     ]
+
+
+def guarded_machines(session: Session, batch: int) -> frozenset[str]:
+    """Machines with a lease on a batch that still runs, even where its runner has let go of it: it
+    may come back to its own local runs."""
+    found = session.rows(_GUARDS, (session.lease_boot(), session.lease_now()))
+    return frozenset(machine for machine, batches in found if batch in json.loads(batches))

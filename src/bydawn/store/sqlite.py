@@ -120,6 +120,9 @@ class SqliteSession:
     def define(self, sql: str) -> None:
         self.change(sql)
 
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
     def copy_to(self, target: Path) -> None:
         with _explained(self.path), contextlib.closing(sqlite3.connect(target)) as copy:
             self._connection.backup(copy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bydawn.core.clock import Clock
-from bydawn.core.errors import BackendMissing, StoreUnavailable
+from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
 from bydawn.store import claiming, dependencies, opening, people, read, runners
@@ -266,22 +266,11 @@ def open_store(path: Path, clock: Clock, store_id: str) -> Store:
             f"{path.parent}: cannot be made ({error.strerror})",
             "check the folder's permissions, or name another store with --store",
         ) from error
-    return _migrated(open_sqlite(path, clock), store_id)
+    return opened(open_sqlite(path, clock), store_id)
 
 
-def open_server_store(url: str, clock: Clock, store_id: str) -> Store:
-    """Open or fill the store in the PostgreSQL database at a postgresql:// address."""
-    try:
-        from bydawn.store.postgres import open_postgres
-    except ModuleNotFoundError as error:
-        raise BackendMissing(
-            f"a PostgreSQL store needs {error.name}, which is not installed",
-            "pip install 'bydawn[postgres]'",
-        ) from error
-    return _migrated(open_postgres(url, clock), store_id)
-
-
-def _migrated(session: Session, store_id: str) -> Store:
+def opened(session: Session, store_id: str) -> Store:
+    """A store over a connection, brought to this version's form."""
     try:
         migrate(session, store_id)
     except BaseException:

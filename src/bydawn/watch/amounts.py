@@ -11,8 +11,8 @@ def rfc3339(at: int | None) -> str | None:
     """An instant for programs: UTC with milliseconds, ``2026-11-19T13:30:01.250Z``."""
     if at is None:
         return None
-    whole = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{at % 1000:03d}Z"
+    told = datetime.fromtimestamp(at // 1000, UTC).isoformat()
+    return f"{told[:19]}.{at % 1000:03d}Z"
 
 
 def seconds(length_ms: int | None) -> float | None:

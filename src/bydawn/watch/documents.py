@@ -79,12 +79,17 @@ def jobs_document(reading: Reading, jobs: Iterable[Job]) -> Document:
 def batch_document(reading: Reading, batch: Batch, ending: Ending | None = None) -> Document:
     """A batch with all its jobs."""
     changed = _changed(reading, batch)
-    rows = read.jobs(reading.store.session, batch.number)
-    jobs = [_job(reading, batch, job, job.number in changed) for job in rows]
+    jobs, last = [], 0
+    for job in read.jobs(reading.store.session, batch.number):
+        last = max(last, job.ended_at or 0)
+        jobs.append(_job(reading, batch, job, job.number in changed))
     counts = dict.fromkeys(_SHOWN, 0)
-    for job in jobs:
-        counts[job["state"]] += 1
+    for one in jobs:
+        counts[one["state"]] += 1
     told = _batch(reading, batch, counts, ending)
+    told["wall_s"] = seconds(wall_ms(reading, batch, told["state"], last))
+    unknown = sum(one["cost_usd"] is None for one in jobs)
+    told["cost"] = _cost(reading, batch, unknown)
     return {"schema": "bydawn/batch/1", **told, "jobs": jobs}
 
 
@@ -113,11 +118,13 @@ def batch_state(reading: Reading, batch: Batch, standing: Standing) -> str:
     return "running" if batch.number in reading.served else "interrupted"
 
 
-def wall_ms(reading: Reading, batch: Batch, state: str) -> int:
-    """From opening to joining; up to now while it is not joined."""
-    is_over = state == "finished" and batch.closed_at is not None
-    end = batch.closed_at if is_over else reading.now
-    return max(0, (end or reading.now) - batch.opened_at)
+def wall_ms(reading: Reading, batch: Batch, state: str, last_ended: int | None = None) -> int:
+    """From opening to the end of the last job, or to joining where nobody looked at each job; up to
+    now while it is not joined."""
+    if state != "finished":
+        return max(0, reading.now - batch.opened_at)
+    end = last_ended or batch.closed_at or reading.now
+    return max(0, end - batch.opened_at)
 
 
 def total_usage(reading: Reading, batch: Batch) -> dict[str, int]:
@@ -232,7 +239,7 @@ def _batch(
         "wall_s": seconds(wall_ms(reading, batch, state)),
         "serial_s": seconds(read.serial_ms(reading.store.session, batch.number)),
         "usage": total_usage(reading, batch),
-        "cost": _cost(reading, batch),
+        "cost": _cost(reading, batch, None),
         "duplicates_refused": batch.refused,
         "fenced_writes": batch.fenced,
     }
@@ -249,14 +256,16 @@ def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None)
     return fold(standing, batch.terms.allow_failures) if state == "finished" else None
 
 
-def _cost(reading: Reading, batch: Batch) -> Document:
+def _cost(reading: Reading, batch: Batch, counted: int | None) -> Document:
+    """``counted`` is how many jobs have no known price, where somebody looked at each."""
     money = read.money(reading.store.session, batch.number)
-    is_unknown = money.usd_micros == 0 and money.unknown_price_jobs > 0
+    unknown = money.unknown_price_jobs if counted is None else counted
+    is_unknown = money.usd_micros == 0 and unknown > 0
     return {
         "usd": None if is_unknown else decimal(money.usd_micros),
         "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
         "reserved_usd": decimal(money.reserved_micros),
-        "unknown_price_jobs": money.unknown_price_jobs,
+        "unknown_price_jobs": unknown,
     }
 
 

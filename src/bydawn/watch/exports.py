@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
+from html import escape
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from bydawn.watch import wording
 from bydawn.watch.amounts import count, day_and_time, dollars, length
@@ -158,7 +158,7 @@ def _case(batch: str, job: Document) -> str:
 
 
 def _attribute(said: str) -> str:
-    return quoteattr(inert(said))
+    return f'"{escape(inert(said))}"'
 
 
 def lines_csv(documents: Iterable[Document], encode: Callable[[Any], str]) -> str:

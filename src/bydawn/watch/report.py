@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from bydawn.core.budgets import total_tokens
@@ -13,6 +14,7 @@ from bydawn.watch import wording
 from bydawn.watch.documents import (
     Reading,
     batch_state,
+    cost_of,
     elapsed_ms,
     reason_shown,
     standing_of,
@@ -80,6 +82,8 @@ class _Gathering:
     needs: list[Need] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     repeats: int = 0
+    unpriced: int = 0
+    last_ended: int = 0
     longest: Longest | None = None
 
 
@@ -97,9 +101,11 @@ def gather(reading: Reading, batch: Batch) -> Report:
         counts=found.counts,
         needs=found.needs,
         waiting=found.waiting,
-        wall_ms=wall_ms(reading, batch, state),
+        wall_ms=wall_ms(reading, batch, state, found.last_ended),
         serial_ms=read.serial_ms(session, batch.number),
-        money=read.money(session, batch.number),
+        money=dataclasses.replace(
+            read.money(session, batch.number), unknown_price_jobs=found.unpriced
+        ),
         tokens=total_tokens(total_usage(reading, batch)),
         repeats=found.repeats,
         changed=len(read.changed(session, batch.number, State.SUCCEEDED.value)),
@@ -110,6 +116,9 @@ def gather(reading: Reading, batch: Batch) -> Report:
 def _add(found: _Gathering, reading: Reading, batch: Batch, job: Job) -> None:
     found.counts[shown(job.state)] += 1
     found.repeats += max(0, job.attempts - 1)
+    is_billed = shown(job.state) != "running"
+    found.unpriced += is_billed and cost_of(job, reading.store.spec(job.spec)) is None
+    found.last_ended = max(found.last_ended, job.ended_at or 0)
     took = elapsed_ms(job)
     if took is not None and (found.longest is None or took > found.longest.elapsed_ms):
         found.longest = Longest(inert(job.name), took)
@@ -127,16 +136,22 @@ def _need(batch: Batch, job: Job) -> Need:
 
 def summary(report: Report) -> list[str]:
     """The last thing the eye meets after a run: who needs you, then one line of numbers."""
-    lines = [_need_line(need) for need in report.needs[:_AT_MOST]]
+    lines = _need_lines(report.needs[:_AT_MOST])
     more = len(report.needs) - _AT_MOST
     if more > 0:
         lines.append(f"… and {more} more: bydawn jobs list {report.batch.address} --state failed")
     return [*lines, *wording.waiting(report.waiting), _numbers(report)]
 
 
-def _need_line(need: Need) -> str:
-    told = f"{need.word} {_padded(shortened(need.name, _NAME), _NAME)} "
-    return f"{told}{_padded(shortened(need.why, _WHY), _WHY)} {need.command}"
+def _need_lines(needs: list[Need]) -> list[str]:
+    """Columns as wide as they must be, and not wider than a screen bears."""
+    cells = [(shortened(need.name, _NAME), shortened(need.why, _WHY)) for need in needs]
+    names = max((width(name) for name, _ in cells), default=0)
+    reasons = max((width(reason) for _, reason in cells), default=0)
+    return [
+        f"{need.word} {_padded(name, names)}   {_padded(reason, reasons)}   {need.command}"
+        for need, (name, reason) in zip(needs, cells, strict=True)
+    ]
 
 
 def _padded(text: str, columns: int) -> str:

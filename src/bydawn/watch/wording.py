@@ -245,3 +245,11 @@ def waiting(reasons: dict[str, int]) -> Sequence[str]:
     """Why jobs were left waiting, commonest first."""
     ranked = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
     return [f"{number} waiting: {why(reason) or 'not started yet'}" for reason, number in ranked]
+
+
+def left_behind(running: int) -> str:
+    """What an interrupted command says of what it leaves."""
+    if running == 0:
+        return "interrupted; the same command goes on"
+    runs = "1 run goes" if running == 1 else f"{running} runs go"
+    return f"interrupted; {runs} on within their limits, the same command joins them"

@@ -8,7 +8,7 @@ same two functions continue. One module per state.
 
 from __future__ import annotations
 
-from bydawn.core.decide import finishing, launching, parked, running
+from bydawn.core.decide import elsewhere, finishing, launching, parked, running
 from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
 from bydawn.core.model import Job
 from bydawn.core.states import State
@@ -26,6 +26,8 @@ _BY_STATE = {
 def next_step(job: Job, around: Circumstances) -> Step:
     """What to do for a due job about which nothing new is known."""
     module = _BY_STATE.get(job.state)
+    if module and around.is_elsewhere:
+        return elsewhere.next_step(job, around)
     return module.next_step(job, around) if module else Step()
 
 

@@ -61,6 +61,12 @@ def next_step(job: Job, around: Circumstances) -> Step:
     return Step(moves=(_succeeded(),))
 
 
+def is_bound_to_draft(job: Job) -> bool:
+    """Whether only this very draft will do: a person approved it, or a target holds it already."""
+    step = job.step or ""
+    return step.startswith(_APPROVED) or _published(step) > 0
+
+
 def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Collected):
         return _collected(job, fact, around)

@@ -140,7 +140,8 @@ class Circumstances:
     ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of progress,
     ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts polls
     of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the time since this
-    process first asked what became of an unclear launch.
+    process first asked what became of an unclear launch. ``is_elsewhere``: it is a local run of
+    another machine.
     """
 
     spec: JobSpec
@@ -157,3 +158,4 @@ class Circumstances:
     poll_initial_ms: int = 200
     poll_max_ms: int = 10_000
     sought_ms: int | None = None
+    is_elsewhere: bool = False

@@ -1,0 +1,152 @@
+"""Two machines on one store: a local run is its own machine's while that one may come back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import World, spec
+
+from bydawn.backends.scripted import ScriptedBackend
+from bydawn.core.model import Effects
+from bydawn.runner.runner import Runner
+from bydawn.runner.scope import Scope
+from bydawn.runner.tools import Tools
+from bydawn.testing.virtual import InlineDispatcher
+
+LEASE_MS = 30_000
+LONG = [{"takes_ms": 600_000, "ends": "ok"}]
+
+
+class LocalRuns(ScriptedBackend):
+    """Scripted runs that live on one machine; looking at them from another one is a bug."""
+
+    capabilities = dataclasses.replace(ScriptedBackend.capabilities, local=True)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock, world.ledger.append)
+        self.asked: list[str] = []
+
+    def find(self, request: Any) -> Any:
+        self.asked.append("find")
+        return super().find(request)
+
+    def poll(self, handle: str) -> Any:
+        self.asked.append("poll")
+        return super().poll(handle)
+
+
+Machine = Callable[..., tuple[Runner, LocalRuns]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def machine(world: World) -> Machine:
+    def made(name: str, batch: int) -> tuple[Runner, LocalRuns]:
+        backend = LocalRuns(world)
+        tools = Tools(
+            clock=world.clock, chance=world.chance, dispatcher=InlineDispatcher(world.clock),
+            backends={"scripted": lambda: backend}, state_folder=world.folder, machine=name, pid=1,
+            environment={},
+        )  # fmt: skip
+        store = world.open()
+        runner = Runner(store, Scope(store, lambda: [batch]), tools, f"r_{name}{world._names}")
+        world._names += 1
+        runner.start()
+        return runner, backend
+
+    return made
+
+
+def turns(runner: Runner, count: int = 4) -> None:
+    for _ in range(count):
+        runner.turn()
+
+
+def started_on_one(world: World, machine: Machine, effects: Effects) -> int:
+    batch = world.submit(spec(script=LONG, effects=effects))
+    turns(machine("m_1", batch)[0])
+    (job,) = world.jobs(batch)
+    assert (job.state, job.machine) == ("running", "m_1")
+    return batch
+
+
+def test_while_its_lease_lasts_the_other_machine_leaves_it_alone(
+    world: World, machine: Machine
+) -> None:
+    batch = started_on_one(world, machine, Effects.GATED)
+    other, backend = machine("m_2", batch)
+    world.clock.wind(LEASE_MS - 1)
+    turns(other)
+    assert [job.state for job in world.jobs(batch)] == ["running"]
+    assert backend.asked == []
+
+
+def test_a_runner_that_let_go_may_come_back_within_its_lease(
+    world: World, machine: Machine
+) -> None:
+    batch = world.submit(spec(script=LONG, effects=Effects.GATED))
+    first, _ = machine("m_1", batch)
+    turns(first)
+    first.leave()
+    turns(machine("m_2", batch)[0])
+    assert [job.runner for job in world.jobs(batch)] == [first.name]
+    again, backend = machine("m_1", batch)
+    turns(again)
+    assert [job.runner for job in world.jobs(batch)] == [again.name]
+    assert "poll" in backend.asked
+
+
+def test_after_the_lapse_a_gated_job_starts_anew_on_the_other_machine(
+    world: World, machine: Machine
+) -> None:
+    batch = started_on_one(world, machine, Effects.GATED)
+    other, _ = machine("m_2", batch)
+    world.clock.wind(LEASE_MS)
+    turns(other)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason, job.generation) == ("queued", "backoff", 2)
+    world.clock.wind(job.not_before - world.clock.utc_ms())
+    turns(other)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.machine) == ("running", "m_2")
+    assert len(world.ledger) == 2
+    assert len(set(world.ledger)) == 2
+
+
+def test_after_the_lapse_an_outside_job_waits_for_a_person_and_settles_when_its_machine_is_back(
+    world: World, machine: Machine
+) -> None:
+    batch = started_on_one(world, machine, Effects.OUTSIDE)
+    other, backend = machine("m_2", batch)
+    world.clock.wind(LEASE_MS)
+    turns(other)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.reason, job.machine) == ("parked", "lost", "m_1")
+    assert backend.asked == []
+    other.leave()
+    world.clock.wind(600_000)
+    turns(machine("m_1", batch)[0])
+    assert [job.state for job in world.jobs(batch)] == ["succeeded"]
+    assert len(world.ledger) == 1
+
+
+def test_the_machine_that_wakes_is_fenced(world: World, machine: Machine) -> None:
+    batch = world.submit(spec(script=LONG, effects=Effects.GATED))
+    first, _ = machine("m_1", batch)
+    turns(first)
+    other, _ = machine("m_2", batch)
+    world.clock.wind(LEASE_MS)
+    turns(other)
+    world.clock.wind(600_000)
+    turns(first)
+    assert first.fenced_jobs == 1
+    assert all(held.job.generation == 2 for held in first.held.values())
+    assert [job.generation for job in world.jobs(batch)] == [2]
