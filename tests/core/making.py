@@ -48,7 +48,7 @@ def job(state: str = "running", **fields: Any) -> Job:
         "tags": "{}", "state": state, "revision": 1, "generation": 1, "attempts": 1, "faults": 0,
         "not_before": 0, "token": 5, "nonce": "n5", "runner": "r_1", "machine": "m_1",
         "intended_at": NOW - 10, "reserved_micros": 0, "reserved_tokens": 0, "pool": "",
-        "fresh": False,
+        "backend": "scripted", "accounts": '["1"]', "fresh": False,
     }  # fmt: skip
     if state in ("running", "finishing", "parked"):
         known |= {"handle": "h", "started_at": NOW - 10, "deadline_at": NOW + 60_000}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from making import METERED, job
 
 from bydawn.core import counting
+from bydawn.core.accounts import account_of_day, launches_of, tokens_of, usd_of
 from bydawn.core.budgets import total_tokens
 from bydawn.core.decide import Move
 from bydawn.core.recording import apply, begin
@@ -74,6 +75,8 @@ def _columns(
 def test_every_cap_has_a_counter_of_its_own() -> None:
     names = [
         counting.slots(1), counting.slots(2), counting.pool_slots("1"), counting.pool_rate("1"),
-        counting.usd(1), counting.tokens(1), counting.launches(1), counting.usd(2),
+        counting.started_as_canary(1), counting.succeeded(1), counting.retries(1),
+        usd_of("1"), tokens_of("1"), launches_of("1"), usd_of("2"), usd_of("1:site=a"),
+        usd_of(account_of_day("2026-11-19")),
     ]  # fmt: skip
     assert len(names) == len(set(names))

@@ -170,9 +170,9 @@ def test_mistakes_in_every_layer_are_told_with_their_file(folder: Path) -> None:
 
 
 def test_a_cap_that_is_not_built_is_refused_in_every_layer(folder: Path) -> None:
-    user(folder, "[budget]\nper_day_usd = 3\n")
+    user(folder, '[defaults]\nisolate = "user"\n')
     (told,) = complaints(folder, SMALL)
-    place = "home/.config/bydawn/config.toml:2: budget.per_day_usd: "
+    place = "home/.config/bydawn/config.toml:2: defaults.isolate: "
     assert told == f"{place}is not built yet in this version (take it out)"
 
 

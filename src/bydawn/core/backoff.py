@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SPREAD = 0.2
+_ALWAYS_ALLOWED = 10
 
 
 def retry_delay_ms(initial_ms: int, max_ms: int, faults: int, chance: float) -> int:
@@ -16,3 +17,8 @@ def poll_delay_ms(initial_ms: int, max_ms: int, looks: int, chance: float) -> in
     """Exponential, bounded, and spread a little so that a thousand runs do not march in step."""
     ceiling = min(max_ms, initial_ms * (1 << min(looks, 30)))
     return max(1, int(ceiling * (1 - _SPREAD * chance)))
+
+
+def retries_allowed(per_job: float, jobs: int) -> int:
+    """How many retries a batch may spend in all; a small batch always has a few."""
+    return max(_ALWAYS_ALLOWED, int(per_job * jobs))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 
+from bydawn.core.accounts import booking
 from bydawn.core.budgets import UNMETERED, Amount, charge
 from bydawn.core.model import Job
 from bydawn.core.sightings import Usage
-
-_NOTHING = Amount()
 
 
 def slots(batch: int) -> str:
@@ -27,16 +26,16 @@ def pool_rate(pool: str) -> str:
     return f"rate:{pool}"
 
 
-def usd(batch: int) -> str:
-    return f"usd:{batch}"
+def started_as_canary(batch: int) -> str:
+    return f"canary:{batch}"
 
 
-def tokens(batch: int) -> str:
-    return f"tokens:{batch}"
+def succeeded(batch: int) -> str:
+    return f"succeeded:{batch}"
 
 
-def launches(batch: int) -> str:
-    return f"launches:{batch}"
+def retries(batch: int) -> str:
+    return f"retries:{batch}"
 
 
 def slot_change(job: Job, by: int) -> dict[str, int]:
@@ -50,21 +49,12 @@ def slot_change(job: Job, by: int) -> dict[str, int]:
 def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     """What an ended attempt adds to the spent side; usage None means it was never launched."""
     reserved = Amount(job.reserved_micros, job.reserved_tokens)
-    if (
-        usage is not None
-        and usage.cost_micros is None
-        and not usage.tokens
-        and reserved == _NOTHING
-    ):
-        return {}
     spent = Amount() if usage is None else charge(usage, reserved)
-    moved = {
-        usd(job.batch): spent.usd_micros - reserved.usd_micros,
-        tokens(job.batch): spent.tokens - reserved.tokens,
-    }
-    if usage is None:
-        moved[launches(job.batch)] = -1
-    return {name: delta for name, delta in moved.items() if delta}
+    if spent == reserved and usage is not None:
+        return {}
+    moved = Amount(spent.usd_micros - reserved.usd_micros, spent.tokens - reserved.tokens)
+    accounts = tuple(json.loads(job.accounts)) if job.accounts else ()
+    return booking(accounts, moved, -1 if usage is None else 0)
 
 
 def remember_unmetered(job: Job, usage: Usage) -> None:

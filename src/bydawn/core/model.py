@@ -197,7 +197,8 @@ class Job:
     """One job as the store holds it. The runner keeps one of these per job in flight.
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
-    what a person asked for, ``fresh`` that this runner itself just made the intention.
+    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``fresh`` that this
+    runner itself just made the intention.
     """
 
     number: int
@@ -238,6 +239,8 @@ class Job:
     reserved_micros: int
     reserved_tokens: int
     pool: str
+    backend: str
+    accounts: str
     fresh: bool = False
 
     @property

@@ -65,13 +65,17 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     before, after = job.state, move.to.value
     assert_legal(before, move.event, after)
     change.moves.append((before, move))
-    handle, generation = job.handle, job.generation
+    handle, generation, faults = job.handle, job.generation, job.faults
     for name, value in move.changes.items():
         setattr(job, name, value)
     job.state = after
     job.reason = move.reason.value if move.reason else None
     if (before in SLOTTED) != (after in SLOTTED):
         _add(change.deltas, counting.slot_change(job, 1 if after in SLOTTED else -1))
+    if move.event is Event.SUCCEEDED:
+        _add(change.deltas, {counting.succeeded(job.batch): 1})
+    elif job.faults > faults:
+        _add(change.deltas, {counting.retries(job.batch): 1})
     if _ends_attempt(move, before):
         change.endings.append(_ending(job, move, handle, generation, usage))
     if _settles(move, before, usage):

@@ -35,16 +35,7 @@ def _is_isolated(value: Any) -> bool:
     return bool(value != "none")
 
 
-def _anything(_value: Any) -> bool:
-    return True
-
-
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt(("run", "canary"), REFUSE),
-    Unbuilt(("run", "breaker"), WARN, _anything),
-    Unbuilt(("run", "retry_budget"), WARN, _anything),
-    Unbuilt(("budget", "tags"), REFUSE),
-    Unbuilt(("budget", "per_day_usd"), REFUSE),
     Unbuilt(("backends",), REFUSE),
     Unbuilt(("notify",), WARN),
     Unbuilt(("schedule",), WARN),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bydawn.runner.joining import expand_ready, is_joined
+from bydawn.runner.joining import expand_ready, is_joined, kept_for_good
 from bydawn.runner.runner import Runner
 
 _LINGER_MS = 5_000
@@ -118,8 +118,9 @@ class Drive:
         for number, served in runner.scope.served.items():
             if not is_joined(runner.store, served, now):
                 return False
-            if served.is_out_of_budget:
-                runner.store.out_of_budget(number)
+            why = kept_for_good(served)
+            if why:
+                runner.store.keep_back(number, why)
         return True
 
     def _patience(self) -> int:

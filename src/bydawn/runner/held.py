@@ -37,7 +37,9 @@ class Held:
         """Whether this is a local run of another machine."""
         return self.backend.capabilities.local and self.job.machine not in (None, machine)
 
-    def around(self, now: int, boot: int, chance: float, halt: str | None) -> Circumstances:
+    def around(
+        self, now: int, boot: int, chance: float, halt: str | None, retries_left: int
+    ) -> Circumstances:
         """What deciding needs to know beside the job."""
         return Circumstances(
             self.spec,
@@ -50,5 +52,6 @@ class Held:
             boot - self.progress_at,
             None if self.asked_at is None else boot - self.asked_at,
             self.tries,
+            retries_left=retries_left,
             sought_ms=None if self.sought_at is None else boot - self.sought_at,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from bydawn.core.model import Job, JobSpec
 from bydawn.runner.scope import Scope, Served
 from bydawn.store import read
-from bydawn.store.claiming import Open
+from bydawn.store.admission import Kept, Open
 from bydawn.store.store import Store, Written
 
 _FAR = 1 << 60
@@ -42,6 +42,16 @@ class Horizon:
         if served is None or not _is_past(served, now):
             return None
         return "deadline" if served.batch.terms.on_deadline == "cancel" else None
+
+    def retries_left(self, number: int) -> int:
+        """What a batch has left of its retry budget, as far as this runner knows."""
+        served = self._scope.served.get(number)
+        return served.retries_left if served else 0
+
+    def spend_retry(self, number: int) -> None:
+        served = self._scope.served.get(number)
+        if served:
+            served.retries_left -= 1
 
     def newly_past_deadline(self, now: int) -> list[int]:
         """Batches whose deadline has come since this was last asked."""
@@ -78,7 +88,7 @@ class Horizon:
             served = self._scope.served[opened.number]
             taken = sum(1 for job in written.claimed if job.batch == opened.number)
             served.is_hungry = taken >= room
-            served.is_out_of_budget = opened.number in written.out_of_budget
+            served.kept = written.kept.get(opened.number, Kept())
             if not served.is_hungry:
                 served.wakes_at = self._next_start(served, now)
 
@@ -92,14 +102,11 @@ class Horizon:
         return values[0] if len(found) == 1 and found[0].name == name else values
 
     def _next_start(self, served: Served, now: int) -> int | None:
-        """A retry timer, or the next opening of a rate; a slot that frees tells of itself."""
+        """A retry timer, or when what keeps jobs back lifts; a slot that frees tells of itself."""
         number = served.batch.number
-        timer = read.next_timer(self._store.session, number, served.opened.pools, now)
-        rates = [self._scope.pool(name) for name in served.opened.pools]
-        spacings = [60_000 // pool.per_minute for pool in rates if pool and pool.per_minute]
-        if spacings and read.earliest(self._store.session, number, served.opened.pools) == 0:
-            return min(now + max(10, min(spacings)), timer or _FAR)
-        return timer
+        timer = read.next_timer(self._store.session, number, served.opened.lanes, now)
+        moments = [moment for moment in (timer, served.kept.until) if moment is not None]
+        return min(moments) if moments else None
 
 
 def _is_past(served: Served, now: int) -> bool:

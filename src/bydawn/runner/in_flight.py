@@ -157,10 +157,13 @@ class InFlight:
             if change is None:
                 change = self.changes[job.number] = begin(job)
             usage = held.usage if isinstance(fact, Ended) else None
+            faults = job.faults
             for move in step.moves:
                 apply(change, move, usage)
                 if move.event in _STARTS:
                     self._count_limits(held, self._tools.clock.utc_ms())
+            if job.faults > faults:
+                self._horizon.spend_retry(job.batch)
         if step.act is not Act.NONE:
             self._prepare(held, step)
         elif job.state in _HELD and not _is_unwatched(job):
@@ -184,7 +187,8 @@ class InFlight:
     def _around(self, held: Held, now: int) -> Circumstances:
         halt = self.halt or self._horizon.halt_of(held.job.batch, now)
         boot = self._tools.clock.boot_ms()
-        around = held.around(now, boot, self._tools.chance.random(), halt)
+        left = self._horizon.retries_left(held.job.batch)
+        around = held.around(now, boot, self._tools.chance.random(), halt, left)
         around.is_elsewhere = held.is_elsewhere(self._tools.machine)
         return around
 

@@ -20,8 +20,16 @@ def is_joined(store: Store, served: Served, now: int) -> bool:
         return False
     if batch.deadline_at is not None and now >= batch.deadline_at:
         return True
-    earliest = read.earliest(store.session, batch.number, served.opened.pools)
-    return earliest is None or (served.is_out_of_budget and earliest <= now)
+    earliest = read.earliest(store.session, batch.number, served.opened.lanes)
+    return earliest is None or (bool(kept_for_good(served)) and earliest <= now)
+
+
+def kept_for_good(served: Served) -> str | None:
+    """What keeps the rest of a quiet batch back and will not change by itself."""
+    for why in ("budget", "canary"):
+        if why in served.kept.why and served.kept.until is None:
+            return why
+    return None
 
 
 def expand_ready(store: Store, served: Served, tools: Tools) -> list[str]:

@@ -179,7 +179,7 @@ class Runner:
             if number in finished or number in moved:
                 served.is_hungry = True
             if served.is_hungry and self._may_start(number, now):
-                turn.claims.append((served.opened, CLAIM_AT_ONCE))
+                turn.claims.append((self.scope.opened_today(number, now), CLAIM_AT_ONCE))
 
     def _may_start(self, number: int, now: int) -> bool:
         if not self._claims or self.is_leaving or self.halt:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC
+from zoneinfo import ZoneInfo
 
-from bydawn.core.model import JobSpec, Pool
+from bydawn.core.backoff import retries_allowed
+from bydawn.core.editions import logical_day
+from bydawn.core.model import BatchTerms, JobSpec, Pool
 from bydawn.runner.rendering import Place
-from bydawn.store.claiming import Open
+from bydawn.store import read
+from bydawn.store.admission import Kept, Lane, Open
 from bydawn.store.dependencies import Template
 from bydawn.store.store import Batch, Store
 
@@ -22,7 +27,8 @@ class Served:
     templates: list[Template]
     is_hungry: bool = True
     wakes_at: int | None = None
-    is_out_of_budget: bool = False
+    kept: Kept = field(default_factory=Kept)
+    retries_left: int = 0
 
     @property
     def has_dependents(self) -> bool:
@@ -38,6 +44,7 @@ class Scope:
     only: str = ""
     served: dict[int, Served] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
+    _sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def refresh(self) -> None:
         """Read the batches anew; whatever changed may have made something startable."""
@@ -61,15 +68,40 @@ class Scope:
         templates = self.store.templates(number)
         specs = [self.store.spec(template.spec) for template in templates]
         opened = Open(
-            number, batch.terms, _pool_names(specs), self.only, is_revised=batch.revision > 1
+            number,
+            batch.terms,
+            _lanes(specs),
+            only=self.only,
+            is_revised=batch.revision > 1,
         )
         place = Place(batch.address, batch.edition, batch.folder)
-        return Served(batch, opened, place, templates)
+        left = self._retries_left(batch)
+        return Served(batch, opened, place, templates, retries_left=left)
+
+    def opened_today(self, number: int, now: int) -> Open:
+        """A batch for a claim made now, with the day its money is counted on."""
+        served = self.served[number]
+        served.opened.day = _day(served.batch.terms, now)
+        return served.opened
+
+    def _retries_left(self, batch: Batch) -> int:
+        size = self._sizes.get((batch.number, batch.revision))
+        if size is None:
+            size = self._sizes[batch.number, batch.revision] = read.size(
+                self.store.session, batch.number
+            )
+        used = read.retries_used(self.store.session, batch.number)
+        return retries_allowed(batch.terms.retry_budget, size) - used
 
 
-def _pool_names(specs: list[JobSpec]) -> tuple[str, ...]:
-    """Every pool jobs of a batch may be in; the nameless one is always there."""
-    return tuple(sorted({"", *(spec.pool or "" for spec in specs)}))
+def _day(terms: BatchTerms, now: int) -> str:
+    zone = UTC if terms.timezone == "UTC" else ZoneInfo(terms.timezone)
+    return logical_day(now, zone, terms.day_starts_ms).isoformat()
+
+
+def _lanes(specs: list[JobSpec]) -> tuple[Lane, ...]:
+    """Every backend and pool jobs of a batch may be in."""
+    return tuple(sorted({Lane(spec.backend, spec.pool or "") for spec in specs}))
 
 
 def _tightest(declared: Iterable[tuple[Pool, ...]]) -> dict[str, Pool]:

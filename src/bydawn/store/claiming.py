@@ -5,38 +5,55 @@ All of it happens inside the caller's write transaction, so what was counted is 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bydawn.core import counting
-from bydawn.core.budgets import Amount, has_room, reservation, total_tokens
-from bydawn.core.model import BatchTerms, Job, JobSpec, Pool
+from bydawn.core.model import Job, JobSpec, Pool
 from bydawn.core.states import Event, State
-from bydawn.store import counters
+from bydawn.store import breakers, counters
+from bydawn.store.admission import (
+    UNLIMITED,
+    Kept,
+    Lane,
+    Open,
+    Purse,
+    batch_room,
+    breaker_room,
+    canary_room,
+    fill_pool,
+    pool_room,
+)
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
-from bydawn.store.rows import JOB_COLUMNS, job_from
+from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
 
 _PARKED = State.PARKED.value
 
 _READY = f"""
 SELECT {JOB_COLUMNS} FROM job
-WHERE state = 'queued' AND batch = ? AND pool = ? AND not_before = 0
+WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ? AND not_before = 0
+    AND (rank > ? OR (rank = ? AND number > ?))
     AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
 ORDER BY rank, number LIMIT ?"""
 
 _TIMED = f"""
 SELECT {JOB_COLUMNS} FROM job
-WHERE state = 'queued' AND batch = ? AND pool = ? AND not_before > 0 AND not_before <= ?
+WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
+    AND not_before > 0 AND not_before <= ?
     AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
 ORDER BY not_before, rank, number LIMIT ?"""
+
+_RANK = "SELECT rank FROM job WHERE number = ?"
+_MOST_LOOKED_AT = 5_000
 
 _INTEND = """
 UPDATE job SET state = 'launching', reason = NULL, token = ?, nonce = ?, runner = ?, machine = ?,
     attempts = attempts + 1, intended_at = ?, started_at = NULL, ended_at = NULL,
     exit_code = NULL, result = NULL, not_before = 0, reserved_micros = ?, reserved_tokens = ?,
+    accounts = ?,
     spec = CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
     item = CASE WHEN frozen = generation THEN item ELSE COALESCE(next_item, item) END,
     next_spec = CASE WHEN frozen = generation THEN next_spec END,
@@ -60,17 +77,6 @@ WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 
 
 @dataclass(slots=True)
-class Open:
-    """A batch as its claimer sees it: its terms, its pools with their caps, and which jobs count."""
-
-    number: int
-    terms: BatchTerms
-    pools: tuple[str, ...] = ("",)
-    only: str = ""
-    is_revised: bool = False
-
-
-@dataclass(slots=True)
 class Claimer:
     """Who claims, on which machine, and where new nonces come from. ``is_local`` says whether the
     runs of a spec live on one machine."""
@@ -85,105 +91,73 @@ class Claimer:
 
 @dataclass(slots=True)
 class Claimed:
-    """What a claim took, and which batches have due jobs that a budget kept back."""
+    """What a claim took, and what kept the rest of the due jobs back."""
 
     jobs: list[Job] = field(default_factory=list)
-    out_of_budget: set[int] = field(default_factory=set)
+    kept: Kept = field(default_factory=Kept)
 
 
 def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) -> Claimed:
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
-    room = min(room, batch.terms.parallel - counters.used(session, counting.slots(batch.number)))
-    for pool in batch.pools:
-        if room <= 0:
-            break
-        limit = min(room, _pool_room(session, claimer, pool, now))
-        due = _within_budget(session, claimer, batch, _due(session, batch, pool, limit, now), taken)
-        taken.jobs.extend(due)
+    room = batch_room(session, batch, room)
+    fresh = canary_room(session, batch, taken.kept)
+    purse = Purse(session, batch, claimer.spec_of)
+    for lane in batch.lanes:
+        due = _claim_lane(session, claimer, batch, lane, room, fresh, purse, taken, now)
         room -= len(due)
-        _fill_pool(session, claimer, pool, len(due), now)
+        fresh -= sum(1 for job in due if job.attempts == 0)
+        taken.jobs.extend(due)
     if taken.jobs:
+        _count_started(session, batch, taken.jobs)
+        purse.close()
         _intend(session, claimer, taken.jobs, batch.is_revised, now)
-        counters.move(session, {counting.slots(batch.number): len(taken.jobs)})
     return taken
 
 
-def _due(session: Session, batch: Open, pool: str, limit: int, now: int) -> list[Job]:
-    if limit <= 0:
+def _claim_lane(
+    session: Session, claimer: Claimer, batch: Open, lane: Lane, room: int, fresh: int,
+    purse: Purse, taken: Claimed, now: int,
+) -> list[Job]:  # fmt: skip
+    pool = claimer.pool_of(lane.pool) if lane.pool else None
+    probes = breaker_room(session, batch, lane, now, taken.kept)
+    room = min(room, probes, pool_room(session, pool, now, taken.kept))
+    if room <= 0:
         return []
+    due = _due(session, batch, lane, room, fresh, now)
+    admitted = list(itertools.islice(purse.admitted(due, taken.kept), room))
+    fill_pool(session, pool, len(admitted), now)
+    if admitted and probes == 1:
+        breakers.probed(session, batch.number, lane.backend, now)
+    return admitted
+
+
+def _due(
+    session: Session, batch: Open, lane: Lane, room: int, fresh: int, now: int
+) -> Iterator[Job]:
+    """Retries whose time has come, then jobs that may start, page by page as they are asked for."""
+    place = (batch.number, lane.backend, lane.pool)
     only = (batch.only, batch.only, batch.only)
-    timed = session.rows(_TIMED + session.picks, (batch.number, pool, now, *only, limit))
-    ready = session.rows(_READY + session.picks, (batch.number, pool, *only, limit - len(timed)))
-    return [job_from(row) for row in (*timed, *ready)]
+    for row in session.rows(_TIMED + session.picks, (*place, now, *only, room)):
+        yield job_from(row)
+    rank, number, seen = -NEVER, -1, 0
+    while fresh > 0 and seen < _MOST_LOOKED_AT:
+        limits = (*place, rank, rank, number, *only, min(room, fresh))
+        page = session.rows(_READY + session.picks, limits)
+        for job in map(job_from, page):
+            seen, number = seen + 1, job.number
+            yield job
+        if len(page) < min(room, fresh):
+            return
+        rank = (session.row(_RANK, (number,)) or (NEVER,))[0]
 
 
-def _pool_room(session: Session, claimer: Claimer, name: str, now: int) -> int:
-    pool = claimer.pool_of(name) if name else None
-    if pool is None:
-        return 1 << 30
-    room = 1 << 30
-    if pool.parallel is not None:
-        room = pool.parallel - counters.used(session, counting.pool_slots(name))
-    if pool.per_minute is not None:
-        room = min(room, _rate_room(session, pool, now))
-    return room
-
-
-def _rate_room(session: Session, pool: Pool, now: int) -> int:
-    """Evenly spaced starts with a burst of at most a tenth of a minute's worth."""
-    assert pool.per_minute is not None
-    spacing = 60_000 / pool.per_minute
-    burst = max(1, pool.per_minute // 10)
-    paid_until = counters.used(session, counting.pool_rate(pool.name))
-    return max(0, min(burst, int((now - paid_until) / spacing) + burst))
-
-
-def _fill_pool(session: Session, claimer: Claimer, name: str, count: int, now: int) -> None:
-    pool = claimer.pool_of(name) if name else None
-    if pool is None or not count:
-        return
-    counters.move(session, {counting.pool_slots(name): count})
-    if pool.per_minute is not None:
-        paid = max(now, counters.used(session, counting.pool_rate(name)))
-        counters.put(session, counting.pool_rate(name), paid + count * 60_000 // pool.per_minute)
-
-
-def _within_budget(
-    session: Session, claimer: Claimer, batch: Open, due: list[Job], taken: Claimed
-) -> list[Job]:
-    """Reserve for each job in turn; the first that does not fit stops the rest of this pool."""
-    bound = batch.terms.bound
-    if bound.is_open:
-        return due
-    number = batch.number
-    names = (counting.usd(number), counting.tokens(number), counting.launches(number))
-    used = [counters.used(session, name) for name in names]
-    caps = (bound.usd_micros, bound.tokens, bound.launches)
-    kept: list[Job] = []
-    for job in due:
-        wanted = _reserve(job, claimer.spec_of(job.spec))
-        need = (wanted.usd_micros, wanted.tokens, 1)
-        if not all(map(has_room, caps, used, need)):
-            taken.out_of_budget.add(number)
-            break
-        used = [have + more for have, more in zip(used, need, strict=True)]
-        job.reserved_micros, job.reserved_tokens = wanted.usd_micros, wanted.tokens
-        kept.append(job)
-    _book(session, names, kept)
-    return kept
-
-
-def _reserve(job: Job, spec: JobSpec) -> Amount:
-    tokens = total_tokens(json.loads(job.usage)) if job.usage else 0
-    return reservation(spec.bound, Amount(job.cost_micros or 0, tokens))
-
-
-def _book(session: Session, names: tuple[str, str, str], jobs: list[Job]) -> None:
-    if jobs:
-        usd = sum(job.reserved_micros for job in jobs)
-        tokens = sum(job.reserved_tokens for job in jobs)
-        counters.move(session, dict(zip(names, (usd, tokens, len(jobs)), strict=True)))
+def _count_started(session: Session, batch: Open, jobs: list[Job]) -> None:
+    started = {counting.slots(batch.number): len(jobs)}
+    if batch.terms.canary:
+        first = sum(1 for job in jobs if job.attempts == 0)
+        started[counting.started_as_canary(batch.number)] = first
+    counters.move(session, started)
 
 
 def _intend(
@@ -196,7 +170,7 @@ def _intend(
     for offset, job in enumerate(jobs):
         guard = (job.number, job.token, job.nonce)
         _take(job, claimer, first + offset, now)
-        reserved = (job.reserved_micros, job.reserved_tokens)
+        reserved = (job.reserved_micros, job.reserved_tokens, job.accounts)
         taken = (job.token, job.nonce, claimer.runner, claimer.machine, now)
         writes.append((*taken, *reserved, *guard))
     assert session.change_many(_INTEND, writes) == len(jobs), "a queued job moved under our lock"
@@ -268,13 +242,13 @@ def _claimed(job: Job, now: int) -> Told:
 
 
 _KEEP_BACK = """
-UPDATE job SET reason = 'budget'
+UPDATE job SET reason = ?
 WHERE state = 'queued' AND batch = ? AND not_before = 0 AND reason IS NULL"""
 
 
-def mark_out_of_budget(session: Session, batch: int) -> None:
-    """Every job that could start now is kept back by a budget; inside a write transaction."""
-    kept = session.change(_KEEP_BACK, (batch,))
+def mark_kept_back(session: Session, batch: int, why: str) -> None:
+    """Say on every job that could start what keeps it back for good; inside a write transaction."""
+    kept = session.change(_KEEP_BACK, (why, batch))
     if kept:
-        detail = encoded({"kept_back": kept})
-        tell(session, [Told(session.clock.utc_ms(), batch, None, "out_of_budget", detail=detail)])
+        detail = encoded({"why": why, "jobs": kept})
+        tell(session, [Told(session.clock.utc_ms(), batch, None, "kept_back", detail=detail)])

@@ -40,8 +40,8 @@ INSERT INTO template (batch, name, spec, position, after, expands) VALUES (?, ?,
 _ADD_JOB = """
 INSERT INTO job (batch, template, name, key, spec, item, tags, pool, rank, position, place, listed,
     withdrawn, state, reason, revision, generation, frozen, attempts, faults, not_before, token,
-    nonce, reserved_micros, reserved_tokens, awaited)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0, ?)"""
+    nonce, reserved_micros, reserved_tokens, awaited, backend, accounts)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0, ?, ?, '')"""
 _RELIST = """
 ON CONFLICT (key) DO UPDATE SET
     listed = excluded.listed, position = excluded.position, place = excluded.place,
@@ -51,6 +51,7 @@ ON CONFLICT (key) DO UPDATE SET
     next_item = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
         THEN excluded.item END,
     pool = CASE WHEN job.state = 'queued' THEN excluded.pool ELSE job.pool END,
+    backend = CASE WHEN job.state = 'queued' THEN excluded.backend ELSE job.backend END,
     reason = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
         THEN excluded.reason ELSE job.reason END,
     not_before = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
@@ -246,17 +247,18 @@ def _job_rows(
         for name, (number, spec) in specs.items()
     }
     for job in jobs:
-        number, pool, rank, reason, not_before, is_awaited = shared[job.template]
+        number, backend, pool, rank, reason, not_before, is_awaited = shared[job.template]
         yield (
             opened.number, job.template, job.name, job.key, number, job.item, job.tags, pool, rank,
-            job.position, job.place, opened.revision, reason, not_before, is_awaited,
+            job.position, job.place, opened.revision, reason, not_before, is_awaited, backend,
         )  # fmt: skip
 
 
-def _shared(number: int, spec: JobSpec) -> tuple[int, str, int, str | None, int]:
+def _shared(number: int, spec: JobSpec) -> tuple[int, str, str, int, str | None, int]:
     waits = bool(spec.after)
     reason = Reason.DEPENDENCY.value if waits else None
-    return number, spec.pool or "", rank_of(spec), reason, NEVER if waits else 0
+    not_before = NEVER if waits else 0
+    return number, spec.backend, spec.pool or "", rank_of(spec), reason, not_before
 
 
 def _tell_revised(session: Session, opened: Opened, now: int) -> None:

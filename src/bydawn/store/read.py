@@ -10,6 +10,7 @@ from bydawn.core import counting
 from bydawn.core.join import Standing
 from bydawn.core.model import Job
 from bydawn.store import counters
+from bydawn.store.admission import Lane
 from bydawn.store.connect import Session
 from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
 
@@ -23,7 +24,8 @@ _IN_FLIGHT = """
 SELECT 1 FROM job WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
     AND state <> 'parked' LIMIT 1"""
 _QUEUED_EARLIEST = """
-SELECT min(not_before) FROM job WHERE state = 'queued' AND batch = ? AND pool = ?"""
+SELECT min(not_before) FROM job
+WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?"""
 _WISHES = "SELECT number, wish FROM job WHERE batch = ? AND wish IS NOT NULL"
 
 _JOBS = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND {_LISTED} ORDER BY position, number"
@@ -114,6 +116,7 @@ class Money:
     unknown_price_jobs: int
 
 
+_KEPT_FOR_GOOD = ("budget", "canary")
 _COUNTED_AS: dict[str, str] = {"launching": "running", "finishing": "running"}
 
 
@@ -136,8 +139,10 @@ def _facts(state: str, reason: str | None, is_blocked: bool, over: bool) -> Iter
             yield "blocked"
         elif over:
             yield "past_deadline"
-        elif reason != "budget":
+        elif reason not in _KEPT_FOR_GOOD:
             yield "startable"
+        elif reason == "canary":
+            yield "blocked"
     if reason == "budget":
         yield "over_budget"
     if reason == "deadline" and not (state == "queued" and over and not is_blocked):
@@ -149,9 +154,11 @@ def is_in_flight(session: Session, batch: int) -> bool:
     return session.row(_IN_FLIGHT, (batch,)) is not None
 
 
-def earliest(session: Session, batch: int, pools: Sequence[str]) -> int | None:
+def earliest(session: Session, batch: int, lanes: Sequence[Lane]) -> int | None:
     """When the next queued job may start: 0 is now, None is never by itself."""
-    found = [session.row(_QUEUED_EARLIEST, (batch, pool)) for pool in pools]
+    found = [
+        session.row(_QUEUED_EARLIEST, (batch, lane.backend, lane.pool)) for lane in lanes
+    ]
     starts = [row[0] for row in found if row and row[0] is not None and row[0] < NEVER]
     return min(starts) if starts else None
 
@@ -227,11 +234,40 @@ def slots_used(session: Session, batch: int) -> int:
 
 _NEXT_TIMER = """
 SELECT min(not_before) FROM job
-WHERE state = 'queued' AND batch = ? AND pool = ? AND not_before > ? AND not_before < ?"""
+WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
+    AND not_before > ? AND not_before < ?"""
 
 
-def next_timer(session: Session, batch: int, pools: Sequence[str], now: int) -> int | None:
+def next_timer(session: Session, batch: int, lanes: Sequence[Lane], now: int) -> int | None:
     """The next moment at which a waiting retry may start."""
-    found = [session.row(_NEXT_TIMER, (batch, pool, now, NEVER)) for pool in pools]
+    found = [
+        session.row(_NEXT_TIMER, (batch, lane.backend, lane.pool, now, NEVER)) for lane in lanes
+    ]
     times = [row[0] for row in found if row and row[0] is not None]
     return min(times) if times else None
+
+
+_OPEN_BREAKERS = """
+SELECT backend, fingerprint, probe_at FROM breaker
+WHERE batch = ? AND opened_at IS NOT NULL ORDER BY backend"""
+
+
+def open_breakers(session: Session, batch: int) -> dict[str, tuple[str, int]]:
+    """Backends whose breaker is open: the failure, and when the next probe goes."""
+    rows = session.rows(_OPEN_BREAKERS, (batch,))
+    return {backend: (failure, probe_at) for backend, failure, probe_at in rows}
+
+
+def canary_stands(session: Session, batch: int, canary: int) -> bool:
+    """Whether the rest still waits for the canary."""
+    return bool(canary) and counters.used(session, counting.succeeded(batch)) < canary
+
+
+def retries_used(session: Session, batch: int) -> int:
+    return counters.used(session, counting.retries(batch))
+
+
+def size(session: Session, batch: int) -> int:
+    """How many jobs a batch has."""
+    row = session.row("SELECT count(*) FROM job WHERE batch = ?", (batch,))
+    return int(row[0]) if row else 0

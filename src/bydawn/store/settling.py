@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from bydawn.core.fingerprints import fingerprint
 from bydawn.core.model import Job
 from bydawn.core.recording import Change, Ending
-from bydawn.core.states import TERMINAL, Event, Reason
-from bydawn.store import counters
+from bydawn.core.states import TERMINAL, Event, Reason, State
+from bydawn.store import breakers, counters
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
+from bydawn.store.rows import terms_from
 
 _WRITTEN = (
     "state", "reason", "revision", "generation", "attempts", "faults", "not_before", "runner",
@@ -38,6 +40,7 @@ INSERT INTO receipt (job, revision, target, sha256, token, at) VALUES (?, ?, ?, 
 ON CONFLICT (job, revision, target) DO UPDATE SET sha256 = excluded.sha256,
     token = excluded.token, at = excluded.at"""
 
+_JUDGED = frozenset({Event.JUDGED, Event.REFUSED, Event.STOPPED})
 _TERMINAL_VALUES = frozenset(state.value for state in TERMINAL)
 
 
@@ -115,6 +118,35 @@ def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int)
         _count_refused_writes(session, change)
     session.change_many(_ATTEMPT, endings)
     counters.move(session, deltas)
+    _tell_breakers(session, changes, now)
+
+
+def _tell_breakers(session: Session, changes: Sequence[Change], now: int) -> None:
+    succeeded = {
+        (change.job.batch, change.job.backend)
+        for change in changes
+        if change.job.state == State.SUCCEEDED.value
+    }
+    failed = [found for change in changes for found in _failures(change)]
+    if succeeded or failed:
+        breakers.record(session, succeeded, failed, _threshold_reader(session), now)
+
+
+def _failures(change: Change) -> Iterator[breakers.Failed]:
+    job = change.job
+    for _, move in change.moves:
+        code = move.changes.get("error_code")
+        if move.event in _JUDGED and code and move.changes.get("error_class") != "held":
+            text = fingerprint(code, move.changes.get("error_message") or "")
+            yield breakers.Failed(job.batch, job.backend, text, job.number)
+
+
+def _threshold_reader(session: Session) -> Callable[[int], int]:
+    def threshold(batch: int) -> int:
+        row = session.row("SELECT terms FROM batch WHERE number = ?", (batch,))
+        return terms_from(row[0]).breaker if row else 0
+
+    return threshold
 
 
 def _told(changes: Sequence[Change], runner: str, now: int) -> list[Told]:

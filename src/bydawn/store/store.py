@@ -11,7 +11,8 @@ from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
 from bydawn.store import claiming, dependencies, opening, people, read, runners
-from bydawn.store.claiming import Claimer, Open
+from bydawn.store.admission import Kept, Open
+from bydawn.store.claiming import Claimer
 from bydawn.store.connect import Row, Session
 from bydawn.store.dependencies import Template
 from bydawn.store.migrate import migrate
@@ -74,7 +75,7 @@ class Written:
     claimed: list[Job] = field(default_factory=list)
     adopted: list[Job] = field(default_factory=list)
     fenced: set[int] = field(default_factory=set)
-    out_of_budget: set[int] = field(default_factory=set)
+    kept: dict[int, Kept] = field(default_factory=dict)
     lost_lease: bool = False
 
 
@@ -188,7 +189,7 @@ class Store:
         for opened, room in turn.claims:
             taken = claiming.claim(self.session, claimer, opened, room, now)
             written.claimed += taken.jobs
-            written.out_of_budget |= taken.out_of_budget
+            written.kept[opened.number] = taken.kept
         return written
 
     def register(
@@ -206,9 +207,9 @@ class Store:
 
         return self.session.transact(act)
 
-    def out_of_budget(self, batch: int) -> None:
-        """Say on each job that could start that a budget keeps it back."""
-        self.session.transact(lambda: claiming.mark_out_of_budget(self.session, batch))
+    def keep_back(self, batch: int, why: str) -> None:
+        """Say on each job that could start what keeps it back for good."""
+        self.session.transact(lambda: claiming.mark_kept_back(self.session, batch, why))
 
     def end_runner(self, runner: str) -> None:
         self.session.transact(lambda: runners.end(self.session, runner))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bydawn.core.join import Joined, Standing, fold, is_joined
@@ -35,6 +35,15 @@ class Reading:
     served: frozenset[int] = frozenset()
     guarantee_of: Callable[[str], str | None] = lambda _: None
     before: frozenset[int] = frozenset()
+    _kept: dict[int, tuple[frozenset[str], bool]] = field(default_factory=dict)
+
+    def kept_back(self, batch: Batch) -> tuple[frozenset[str], bool]:
+        """Backends whose breaker is open, and whether the canary still stands before the rest."""
+        if batch.number not in self._kept:
+            session, number = self.store.session, batch.number
+            stands = read.canary_stands(session, number, batch.terms.canary)
+            self._kept[number] = frozenset(read.open_breakers(session, number)), stands
+        return self._kept[batch.number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,17 @@ def reason_shown(reading: Reading, batch: Batch, job: Job, is_changed: bool) -> 
         return job.reason
     if batch.deadline_at is not None and reading.now >= batch.deadline_at:
         return Reason.DEADLINE.value
-    return Reason.PAUSED.value if batch.paused else job.reason
+    if batch.paused:
+        return Reason.PAUSED.value
+    return job.reason or _kept_back(reading, batch, job)
+
+
+def _kept_back(reading: Reading, batch: Batch, job: Job) -> str | None:
+    """What keeps a job back that could otherwise start."""
+    open_breakers, canary_stands = reading.kept_back(batch)
+    if job.backend in open_breakers:
+        return Reason.BREAKER.value
+    return Reason.CANARY.value if canary_stands else None
 
 
 def cost_of(job: Job, spec: JobSpec) -> int | None:

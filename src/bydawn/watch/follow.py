@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bydawn.core import counting
+from bydawn.core.accounts import account_of_batch, usd_of
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
 from bydawn.core.states import Event, State, shown
@@ -57,7 +57,7 @@ class Following:
         """What a screen shows now, in at most ``room`` rows."""
         batch = self.batch
         cap = batch.terms.bound.usd_micros
-        spent = counters.used(self.store.session, counting.usd(batch.number))
+        spent = counters.used(self.store.session, usd_of(account_of_batch(batch.number)))
         jobs = [read.job(self.store.session, number) for number in self.board.first(room)]
         return Frame(
             batch.address, dict(self.board.counts), now - batch.opened_at,

@@ -143,14 +143,28 @@ def needs_eyes(event: EventRow) -> bool:
 
 
 def _batch_line(event: EventRow) -> str | None:
+    if event.kind in _TOLD_WITH_DETAIL:
+        return _TOLD_WITH_DETAIL[event.kind].format(**_shown_detail(event))
     sentences = {
         "revised": "the plan has changed",
         "paused": "paused: nothing new is started",
         "unpaused": "goes on",
         "expanded": "more jobs have come from an earlier one",
-        "out_of_budget": "a budget is reached: nothing more is started",
     }
     return sentences.get(event.kind)
+
+
+_TOLD_WITH_DETAIL = {
+    "kept_back": "nothing more is started: {why} keeps {jobs} jobs back",
+    "breaker_opened": "{backend}: the same failure on {jobs} jobs ({failure}); nothing is started"
+    " there until a probe succeeds",
+    "breaker_closed": "{backend}: a run succeeded, launches go on",
+}
+
+
+def _shown_detail(event: EventRow) -> dict[str, str]:
+    detail = json.loads(event.detail or "{}")
+    return {name: inert(str(value)) for name, value in detail.items()}
 
 
 def _job_line(event: EventRow, facts: Facts) -> str | None:

@@ -31,6 +31,7 @@ def judged_move(
     around: Circumstances,
 ) -> Move:
     """The move a judgement leads to, with everything the next generation needs."""
+    judgement = _within_retry_budget(judgement, around)
     changes = failure_columns(failure)
     to = _TARGET[judgement.verdict]
     if to is State.QUEUED:
@@ -41,6 +42,13 @@ def judged_move(
         changes["ended_at"] = job.ended_at or around.now
         changes["stopping"] = None
     return Move(event, to, judgement.reason, changes, _detail(failure))
+
+
+def _within_retry_budget(judgement: Judgement, around: Circumstances) -> Judgement:
+    """When the batch has spent its retries, nothing of it is tried again."""
+    if judgement.counts and around.retries_left <= 0:
+        return Judgement(Verdict.GIVE_UP, Reason.EXHAUSTED)
+    return judgement
 
 
 def next_generation(job: Job) -> dict[str, Any]:

@@ -154,6 +154,7 @@ class Circumstances:
     quiet_ms: int = 0
     asked_ms: int | None = None
     tries: int = 0
+    retries_left: int = 1 << 30
     poll_initial_ms: int = 200
     poll_max_ms: int = 10_000
     sought_ms: int | None = None

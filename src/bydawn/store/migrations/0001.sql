@@ -99,6 +99,8 @@ CREATE TABLE job (
     next_item       TEXT,
     tags            TEXT NOT NULL,
     pool            TEXT NOT NULL,
+    backend         TEXT NOT NULL,
+    accounts        TEXT NOT NULL,
     rank            INTEGER NOT NULL,
     position        INTEGER NOT NULL,
     place           TEXT NOT NULL,
@@ -138,7 +140,8 @@ CREATE TABLE job (
 );
 
 -- One partial index per question the loop asks; each query repeats its predicate word for word.
-CREATE INDEX job_queued ON job (batch, pool, not_before, rank, number) WHERE state = 'queued';
+CREATE INDEX job_queued ON job (batch, backend, pool, not_before, rank, number)
+    WHERE state = 'queued';
 CREATE INDEX job_held ON job (batch, runner)
     WHERE state IN ('launching', 'running', 'finishing', 'parked');
 CREATE INDEX job_awaited ON job (batch, template, state) WHERE awaited = 1;
@@ -166,6 +169,18 @@ CREATE TABLE attempt (
     error_code    TEXT,
     error_message TEXT,
     PRIMARY KEY (job, number)
+);
+
+-- The same failure on different jobs of a batch, per backend; open from opened_at on.
+CREATE TABLE breaker (
+    batch       INTEGER NOT NULL,
+    backend     TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    jobs        TEXT NOT NULL,
+    opened_at   INTEGER,
+    probe_at    INTEGER,
+    probes      INTEGER NOT NULL,
+    PRIMARY KEY (batch, backend, fingerprint)
 );
 
 -- Proof that a target was installed for a revision of a job; kept for ever.
