@@ -11,7 +11,7 @@ from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.states import Event, Reason
 from bydawn.store.connect import Occupied, Session
-from bydawn.store.dependencies import templates
+from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
 
@@ -57,6 +57,7 @@ ON CONFLICT (key) DO UPDATE SET
     not_before = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
         THEN excluded.not_before ELSE job.not_before END
 WHERE job.listed <> excluded.listed"""
+_NOW_AWAITED = "UPDATE job SET awaited = 1 WHERE batch = ? AND template = ? AND awaited = 0"
 _PLACE_OF = "SELECT place FROM job WHERE key = ?"
 _WITHDRAW = """
 UPDATE job SET withdrawn = 1,
@@ -101,6 +102,7 @@ def open_batch(
         _tell_revised(session, opened, now)
         if not is_partial:
             _withdraw(session, opened, now)
+    release(session, opened.number, templates(session, opened.number), now)
     return opened
 
 
@@ -201,6 +203,8 @@ def _record_jobs(
         _insert_new(session, rows)
     else:
         session.change_many(_ADD_JOB + _RELIST, rows)
+        for name in sorted({name for _, spec in specs.values() for name in spec.after}):
+            session.change(_NOW_AWAITED, (opened.number, name))
 
 
 def _insert_new(session: Session, rows: Iterator[tuple[Any, ...]]) -> None:
@@ -291,3 +295,4 @@ def add_items(
         "UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id)
     )
     tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])
+    release(session, batch, templates(session, batch), now)

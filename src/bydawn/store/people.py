@@ -19,6 +19,7 @@ from bydawn.core.sightings import Usage
 from bydawn.core.states import HELD, TERMINAL, Event, Reason, State
 from bydawn.store import counters
 from bydawn.store.connect import Session
+from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import JOB_COLUMNS, job_from
 from bydawn.store.settling import settle
@@ -115,7 +116,9 @@ def _decide(session: Session, job: Job, nonce: Nonce, move: Move, why: str | Non
     change: Change = begin(job)
     apply(change, _explained(move, why), Usage() if job.reserved_micros else None)
     job.runner = None
-    settle(session, [change], PERSON, session.clock.utc_ms())
+    now = session.clock.utc_ms()
+    settle(session, [change], PERSON, now)
+    release(session, job.batch, templates(session, job.batch), now)
 
 
 def _explained(move: Move, why: str | None) -> Move:
