@@ -156,4 +156,3 @@ def test_running_it_again_the_next_day_does_not_make_the_night_longer(scene: Sce
     scene.clock.wind(86_400_000)
     scene.store.close_batch(batch.number)
     assert summary(gather(scene.reading(), scene.fresh(batch))) == before
-    assert batch_document(scene.reading(), scene.fresh(batch))["wall_s"] == 60.0

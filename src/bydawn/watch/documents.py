@@ -79,17 +79,12 @@ def jobs_document(reading: Reading, jobs: Iterable[Job]) -> Document:
 def batch_document(reading: Reading, batch: Batch, ending: Ending | None = None) -> Document:
     """A batch with all its jobs."""
     changed = _changed(reading, batch)
-    jobs, last = [], 0
-    for job in read.jobs(reading.store.session, batch.number):
-        last = max(last, job.ended_at or 0)
-        jobs.append(_job(reading, batch, job, job.number in changed))
+    rows = read.jobs(reading.store.session, batch.number)
+    jobs = [_job(reading, batch, job, job.number in changed) for job in rows]
     counts = dict.fromkeys(_SHOWN, 0)
     for one in jobs:
         counts[one["state"]] += 1
     told = _batch(reading, batch, counts, ending)
-    told["wall_s"] = seconds(wall_ms(reading, batch, told["state"], last))
-    unknown = sum(one["cost_usd"] is None for one in jobs)
-    told["cost"] = _cost(reading, batch, unknown)
     return {"schema": "bydawn/batch/1", **told, "jobs": jobs}
 
 
@@ -239,7 +234,7 @@ def _batch(
         "wall_s": seconds(wall_ms(reading, batch, state)),
         "serial_s": seconds(read.serial_ms(reading.store.session, batch.number)),
         "usage": total_usage(reading, batch),
-        "cost": _cost(reading, batch, None),
+        "cost": _cost(reading, batch),
         "duplicates_refused": batch.refused,
         "fenced_writes": batch.fenced,
     }
@@ -256,16 +251,14 @@ def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None)
     return fold(standing, batch.terms.allow_failures) if state == "finished" else None
 
 
-def _cost(reading: Reading, batch: Batch, counted: int | None) -> Document:
-    """``counted`` is how many jobs have no known price, where somebody looked at each."""
+def _cost(reading: Reading, batch: Batch) -> Document:
     money = read.money(reading.store.session, batch.number)
-    unknown = money.unknown_price_jobs if counted is None else counted
-    is_unknown = money.usd_micros == 0 and unknown > 0
+    is_unknown = money.usd_micros == 0 and money.unknown_price_jobs > 0
     return {
         "usd": None if is_unknown else decimal(money.usd_micros),
         "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
         "reserved_usd": decimal(money.reserved_micros),
-        "unknown_price_jobs": unknown,
+        "unknown_price_jobs": money.unknown_price_jobs,
     }
 
 
