@@ -1,0 +1,215 @@
+"""The runner publishes through the gates, under the claim of the job and of nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from world import INSTANT, World, planned, spec
+
+from bydawn.core.fencing import Claim, decoded
+from bydawn.core.keys import effect_key, job_key
+from bydawn.core.model import Job, JobSpec, PlannedJob, Publication
+from bydawn.gates.beside import FOLDER
+from bydawn.gates.files import FileGate
+from bydawn.store import read
+from bydawn.store.claiming import Claimer
+from bydawn.store.receipts import tell_adopted, was_published_to
+from bydawn.store.store import Turn, Written
+
+
+class Night:
+    """One job that publishes one file, at as many editions as are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(folder / "state")
+        self.plans = folder / "plans"
+        self.plans.mkdir()
+        self.target = self.plans / "public" / "page"
+
+    def submit(self, edition: str, content: str = "", **fields: object) -> int:
+        """A batch at an edition; its job's draft is there already, as a run would leave it."""
+        fields.setdefault("publish", (Publication("page", "file", "public/page"),))
+        one: JobSpec = spec("index", script=[INSTANT], **fields)
+        batch = dataclasses.replace(
+            planned([one], plan="nightly"), edition=edition, folder=str(self.plans)
+        )
+        key = job_key("nightly", edition, "index", [])
+        job = PlannedJob("index", "index", key, None, "{}", 0, "p:1")
+        opened = self.world.store.open_batch(batch, [job])
+        self.draft(opened.number, content or edition)
+        return opened.number
+
+    def job(self, batch: int) -> Job:
+        (job,) = self.world.jobs(batch)
+        return job
+
+    def draft(self, batch: int, content: str, place: str = "1.1") -> None:
+        folder = self.world.folder / "runs" / self.job(batch).job_id / place / "draft"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "page").write_text(content)
+
+    def record(self) -> Path:
+        return self.target.parent / FOLDER / "page.json"
+
+    def fenced_writes(self, batch: int) -> int:
+        return self.world.store.batch(batch).fenced
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    (tmp_path / "state").mkdir()
+    return Night(tmp_path)
+
+
+def test_the_record_at_the_target_is_the_jobs_own_claim(night: Night) -> None:
+    batch = night.submit("2026-11-19")
+    night.world.drive(batch)
+    job = night.job(batch)
+    assert (job.state, night.target.read_text()) == ("succeeded", "2026-11-19")
+    record = decoded(night.record().read_bytes())
+    effect = effect_key(job.key, job.revision)
+    assert record.claim == Claim(
+        "s_test", "nightly/index", job.token, job.nonce, "2026-11-19", effect
+    )
+    assert was_published_to(night.world.store.session, str(night.target))
+
+
+def test_last_nights_late_run_ends_as_fenced_and_is_counted(night: Night) -> None:
+    late, tonight = night.submit("2026-11-18"), night.submit("2026-11-19")
+    night.world.drive(tonight)
+    before = night.target.stat()
+    night.world.drive(late)
+    job = night.job(late)
+    assert (job.state, job.reason, job.error_code) == ("failed", "fenced", "fenced")
+    assert "2026-11-19" in (job.error_message or "")
+    assert night.target.read_text() == "2026-11-19"
+    assert night.target.stat().st_mtime_ns == before.st_mtime_ns
+    assert (night.fenced_writes(late), night.fenced_writes(tonight)) == (1, 0)
+
+
+def test_a_later_edition_replaces_it_whatever_the_tokens_say(night: Night) -> None:
+    late, tonight = night.submit("2026-11-18"), night.submit("2026-11-19")
+    night.world.drive(late)
+    night.world.drive(tonight)
+    assert night.target.read_text() == "2026-11-19"
+
+
+def test_a_successor_finds_the_receipt_of_a_dead_runner_and_repeats_nothing(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publishes, and dies before it can record that."""
+    batch = night.submit("2026-11-19")
+    first = night.world.runner(batch)
+    monkeypatch.setattr(first.store, "write", _dying_after(first.store.write, night.target))
+    with pytest.raises(_Died):
+        night.world.drive_on(first)
+    assert night.job(batch).state == "finishing"
+    token = decoded(night.record().read_bytes()).claim.token
+    before = night.target.stat()
+    night.target.write_text("mended by a person meanwhile")
+    night.world.clock.wind(60_000)
+    night.world.drive(batch)
+    job = night.job(batch)
+    assert job.state == "succeeded"
+    assert job.token > token
+    assert night.target.read_text() == "mended by a person meanwhile"
+    assert before.st_ino == night.target.stat().st_ino
+
+
+class _Died(BaseException):
+    pass
+
+
+def _dying_after(
+    written: Callable[[Turn, Claimer], Written], target: Path
+) -> Callable[[Turn, Claimer], Written]:
+    def write(turn: Turn, claimer: Claimer) -> Written:
+        if target.exists():
+            raise _Died
+        return written(turn, claimer)
+
+    return write
+
+
+def test_a_runner_that_was_taken_over_while_publishing_is_fenced_at_the_target(
+    night: Night,
+) -> None:
+    """A newer claim of the same job stands at the target: A's own write is refused and dropped."""
+    batch = night.submit("2026-11-19")
+    job = night.job(batch)
+    newer = Claim("s_test", "nightly/index", 99, "b", "2026-11-19", effect_key(job.key, 1))
+    (night.plans / "theirs").write_text("B's")
+    FileGate(night.target).publish(night.plans, "theirs", newer)
+    night.world.drive(batch)
+    assert night.target.read_text() == "B's"
+    assert night.fenced_writes(batch) == 1
+    assert night.job(batch).reason == "fenced"
+
+
+def test_a_target_that_lost_its_record_waits_for_a_person(night: Night) -> None:
+    night.world.drive(night.submit("2026-11-18"))
+    night.record().unlink()
+    batch = night.submit("2026-11-19")
+    night.world.drive(batch)
+    job = night.job(batch)
+    assert (job.state, job.reason) == ("parked", "publish_failed")
+    assert "gate adopt" in (job.error_message or "")
+    assert night.target.read_text() == "2026-11-18"
+
+
+def test_after_an_adoption_the_parked_job_is_published_without_a_new_run(night: Night) -> None:
+    night.world.drive(night.submit("2026-11-18"))
+    night.record().write_text("{}")
+    batch = night.submit("2026-11-19")
+    night.world.drive(batch)
+    assert night.job(batch).state == "parked"
+    store = night.world.store
+    FileGate(night.target).adopt(Claim("s_test", "person", night.job(batch).token, "p"))
+    store.session.transact(lambda: tell_adopted(store.session, str(night.target), 1, "looked"))
+    store.resolve(night.job(batch).number, "retry", "looked", lambda: "fresh")
+    night.world.drive(batch)
+    job = night.job(batch)
+    assert (job.state, job.attempts) == ("succeeded", 1)
+    assert night.target.read_text() == "2026-11-19"
+
+
+def test_another_stores_target_waits_for_a_person(night: Night) -> None:
+    (night.plans / "theirs").write_text("t")
+    FileGate(night.target).publish(night.plans, "theirs", Claim("s_other", "x/y", 1, "n"))
+    batch = night.submit("2026-11-19")
+    night.world.drive(batch)
+    assert night.job(batch).reason == "publish_failed"
+    assert "another store" in (night.job(batch).error_message or "")
+
+
+def test_a_whole_folder_is_published(night: Night) -> None:
+    batch = night.submit("2026-11-19", publish=(Publication(".", "file", "site"),))
+    night.world.drive(batch)
+    assert (night.plans / "site" / "page").read_text() == "2026-11-19"
+    assert (night.plans / "site").is_symlink()
+
+
+def test_a_branch_is_published_with_its_fence(night: Night, tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
+    target = (Publication(".", "git", str(remote), "content"),)
+    batches = [night.submit(edition, publish=target) for edition in ("2026-11-18", "2026-11-19")]
+    for batch in reversed(batches):
+        night.world.drive(batch)
+    show = ["git", "-C", str(remote), "show", "content:page"]
+    assert subprocess.run(show, check=True, capture_output=True).stdout == b"2026-11-19"
+    assert [night.job(batch).reason for batch in batches] == ["fenced", None]
+    (receipt,) = read.receipts(night.world.store.session, night.job(batches[1]).number)
+    assert receipt[0] == f"{remote}#content"
+
+
+def test_a_template_that_does_not_render_is_parked_with_words(night: Night) -> None:
+    target = (Publication("page", "file", "public/{{ item.nothing }}"),)
+    batch = night.submit("2026-11-19", publish=target)
+    night.world.drive(batch)
+    job = night.job(batch)
+    assert (job.state, job.reason) == ("parked", "publish_failed")
