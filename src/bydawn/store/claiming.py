@@ -142,12 +142,13 @@ def _due(
         yield job_from(row)
     rank, number, seen = -NEVER, -1, 0
     while fresh > 0 and seen < _MOST_LOOKED_AT:
-        limits = (*place, rank, rank, number, *only, min(room, fresh))
+        limit = min(room, fresh)
+        limits = (*place, rank, rank, number, *only, limit)
         page = session.rows(_READY + session.picks, limits)
         for job in map(job_from, page):
-            seen, number = seen + 1, job.number
+            seen, fresh, number = seen + 1, fresh - 1, job.number
             yield job
-        if len(page) < min(room, fresh):
+        if len(page) < limit:
             return
         rank = (session.row(_RANK, (number,)) or (NEVER,))[0]
 
