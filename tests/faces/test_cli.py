@@ -192,6 +192,13 @@ def test_logs_of_a_job_that_printed_nothing(run: Run) -> None:
     assert "has printed nothing here" in err
 
 
+def test_watching_a_finished_batch_is_soon_over(run: Run, night: Batch) -> None:
+    code, out, err = run("watch", "nightly", "--progress", "plain")
+    assert (code, out.splitlines()[0].split()[0]) == (0, "PARKED")
+    assert "nightly@2026-11-19: 6 jobs" in err
+    assert answer(run("watch", "--progress", "none", "--json"))["batch"] == night.address
+
+
 # What people do
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC
 from xml.etree import ElementTree
 
+import pytest
 from scene import Scene, ok, scripted
 
 from bydawn.watch import exports, wording
@@ -32,9 +34,7 @@ def test_the_last_thing_the_eye_meets(scene: Scene) -> None:
         ["PARKED", "review"],
         ["FAILED", "link-audit-b"],
     ]
-    assert lines[0].endswith(
-        'bydawn resolve nightly@2026-11-19/review --as succeeded|failed|retry --reason "…"'
-    )
+    assert lines[0].endswith("   bydawn show nightly@2026-11-19/review")
     assert lines[1].endswith("bydawn logs nightly@2026-11-19/link-audit-b")
     assert "exit 3: the script ends with exit 3 (permanent, not retried)" in lines[1]
     assert lines[2] == "2 waiting: waits for jobs before it"
@@ -143,10 +143,30 @@ def test_a_command_fits_what_is_parked(scene: Scene) -> None:
     batch = scene.submit(scripted("one", {"takes_ms": 1, "ends": "vanish"}))
     scene.drive(batch)
     job = scene.job(batch, "one")
-    answers = {"awaiting_approval": "approve", "publish_failed": "retry", "in_doubt": "succeeded|"}
+    answers = {"awaiting_approval": "approve", "publish_failed": "retry", "in_doubt": None}
     for reason, answer in answers.items():
         job.reason = reason
-        assert f"/one --as {answer}" in wording.next_command("nightly", job)
+        decided = f"bydawn resolve nightly/one --as {answer} --reason"
+        assert wording.next_command("nightly", job) == (
+            decided if answer else "bydawn show nightly/one"
+        )
+        assert f"bydawn resolve nightly/one --as {answer or 'failed'} --reason" in (
+            wording.decisions("nightly", job)
+        )
+
+
+@pytest.mark.parametrize("name", ["a b", "a;b", "$(x)", "a|b", "-x", "a'b", "日本", "a\nb"])
+def test_a_command_can_be_pasted(scene: Scene, name: str) -> None:
+    """One plain command, whatever the job is called; no decision is whole without a reason."""
+    batch = scene.submit(
+        scripted("work", {"takes_ms": 1, "ends": "vanish"}), names=[("work", name)]
+    )
+    scene.drive(batch)
+    job = scene.job(batch, name)
+    for command in (wording.next_command("nightly", job), *wording.decisions("nightly", job)):
+        assert command.startswith(("bydawn show ", "bydawn logs ", "bydawn resolve "))
+        assert re.fullmatch(r"[A-Za-z0-9_@/:. -]+", command)
+        assert "resolve" not in command or command.endswith(" --reason")
 
 
 def test_running_it_again_the_next_day_does_not_make_the_night_longer(scene: Scene) -> None:

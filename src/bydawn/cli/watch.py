@@ -15,10 +15,11 @@ from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 from bydawn.watch import report
-from bydawn.watch.documents import batch_state, standing_of
+from bydawn.watch.documents import batch_document, batch_state, standing_of
 
 if TYPE_CHECKING:
     from bydawn.app import App
+    from bydawn.watch.rows import Batch
 
 _LOOK_S = 0.25
 
@@ -38,9 +39,16 @@ def watch(settings: Settings, talk: Talk, batch: str | None, progress: str) -> i
                 time.sleep(_LOOK_S)
         finally:
             face.close()
-        reading = reading_of(app)
-        talk.tell(*report.summary(report.gather(reading, app.store.batch(found.number))))
+        _say(talk, app, app.store.batch(found.number))
     return 0
+
+
+def _say(talk: Talk, app: App, batch: Batch) -> None:
+    reading = reading_of(app)
+    if talk.settings.json:
+        talk.document(batch_document(reading, batch))
+    else:
+        talk.say_summary(report.summary(report.gather(reading, batch)))
 
 
 def _is_over(app: App, number: int) -> bool:

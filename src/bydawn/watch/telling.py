@@ -101,7 +101,8 @@ def job_page(reading: Reading, batch: Batch, job: Job, zone: tzinfo | None) -> l
     receipts = read.receipts(reading.store.session, job.number)
     facts += [("published", f"{target}   sha256 {sha256}") for target, sha256, _ in receipts]
     lines = table(facts)
-    return [*lines, "", *_attempts_table(reading, job, zone), "", *_next(batch, job)]
+    ways = wording.decisions(batch.address, job)
+    return [*lines, "", *_attempts_table(reading, job, zone), *(["", *ways] if ways else [])]
 
 
 def _attempts_table(reading: Reading, job: Job, zone: tzinfo | None) -> list[str]:
@@ -122,10 +123,3 @@ def _attempt_row(one: Attempt, zone: tzinfo | None) -> tuple[str, ...]:
 
 def _tokens(usage: str | None) -> str:
     return count(total_tokens(json.loads(usage))) if usage else "no"
-
-
-def _next(batch: Batch, job: Job) -> list[str]:
-    if job.state == State.FAILED.value:
-        where = wording.address(batch.address, job.name, job.job_id)
-        return [wording.next_command(batch.address, job), f"bydawn retry {where}"]
-    return [wording.next_command(batch.address, job)] if job.state == State.PARKED.value else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -48,7 +47,8 @@ _WHY: dict[str, str] = {
     Reason.INTERRUPTED: "was interrupted",
 }
 
-_ANSWERS: dict[str, str] = {
+# What can be decided without looking first; all else begins with looking.
+_PLAIN_ANSWERS: dict[str, str] = {
     Reason.AWAITING_APPROVAL: "approve",
     Reason.PUBLISH_FAILED: "retry",
     Reason.AUTH: "retry",
@@ -91,14 +91,29 @@ def address(batch: str, name: str, job_id: str) -> str:
 
 
 def next_command(batch: str, job: Job) -> str:
-    """The command that leads on from here."""
-    where = shlex.quote(address(batch, job.name, job.job_id))
-    if job.state == State.PARKED.value:
-        answer = _ANSWERS.get(job.reason or "", "succeeded|failed|retry")
-        return f'bydawn resolve {where} --as {answer} --reason "…"'
+    """The command that leads on from here. It can be pasted, and does nothing rash when it is."""
+    where = address(batch, job.name, job.job_id)
     if job.state == State.FAILED.value:
         return f"bydawn logs {where}"
-    return f"bydawn show {where}"
+    answer = _PLAIN_ANSWERS.get(job.reason or "") if job.state == State.PARKED.value else None
+    return _resolving(where, answer) if answer else f"bydawn show {where}"
+
+
+def decisions(batch: str, job: Job) -> list[str]:
+    """Every way a person can go on with a job that failed or was parked."""
+    where = address(batch, job.name, job.job_id)
+    if job.state == State.FAILED.value:
+        return [f"bydawn logs {where}", f"bydawn retry {where}"]
+    if job.state != State.PARKED.value:
+        return []
+    answer = _PLAIN_ANSWERS.get(job.reason or "")
+    answers = dict.fromkeys([*([answer] if answer else []), "succeeded", "failed", "retry"])
+    return [f"bydawn logs {where}", *(_resolving(where, one) for one in answers)]
+
+
+def _resolving(where: str, answer: str) -> str:
+    """Left open at its end: the reason is for a person to write."""
+    return f"bydawn resolve {where} --as {answer} --reason"
 
 
 def opened(
