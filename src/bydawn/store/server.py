@@ -131,6 +131,8 @@ def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) ->
         "idle_in_transaction_session_timeout": _IDLE_WAIT,
         "enable_seqscan": "off",
         "enable_bitmapscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
         "jit": "off",
     }
     listed = ", ".join(f"set_config('{key}', '{value}', true)" for key, value in settings.items())
