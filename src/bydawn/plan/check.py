@@ -15,7 +15,7 @@ from bydawn.core.model import Bound
 from bydawn.core.templates import is_template
 from bydawn.plan.complaints import Complaints, Path, quoted
 from bydawn.plan.fields import NONE
-from bydawn.plan.schema import JobTable
+from bydawn.plan.schema import JobTable, PublishTable
 from bydawn.plan.specs import BACKEND_FIELDS, after, resolved, takes
 from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean
@@ -209,21 +209,29 @@ def _more(unit: str, bound: float, cap: int) -> bool:
 def check_targets(
     entries: Sequence[Entry], folder: Folder, plan_file: str, told: Complaints
 ) -> None:
-    """Every published file has a sane place, and no two have the same one."""
+    """Every published file has a sane place, and no two publications have the same target."""
     taken: dict[str, str] = {}
     for entry in entries:
         for number, publication in enumerate(entry.table.publish):
-            if publication.file is None:
-                continue
-            at = entry.where("publish", number, "file")
-            target = os.path.normpath(resolved(publication.file, folder))
-            _check_file(target, plan_file, at, told)
+            kind, what, target = _target(publication, folder)
+            at = entry.where("publish", number, kind)
+            if kind == "file":
+                _check_file(target, plan_file, at, told)
             if entry.table.items is not None and not is_template(target):
                 remedy = "name the item in it: {{ item.slug }}"
-                told.add(at, "every item would publish to the same file", remedy)
+                told.add(at, f"every item would publish to the same {what}", remedy)
             elif target in taken:
-                told.add(at, f"the job {quoted(taken[target])} publishes to the same file")
+                told.add(at, f"the job {quoted(taken[target])} publishes to the same {what}")
             taken.setdefault(target, entry.table.id)
+
+
+def _target(publication: PublishTable, folder: Folder) -> tuple[str, str, str]:
+    """Its key in the plan, what it is, and the name no other publication may have."""
+    if publication.git is not None:
+        return "git", "branch", f"{publication.git}#{publication.branch}"
+    if publication.http is not None:
+        return "http", "address", publication.http
+    return "file", "file", os.path.normpath(resolved(publication.file or "", folder))
 
 
 def _check_file(target: str, plan_file: str, at: Path, told: Complaints) -> None:

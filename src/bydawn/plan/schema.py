@@ -108,6 +108,9 @@ class ExpectTable(Table):
     allow_empty: bool | None = None
 
 
+_REQUESTS = ("PUT http", "POST http", "PUT {{", "POST {{", "{{", "{%")
+
+
 class PublishTable(Table):
     source: DraftPath = Field(alias="from")
     file: Filled | None = None
@@ -121,6 +124,10 @@ class PublishTable(Table):
             raise ValueError("needs exactly one of file, git and http")
         if self.branch is not None and self.git is None:
             raise ValueError("branch belongs to git")
+        if self.git is not None and self.branch is None:
+            raise ValueError("git needs a branch")
+        if self.http is not None and not self.http.startswith(_REQUESTS):
+            raise ValueError('http is written "PUT https://…" or "POST https://…"')
         return self
 
 

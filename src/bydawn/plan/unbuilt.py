@@ -42,12 +42,8 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt(("autonomy", "required"), REFUSE),
     Unbuilt(("defaults", "isolate"), REFUSE, _is_isolated),
     Unbuilt(("defaults", "workspace"), REFUSE),
-    Unbuilt(("defaults", "publish", "*", "git"), REFUSE),
-    Unbuilt(("defaults", "publish", "*", "http"), REFUSE),
     Unbuilt(("job", "*", "isolate"), REFUSE, _is_isolated),
     Unbuilt(("job", "*", "workspace"), REFUSE),
-    Unbuilt(("job", "*", "publish", "*", "git"), REFUSE),
-    Unbuilt(("job", "*", "publish", "*", "http"), REFUSE),
 )
 
 
