@@ -13,6 +13,7 @@ from scene import HOUR, SERVICE_TROUBLE, Scene, ok, scripted
 from bydawn.cli.faces import JsonFace, PlainFace
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
+from bydawn.core.errors import StoreUnavailable
 from bydawn.watch.documents import counts_of, standing_of
 from bydawn.watch.follow import Following
 from bydawn.watch.progress import Frame, Shown, live_lines, marked_state, summary_line
@@ -190,3 +191,21 @@ def test_lines_know_their_state() -> None:
     assert marked_state(" x link-audit-b   failed") == "failed"
     assert marked_state(" [####----] 3/6") is None
     assert summary_line({"succeeded": 3, "running": 1}) == "3/4 done: 3 succeeded  1 running"
+
+
+def test_a_store_too_busy_to_look_at_ends_no_run(
+    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = scene.submit(scripted("one", ok()))
+    face, said = plain(capsys)
+    face.opened(scene.store, batch, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Following, "news", busy)
+        face.turned()
+    scene.drive(batch, turned=face.turned)
+    face.close()
+    assert "one succeeded in 1.0s" in said()
+
+
+def busy(_: Following) -> None:
+    raise StoreUnavailable("the store is busy")

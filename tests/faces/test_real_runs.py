@@ -36,6 +36,11 @@ argv = ["sh", "-c", "echo started; while [ ! -e {gate} ]; do sleep 0.05; done"]
 """
 
 
+needs_full_device = pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="the platform has no /dev/full"
+)
+
+
 class Place:
     """A folder in which bydawn is typed."""
 
@@ -327,3 +332,29 @@ def test_a_second_signal_leaves_at_once(place: Place) -> None:
     process.communicate()
     gate.touch()
     until(lambda: place.run("run", plan)[0] != 75)
+
+
+@needs_full_device
+def test_a_full_disk_under_the_answer_is_told(place: Place) -> None:
+    place.run("run", place.plan(PLAN))
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "bydawn", "events"], cwd=place.folder, env=place.environment,
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    assert ran.returncode == 75
+    assert "No space left on device" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@needs_full_device
+def test_talk_that_cannot_be_written_stops_nothing(place: Place) -> None:
+    plan = place.plan(PLAN)
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "bydawn", "run", plan], cwd=place.folder,
+            env=place.environment, stdout=subprocess.PIPE, stderr=full, text=True,
+            timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stdout.splitlines()[-1].startswith("1 succeeded, 1 failed")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from bydawn.cli.screen import Screen
 from bydawn.cli.talk import Talk
+from bydawn.core.errors import StoreUnavailable
 from bydawn.watch import wording
 from bydawn.watch.amounts import time_of_day
 from bydawn.watch.follow import Following
@@ -41,7 +43,9 @@ class QuietFace:
         """Look for news, at most a few times a second."""
         if self.following and self._now() >= self._due_at:
             self._due_at = self._now() + self.pace_ms
-            self.look(self.following)
+            # A store too busy to be looked at is no reason to end the run: the next look may do.
+            with contextlib.suppress(StoreUnavailable):
+                self.look(self.following)
 
     def note(self, text: str) -> None:
         self.talk.tell(f"bydawn: {inert(text)}")

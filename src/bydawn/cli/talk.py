@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,8 @@ from bydawn.cli.settings import Settings
 from bydawn.watch.sanitise import inert_lines, json_text
 
 _COLOURS = {"failed": 31, "parked": 35, "running": 36, "succeeded": 32, "dim": 2, "bold": 1}
+# A closed pipe, a terminal that has gone. A full disk under stdout is another matter.
+_NOBODY_LISTENS = (errno.EPIPE, errno.EIO)
 _ALARMS = {"FAILED": "failed", "PARKED": "parked", "NEEDS": "bold"}
 
 
@@ -81,7 +84,9 @@ class Talk:
         try:
             stream.write(text)
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            if stream is sys.stdout and error.errno not in _NOBODY_LISTENS:
+                raise
             self._hush(stream)
 
     def _hush(self, stream: TextIO) -> None:
