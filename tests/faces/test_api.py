@@ -449,4 +449,4 @@ def test_the_public_names_are_there() -> None:
     for name in bydawn.__all__:
         assert getattr(bydawn, name) is not None
     with pytest.raises(AttributeError):
-        bydawn.lease  # noqa: B018
+        bydawn.nonsense  # noqa: B018
