@@ -1,0 +1,223 @@
+"""The invariants of a batch, checked from outside: rows, counters, the journal and the service's truth.
+
+``check_now`` holds after every commit, ``check_history`` over a whole night.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from bydawn.core import counting
+from bydawn.core.accounts import tokens_of, usd_of
+from bydawn.core.budgets import total_tokens
+from bydawn.core.join import fold
+from bydawn.core.model import BatchTerms, Effects, Job, JobSpec, OnDoubt
+from bydawn.core.sightings import Guarantee
+from bydawn.core.states import HELD, SLOTTED, TERMINAL, Event, State, legal
+from bydawn.store import counters, read
+from bydawn.store.read import EventRow
+from bydawn.store.store import Store
+from bydawn.testing.service import Run, Service
+
+_ISSUES_TOKEN = frozenset({"intended", "claimed"})
+_PERSON = "person"
+_BY_PEOPLE = frozenset({"cancelled", "retried", "resolved", "approved"})
+_MOVES = frozenset(event.value for event in Event)
+
+
+class Violation(AssertionError):
+    """An invariant broke: which one, and how."""
+
+    def __init__(self, invariant: str, story: str) -> None:
+        super().__init__(f"{invariant}: {story}")
+        self.invariant = invariant
+
+
+def demand(holds: bool, invariant: str, story: str) -> None:
+    if not holds:
+        raise Violation(invariant, story)
+
+
+def all_jobs(store: Store, keys: Mapping[str, str]) -> list[Job]:
+    """Every job there ever was, listed or not."""
+    found = []
+    for name in sorted(keys):
+        rows = read.jobs_with_key(store.session, keys[name])
+        demand(len(rows) == 1, "I1", f"{name} is there {len(rows)} times")
+        found.append(rows[0])
+    return found
+
+
+def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: int) -> None:
+    """Counters equal a recount of the rows, and no cap is exceeded (I1, I8)."""
+    jobs = all_jobs(store, keys)
+    slotted = [job for job in jobs if State(job.state) in SLOTTED]
+    usd = sum(job.reserved_micros + (job.cost_micros or 0) for job in jobs)
+    tokens = sum(job.reserved_tokens + _tokens(job) for job in jobs)
+    counted = {
+        counting.slots(batch): len(slotted),
+        counting.pool_slots("p"): sum(1 for job in slotted if job.pool == "p"),
+        usd_of(str(batch)): usd,
+        tokens_of(str(batch)): tokens,
+    }
+    for name, count in counted.items():
+        used = counters.used(store.session, name)
+        demand(used == count, "counters", f"{name} says {used}, a recount {count}")
+    cap = terms.bound.usd_micros
+    demand(cap is None or usd <= cap, "I8", f"reserved and spent are {usd}, the cap {cap}")
+    for job in jobs:
+        may_spend = State(job.state) in HELD - {State.FINISHING}
+        demand(may_spend or not job.reserved_micros, "I8", f"{job.name} is {job.state}, reserved")
+
+
+def _tokens(job: Job) -> int:
+    return total_tokens(json.loads(job.usage)) if job.usage else 0
+
+
+def journal(store: Store, batch: int) -> list[EventRow]:
+    return read.events(store.session, 0, batch, 1_000_000)
+
+
+def check_history(
+    store: Store,
+    batch: int,
+    jobs: list[Job],
+    specs: Mapping[str, JobSpec],
+    service: Service,
+    touched: Iterable[str],
+    wall_is_steady: bool = True,
+) -> None:
+    """What must be true of a whole night, from the journal and the service's own ledger."""
+    events = journal(store, batch)
+    check_journal(events, jobs)
+    check_tokens(events)
+    check_retries(events, specs)
+    check_launches(service, events)
+    check_overlaps(service, specs, {job.name: job for job in jobs}, set(touched))
+    if wall_is_steady:  # a wall clock set meanwhile moves the moment itself
+        check_retry_after(service, {job.job_id for job in jobs if job.name in set(touched)})
+    check_outcome(store, batch, jobs)
+    check_nothing_forgotten(store, batch, jobs)
+
+
+def check_journal(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:
+    """I6, I11: one event per transition, each legal, without a gap, up to the row as it is."""
+    at: dict[str, str] = {}
+    for event in events:
+        if event.job is None or event.from_state is None or event.kind not in _MOVES:
+            continue
+        before = at.get(event.job, State.QUEUED.value)
+        step = f"{event.job}: {event.from_state} --{event.kind}--> {event.to_state}"
+        demand(event.from_state == before, "I11", f"{step}, but it was {before}")
+        is_legal = legal(event.from_state, event.kind, event.to_state or "")
+        demand(is_legal, "I6", f"{step} is not in the table")
+        at[event.job] = event.to_state or ""
+    for job in jobs:
+        told = at.get(job.name, State.QUEUED.value)
+        demand(told == job.state, "I11", f"{job.name} is {job.state}, its last event says {told}")
+
+
+def check_tokens(events: Iterable[EventRow]) -> None:
+    """I4: every new claim and every decision has a token above all before it."""
+    last = 0
+    for event in events:
+        by_person = event.runner == _PERSON and event.kind in _BY_PEOPLE
+        if event.token is None or not (event.kind in _ISSUES_TOKEN or by_person):
+            continue
+        demand(event.token > last, "I4", f"{event.job} got token {event.token} after {last}")
+        last = event.token
+
+
+def check_retries(events: Iterable[EventRow], specs: Mapping[str, JobSpec]) -> None:
+    """I9: counted retries stay within what the job allows, people's fresh starts apart."""
+    used: Counter[str] = Counter()
+    for event in events:
+        if event.job is None:
+            continue
+        if event.runner == _PERSON and event.kind in ("retried", "resolved"):
+            used[event.job] = 0
+        elif event.to_state == State.QUEUED and event.reason == "backoff":
+            used[event.job] += 1
+            most = specs[event.job].retries
+            demand(used[event.job] <= most, "I9", f"{event.job} was retried {used[event.job]} times")
+
+
+def check_launches(service: Service, events: Iterable[EventRow]) -> None:
+    """I2: one run per launch key, never asked for twice where nobody can tell; payloads frozen."""
+    runs = Counter(run.launch_key for run in service.runs.values())
+    for key, count in runs.items():
+        demand(count == 1, "I2", f"{key} was started {count} times ({service.guarantee})")
+    asked: dict[str, set[str]] = defaultdict(set)
+    requests: Counter[str] = Counter()
+    for request in service.requests:
+        asked[request.launch_key].add(request.payload)
+        requests[request.launch_key] += 1
+    for key, payloads in asked.items():
+        demand(len(payloads) == 1, "frozen", f"{key} was asked for with {sorted(payloads)}")
+        if service.guarantee is Guarantee.BLIND:
+            demand(requests[key] == 1, "I2", f"{key} was sent {requests[key]} times, blindly")
+    intended = sum(1 for event in events if event.kind == "intended")
+    demand(len(service.runs) <= intended, "I2", "there are more runs than intentions")
+
+
+def check_overlaps(
+    service: Service, specs: Mapping[str, JobSpec], jobs: Mapping[str, Job], touched: set[str]
+) -> None:
+    """I2: no second run while one may live, unless it was declared safe or a person said so."""
+    by_job: dict[str, list[Run]] = defaultdict(list)
+    for run in service.runs.values():
+        by_job[run.job_id].append(run)
+    for name, spec in specs.items():
+        is_safe = spec.effects is not Effects.OUTSIDE or spec.on_doubt is OnDoubt.RELAUNCH
+        if is_safe or name in touched:
+            continue
+        runs = sorted(by_job[jobs[name].job_id], key=lambda run: run.started_at)
+        for first, second in zip(runs, runs[1:], strict=False):
+            apart = first.over_at <= second.started_at
+            demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
+
+
+def check_retry_after(service: Service, touched: set[str]) -> None:
+    """I15: nothing is asked for again before the service said so, unless a person wants it."""
+    for refusal in service.refusals:
+        if refusal.job_id in touched:
+            continue
+        for request in service.requests[refusal.number :]:
+            early = request.job_id == refusal.job_id and request.at < refusal.not_before
+            demand(not early, "I15", f"{request.launch_key} came before Retry-After was over")
+
+
+def check_outcome(store: Store, batch: int, jobs: Iterable[Job]) -> None:
+    """I14: the exit code is what a plain count of the rows says; nothing unknown is success."""
+    known = store.batch(batch)
+    now = store.session.clock.utc_ms()
+    standing = read.standing(store.session, batch, now, known.deadline_at)
+    joined = fold(standing, known.terms.allow_failures)
+    listed = list(read.jobs(store.session, batch))
+    states = Counter(job.state for job in listed)
+    if joined.exit_code == 0:
+        unfinished = {state: count for state, count in states.items() if state != "succeeded"}
+        demand(not unfinished, "I14", f"exit 0, yet {unfinished}")
+    demand((joined.exit_code == 8) == bool(states["parked"]), "I14", "parked and its code")
+    demand(standing.succeeded == states["succeeded"], "I14", "the count of successes")
+    over = {job.name for job in jobs if State(job.state) not in TERMINAL}
+    waiting = {job.name for job in jobs if job.state in ("parked", "queued")}
+    demand(over <= waiting, "I1", f"{sorted(over - waiting)} are neither over nor parked")
+
+
+def check_nothing_forgotten(store: Store, batch: int, jobs: Iterable[Job]) -> None:
+    """I19: whoever waits, waits for something; a joined batch leaves nothing startable behind."""
+    found = store.templates(batch)
+    ready = {one.name for one in found if one.after and store.is_met(batch, one, found)}
+    known = store.batch(batch)
+    is_over = known.deadline_at is not None and store.session.clock.utc_ms() >= known.deadline_at
+    for job in jobs:
+        if job.state != State.QUEUED or is_over:
+            continue
+        is_stuck = job.reason == "dependency" and job.template in ready
+        demand(not is_stuck, "I19", f"{job.name} waits for what is there")
+        can_wait = job.reason in ("dependency", "withdrawn", "budget", "canary")
+        demand(can_wait, "I19", f"{job.name} is queued ({job.reason}) and nobody starts it")
+        demand(job.wish is None, "I19", f"{job.name} is queued with a wish nobody heeds")

@@ -1,0 +1,143 @@
+"""What a simulated night is made of, drawn from its seed: jobs, runners, troubles, people.
+
+Each seed switches a random part of the troubles on, with rates of its own: nights in which everything
+goes wrong at once hide the mistakes that need quiet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from dataclasses import dataclass, field
+
+from bydawn.core.keys import job_key
+from bydawn.core.model import (
+    Backoff,
+    BatchTerms,
+    Bound,
+    Effects,
+    JobSpec,
+    Limits,
+    OnDoubt,
+    PlannedBatch,
+    PlannedJob,
+    Pool,
+    When,
+)
+from bydawn.core.sightings import Guarantee
+from bydawn.testing.service import Troubles
+
+PLAN = "night"
+LEASE_MS = 12_000
+COST = 1_000
+_GUARANTEES = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """Everything one simulation needs to know; the same seed gives the same night."""
+
+    seed: int
+    guarantee: Guarantee
+    troubles: Troubles
+    specs: tuple[JobSpec, ...]
+    terms: BatchTerms
+    runners: int = 2
+    lasts_ms: int = 150_000
+    deadline_ms: int | None = None
+    crash: float = 0.0
+    pause: float = 0.0
+    jumps: int = 0
+    people: int = 0
+    sees_deaths: bool = True
+    latency_ms: int = 50
+    parked_is_fine: bool = field(default=True)
+
+    def planned(
+        self, specs: tuple[JobSpec, ...], opened_at: int
+    ) -> tuple[PlannedBatch, list[PlannedJob]]:
+        """The plan with these specs, as the store takes it."""
+        deadline = None if self.deadline_ms is None else opened_at + self.deadline_ms
+        batch = PlannedBatch(
+            plan=PLAN, edition="", folder="/plans", source="night.toml", terms=self.terms,
+            specs=specs, fingerprint="f", deadline_at=deadline,
+        )  # fmt: skip
+        return batch, [planned_job(spec, number) for number, spec in enumerate(specs)]
+
+
+def planned_job(spec: JobSpec, position: int) -> PlannedJob:
+    """The one job of a spec without items."""
+    key = job_key(PLAN, "", spec.id, [])
+    return PlannedJob(spec.id, spec.id, key, None, "{}", position, f"night.toml:{position + 1}")
+
+
+def night_of(seed: int) -> Night:
+    """Draw a night: which troubles there are, how often, and what is at work."""
+    chance = random.Random(seed)
+    guarantee = chance.choice(_GUARANTEES)
+    specs = _specs(chance)
+    is_capped = chance.random() < 0.4
+    cap = COST * len(specs) * 3 // 2 if is_capped else None
+    terms = BatchTerms(
+        parallel=chance.randrange(1, 5),
+        lease_ms=LEASE_MS,
+        on_deadline=chance.choice(("cancel", "finish")),
+        bound=Bound(usd_micros=cap, launches=chance.choice((None, len(specs) * 3))),
+        pools=(Pool("p", chance.choice((None, 1, 2)), chance.choice((None, 20, 60))),),
+    )
+    return Night(
+        seed=seed,
+        guarantee=guarantee,
+        troubles=_troubles(chance),
+        specs=specs,
+        terms=terms,
+        runners=chance.randrange(1, 4),
+        deadline_ms=chance.choice((None, None, None, 60_000, 140_000)),
+        crash=_some(chance, 0.03),
+        pause=_some(chance, 0.1),
+        jumps=chance.choice((0, 0, 2)),
+        people=chance.choice((0, 0, 3, 12)),
+        sees_deaths=chance.random() < 0.5,
+        latency_ms=chance.choice((1, 50, 3_000)),
+    )
+
+
+def _some(chance: random.Random, most: float) -> float:
+    """Off in half of all nights, else a rate of its own."""
+    on, rate = chance.random() < 0.5, chance.random() * most
+    return rate if on else 0.0
+
+
+def _troubles(chance: random.Random) -> Troubles:
+    most = {"reply_lost": 0.5, "breaks": 0.2, "hangs": 0.2, "stubborn": 0.3, "asks": 0.2,
+            "forbidden": 0.1, "loses_run": 0.2}  # fmt: skip
+    names = [one.name for one in dataclasses.fields(Troubles)]
+    return Troubles(**{name: _some(chance, most.get(name, 0.3)) for name in names})
+
+
+def _specs(chance: random.Random) -> tuple[JobSpec, ...]:
+    return tuple(_spec(chance, number) for number in range(chance.randrange(3, 8)))
+
+
+def _spec(chance: random.Random, number: int) -> JobSpec:
+    upstream = (f"j{chance.randrange(number)}",) if number and chance.random() < 0.3 else ()
+    return JobSpec(
+        id=f"j{number}",
+        backend="service",
+        payload={"version": 1},
+        limits=Limits(
+            timeout_ms=chance.choice((15_000, 40_000)),
+            grace_ms=1_000,
+            stall_ms=chance.choice((None, None, 10_000)),
+        ),
+        retries=chance.randrange(0, 3),
+        backoff=Backoff(500, 4_000),
+        bound=Bound(usd_micros=COST),
+        effects=chance.choice(tuple(Effects)),
+        on_doubt=chance.choice((OnDoubt.PARK, OnDoubt.PARK, OnDoubt.RELAUNCH, OnDoubt.FAIL)),
+        pool=chance.choice((None, "p")),
+        after=upstream,
+        when=chance.choice((When.ALL_SUCCEEDED, When.ALL_DONE, When.ANY_SUCCEEDED)),
+        approve=chance.random() < 0.1,
+        usual_ms=chance.choice((None, 5_000)),
+    )

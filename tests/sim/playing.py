@@ -1,0 +1,62 @@
+"""Play one night and check everything about it; say how to play it again when something broke."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from bydawn.testing.invariants import Violation, all_jobs, check_history, journal
+from bydawn.testing.nights import Night, night_of
+from bydawn.testing.simulation import Simulation
+
+_FAST = Path("/dev/shm")
+
+
+def play(night: Night, look: Callable[[Simulation], None] = lambda _: None) -> Simulation:
+    """Play a night in a folder of its own; raises Violation with the way to see it again."""
+    where = _FAST if _FAST.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="night-", dir=where) as folder:
+        simulation = Simulation(night, Path(folder))
+        try:
+            simulation.run()
+            people = simulation.people
+            jobs = all_jobs(simulation.store, people.keys)
+            specs = {spec.id: spec for spec in night.specs}
+            check_history(
+                simulation.store, people.batch, jobs, specs, simulation.service, people.touched,
+                wall_is_steady=not night.jumps,
+            )  # fmt: skip
+            look(simulation)
+        except Violation as violation:
+            raise AssertionError(f"seed {night.seed}: {violation}; {HOW % night.seed}") from violation
+        finally:
+            simulation.close()
+        return simulation
+
+
+HOW = "again: pytest tests/sim/test_nights.py -k test_one_night --night %d"
+
+
+def play_seed(seed: int, look: Callable[[Simulation], None] = lambda _: None) -> Simulation:
+    return play(night_of(seed), look)
+
+
+def history(seed: int) -> str:
+    """A digest of everything that was told in a night."""
+    told: list[str] = []
+
+    def look(simulation: Simulation) -> None:
+        told.extend(repr(row) for row in journal(simulation.store, simulation.people.batch))
+        told.extend(repr(run) for run in simulation.service.runs.values())
+
+    play(night_of(seed), look)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def situations(simulation: Simulation) -> Counter[str]:
+    """What came up in a night, so that a quiet simulator is noticed."""
+    rows = journal(simulation.store, simulation.people.batch)
+    return Counter(f"{row.kind}:{row.reason or row.to_state}" for row in rows)
