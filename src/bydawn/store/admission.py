@@ -116,38 +116,56 @@ def fill_pool(session: Session, pool: Pool | None, count: int, now: int) -> None
         counters.put(session, name, paid + count * 60_000 // pool.per_minute)
 
 
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """What one launch books, and where; the same for all jobs alike in spec, tags and past."""
+
+    amount: Amount
+    accounts: tuple[str, ...]
+    written: str
+    moved: dict[str, int]
+
+
 class Purse:
     """The budgets of one claim: what is reserved for each job, on which accounts."""
 
-    def __init__(
-        self, session: Session, batch: Open, spec_of: Callable[[int], JobSpec]
-    ) -> None:
+    def __init__(self, session: Session, batch: Open, spec_of: Callable[[int], JobSpec]) -> None:
         self._session, self._batch, self._spec_of = session, batch, spec_of
         self._caps = caps_of(batch.number, batch.terms, batch.day)
         self._used = self._read(self._caps)
         self._moved: dict[str, int] = {}
+        self._bookings: dict[tuple[object, ...], _Booking] = {}
 
     def admitted(self, due: Iterable[Job], kept: Kept) -> Iterator[Job]:
         """The jobs that fit, each with its reservation made; the others are kept back."""
         for job in due:
-            wanted = _wanted(job, self._spec_of(job.spec))
-            accounts = accounts_of(job.batch, job.tags, self._batch.terms, self._batch.day)
-            if not fits(self._caps, accounts, self._used, wanted):
+            booked = self._booking(job)
+            if self._caps and not fits(self._caps, booked.accounts, self._used, booked.amount):
                 kept.add("budget")
                 continue
-            self._take(job, accounts, wanted)
+            self._take(job, booked)
             yield job
 
     def close(self) -> None:
         """Write down what was booked."""
         counters.move(self._session, self._moved)
 
-    def _take(self, job: Job, accounts: tuple[str, ...], wanted: Amount) -> None:
-        job.reserved_micros, job.reserved_tokens = wanted.usd_micros, wanted.tokens
-        job.accounts = json.dumps(accounts)
-        for name, delta in booking(accounts, wanted, 1).items():
+    def _take(self, job: Job, booked: _Booking) -> None:
+        job.reserved_micros, job.reserved_tokens = booked.amount.usd_micros, booked.amount.tokens
+        job.accounts = booked.written
+        for name, delta in booked.moved.items():
             self._moved[name] = self._moved.get(name, 0) + delta
             self._used[name] = self._used.get(name, 0) + delta
+
+    def _booking(self, job: Job) -> _Booking:
+        alike = (job.spec, job.tags, job.usage, job.cost_micros)
+        found = self._bookings.get(alike)
+        if found is None:
+            amount = _wanted(job, self._spec_of(job.spec))
+            accounts = accounts_of(job.batch, job.tags, self._batch.terms, self._batch.day)
+            moved = booking(accounts, amount, 1)
+            found = self._bookings[alike] = _Booking(amount, accounts, json.dumps(accounts), moved)
+        return found
 
     def _read(self, caps: dict[str, Bound]) -> dict[str, int]:
         names = [of(account) for account in caps for of in (usd_of, tokens_of, launches_of)]
