@@ -177,7 +177,7 @@ def test_trust_is_told_by_the_clock_and_never_comes_back() -> None:
 
 
 def test_a_forked_child_does_not_keep_the_lease() -> None:
-    """Only the process of the block renews: once it is gone the lease lapses, its children or not."""
+    """Only the process of the block renews: once it is gone the lease lapses, children or not."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

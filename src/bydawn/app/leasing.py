@@ -30,6 +30,19 @@ from bydawn.store.receipts import store_id
 if TYPE_CHECKING:
     from bydawn.app import App
 
+__all__ = [
+    "Granted",
+    "Keeper",
+    "Lease",
+    "Lost",
+    "acquire",
+    "claim_of",
+    "holder_here",
+    "release",
+    "renew",
+    "show",
+]
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,127}")
 _LOOK_AGAIN_S = 0.05
 _TRY_AGAIN_SHARE = 20

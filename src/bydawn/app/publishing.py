@@ -19,6 +19,18 @@ from bydawn.store.receipts import store_id, tell_adopted, was_published_to
 if TYPE_CHECKING:
     from bydawn.app import App
 
+__all__ = [
+    "GateUnavailable",
+    "Receipt",
+    "adopt",
+    "at_home",
+    "check",
+    "claim_by_name",
+    "claim_from_environment",
+    "publish",
+    "push",
+]
+
 _PERSON = "person"
 
 

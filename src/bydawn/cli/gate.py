@@ -19,8 +19,8 @@ from bydawn.watch.sanitise import inert
 
 if TYPE_CHECKING:
     from bydawn.app import App
+    from bydawn.app.publishing import Receipt
     from bydawn.core.fencing import Claim, FenceRecord
-    from bydawn.gates.gate import Receipt
 
 _NAME = click.option("--name", help="The lease to write under; else BYDAWN_* of the environment.")
 _TOKEN = click.option("--token", type=click.IntRange(1), help="Its token.")

@@ -15,7 +15,7 @@ from bydawn.watch.amounts import rfc3339
 from bydawn.watch.sanitise import inert
 
 if TYPE_CHECKING:
-    from bydawn.store.leases import Lease
+    from bydawn.app.leasing import Lease
 
 _NAME = click.argument("name")
 _TTL = click.option("--ttl", metavar="T", default="60s", help="How long it is held unrenewed.")
