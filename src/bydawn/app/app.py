@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bydawn.app import addresses
-from bydawn.app.driving import Errand, drive, refuse_if_stopped
-from bydawn.app.kit import STOP
+from bydawn.app.errands import Errand, drive
+from bydawn.app.names import STOP
+from bydawn.app.outcomes import refuse_if_stopped
 from bydawn.app.place import Place, locate
-from bydawn.app.values import AdhocWanted, Checked, Invocation, Face, Ran, RunWanted, Silent
+from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
 from bydawn.core.errors import UsageError
 from bydawn.core.model import BatchTerms, Job
 from bydawn.runner.clock import SystemClock
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 from bydawn.store import read
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
