@@ -14,7 +14,6 @@ from bydawn.core.model import Job, JobSpec, Pool
 from bydawn.core.states import Event, State
 from bydawn.store import breakers, counters
 from bydawn.store.admission import (
-    UNLIMITED,
     Kept,
     Lane,
     Open,
@@ -29,6 +28,7 @@ from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
+from bydawn.store.sharing import fair_room
 
 _PARKED = State.PARKED.value
 
@@ -100,7 +100,8 @@ class Claimed:
 def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) -> Claimed:
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
-    room = batch_room(session, batch, room)
+    share = fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
+    room = min(share, batch_room(session, batch, room))
     fresh = canary_room(session, batch, taken.kept)
     purse = Purse(session, batch, claimer.spec_of)
     for lane in batch.lanes:
