@@ -72,7 +72,7 @@ class Scope:
             batch.terms,
             _lanes(specs),
             only=self.only,
-            is_revised=batch.revision > 1,
+            revision=batch.revision,
         )
         place = Place(batch.address, batch.edition, batch.folder)
         left = self._retries_left(batch)
