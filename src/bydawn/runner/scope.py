@@ -66,11 +66,10 @@ class Scope:
     def _served(self, number: int) -> Served:
         batch = self.store.batch(number)
         templates = self.store.templates(number)
-        specs = [self.store.spec(template.spec) for template in templates]
         opened = Open(
             number,
             batch.terms,
-            _lanes(specs),
+            _lanes(self.store.specs(number)),
             only=self.only,
             revision=batch.revision,
         )
