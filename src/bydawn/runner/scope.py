@@ -66,13 +66,12 @@ class Scope:
     def _served(self, number: int) -> Served:
         batch = self.store.batch(number)
         templates = self.store.templates(number)
-        specs = [self.store.spec(template.spec) for template in templates]
         opened = Open(
             number,
             batch.terms,
-            _lanes(specs),
+            _lanes(self.store.specs(number)),
             only=self.only,
-            is_revised=batch.revision > 1,
+            revision=batch.revision,
         )
         place = Place(batch.address, batch.edition, batch.folder)
         left = self._retries_left(batch)

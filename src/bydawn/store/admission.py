@@ -38,7 +38,7 @@ class Open:
     lanes: tuple[Lane, ...]
     day: str = ""
     only: str = ""
-    is_revised: bool = False
+    revision: int = 1
 
 
 @dataclass(slots=True)

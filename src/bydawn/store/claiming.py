@@ -14,7 +14,6 @@ from bydawn.core.model import Job, JobSpec, Pool
 from bydawn.core.states import Event, State
 from bydawn.store import breakers, counters
 from bydawn.store.admission import (
-    UNLIMITED,
     Kept,
     Lane,
     Open,
@@ -29,6 +28,7 @@ from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
+from bydawn.store.sharing import fair_room
 
 _PARKED = State.PARKED.value
 
@@ -61,8 +61,11 @@ UPDATE job SET state = 'launching', reason = NULL, token = ?, nonce = ?, runner 
     frozen = generation
 WHERE number = ? AND state = 'queued' AND token = ? AND nonce = ?"""
 
-_PAYLOADS = "SELECT spec, item FROM job WHERE number = ?"
-_REVISED = "SELECT 1 FROM job WHERE number = ? AND next_spec IS NOT NULL AND frozen <> generation"
+_AS_REVISED = """
+SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
+    CASE WHEN frozen = generation THEN item ELSE COALESCE(next_item, item) END
+FROM job WHERE number = ?"""
+_AS_SEEN = "SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0"
 
 _ORPHANS = f"""
 SELECT {JOB_COLUMNS} FROM job
@@ -100,7 +103,10 @@ class Claimed:
 def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) -> Claimed:
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
-    room = batch_room(session, batch, room)
+    if session.row(_AS_SEEN, (batch.number, batch.revision)) is None:
+        return taken  # revised or paused since the caller looked; its next look will tell
+    share = fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
+    room = min(share, batch_room(session, batch, room))
     fresh = canary_room(session, batch, taken.kept)
     purse = Purse(session, batch, claimer.spec_of)
     for lane in batch.lanes:
@@ -111,7 +117,7 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
     if taken.jobs:
         _count_started(session, batch, taken.jobs)
         purse.close()
-        _intend(session, claimer, taken.jobs, batch.is_revised, now)
+        _intend(session, claimer, taken.jobs, now)
     return taken
 
 
@@ -124,7 +130,7 @@ def _claim_lane(
     room = min(room, probes, pool_room(session, pool, now, taken.kept))
     if room <= 0:
         return []
-    due = _due(session, batch, lane, room, fresh, now)
+    due = _as_revised(session, batch, _due(session, batch, lane, room, fresh, now))
     admitted = list(itertools.islice(purse.admitted(due, taken.kept), room))
     fill_pool(session, pool, len(admitted), now)
     if admitted and probes == 1:
@@ -153,6 +159,14 @@ def _due(
         rank = (session.row(_RANK, (number,)) or (NEVER,))[0]
 
 
+def _as_revised(session: Session, batch: Open, due: Iterator[Job]) -> Iterator[Job]:
+    """Each job with the payload it will be launched with: the newest, unless it is frozen."""
+    for job in due:
+        if batch.revision > 1:
+            job.spec, job.item = session.row(_AS_REVISED, (job.number,)) or (job.spec, job.item)
+        yield job
+
+
 def _count_started(session: Session, batch: Open, jobs: list[Job]) -> None:
     started = {counting.slots(batch.number): len(jobs)}
     if batch.terms.canary:
@@ -161,11 +175,8 @@ def _count_started(session: Session, batch: Open, jobs: list[Job]) -> None:
     counters.move(session, started)
 
 
-def _intend(
-    session: Session, claimer: Claimer, jobs: list[Job], is_revised: bool, now: int
-) -> None:
+def _intend(session: Session, claimer: Claimer, jobs: list[Job], now: int) -> None:
     """The intention, committed before any backend is called."""
-    revised = [job for job in jobs if is_revised and session.row(_REVISED, (job.number,))]
     first = counters.take_tokens(session, len(jobs))
     writes = []
     for offset, job in enumerate(jobs):
@@ -175,8 +186,6 @@ def _intend(
         taken = (job.token, job.nonce, claimer.runner, claimer.machine, now)
         writes.append((*taken, *reserved, *guard))
     assert session.change_many(_INTEND, writes) == len(jobs), "a queued job moved under our lock"
-    for job in revised:
-        job.spec, job.item = session.row(_PAYLOADS, (job.number,)) or (job.spec, job.item)
     tell(session, (_intended(job, claimer.runner, now) for job in jobs))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.states import Event, Reason
-from bydawn.store.connect import Occupied, Session
+from bydawn.store import listing
+from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
@@ -37,28 +37,6 @@ _DROP_TEMPLATES = "DELETE FROM template WHERE batch = ?"
 _ADD_TEMPLATE = """
 INSERT INTO template (batch, name, spec, position, after, expands) VALUES (?, ?, ?, ?, ?, ?)"""
 
-_ADD_JOB = """
-INSERT INTO job (batch, template, name, key, spec, item, tags, pool, rank, position, place, listed,
-    withdrawn, state, reason, revision, generation, frozen, attempts, faults, not_before, token,
-    nonce, reserved_micros, reserved_tokens, awaited, backend, accounts)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0, ?, ?, '')"""
-_RELIST = """
-ON CONFLICT (key) DO UPDATE SET
-    listed = excluded.listed, position = excluded.position, place = excluded.place,
-    tags = excluded.tags, rank = excluded.rank, withdrawn = 0, awaited = excluded.awaited,
-    next_spec = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
-        THEN excluded.spec END,
-    next_item = CASE WHEN job.spec <> excluded.spec OR job.item IS NOT excluded.item
-        THEN excluded.item END,
-    pool = CASE WHEN job.state = 'queued' THEN excluded.pool ELSE job.pool END,
-    backend = CASE WHEN job.state = 'queued' THEN excluded.backend ELSE job.backend END,
-    reason = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
-        THEN excluded.reason ELSE job.reason END,
-    not_before = CASE WHEN job.state = 'queued' AND job.reason IN ('withdrawn', 'dependency')
-        THEN excluded.not_before ELSE job.not_before END
-WHERE job.listed <> excluded.listed"""
-_NOW_AWAITED = "UPDATE job SET awaited = 1 WHERE batch = ? AND template = ? AND awaited = 0"
-_PLACE_OF = "SELECT place FROM job WHERE key = ?"
 _WITHDRAW = """
 UPDATE job SET withdrawn = 1,
     reason = CASE WHEN state = 'queued' THEN 'withdrawn' ELSE reason END,
@@ -97,7 +75,8 @@ def open_batch(
     _claim_name(session, planned, adopt_folder, now)
     opened = _batch_row(session, planned, background, adds_only, now)
     specs = _record_specs(session, opened, planned, replaces=not (is_partial or adds_only))
-    _record_jobs(session, opened, specs, jobs)
+    record = _grow if adds_only else _record_jobs
+    record(session, opened, specs, jobs)
     if not opened.is_new and not adds_only:
         _tell_revised(session, opened, now)
         if not is_partial:
@@ -200,34 +179,28 @@ def _record_jobs(
 ) -> None:
     rows = _job_rows(opened, specs, _awaited(session, opened, specs), jobs)
     if opened.is_new:
-        _insert_new(session, rows)
+        listing.insert(session, rows)
     else:
-        session.change_many(_ADD_JOB + _RELIST, rows)
-        for name in sorted({name for _, spec in specs.values() for name in spec.after}):
-            session.change(_NOW_AWAITED, (opened.number, name))
+        listing.relist(session, rows)
+        _await_now(session, opened, specs)
 
 
-def _insert_new(session: Session, rows: Iterator[tuple[Any, ...]]) -> None:
-    """A new batch has only new keys; a second one is a duplicate and is named with both places."""
-    while chunk := list(itertools.islice(rows, 1000)):
-        try:
-            with session.trying():
-                session.change_many(_ADD_JOB, chunk)
-        except Occupied as error:
-            raise PlanInvalid((_duplicate(session, chunk),)) from error
+def _grow(
+    session: Session,
+    opened: Opened,
+    specs: dict[str, tuple[int, JobSpec]],
+    jobs: Iterable[PlannedJob],
+) -> None:
+    """Jobs beside those that are there, which stay as they are."""
+    listing.add(session, _job_rows(opened, specs, _awaited(session, opened, specs), jobs))
+    _await_now(session, opened, specs)
 
 
-def _duplicate(session: Session, chunk: list[tuple[Any, ...]]) -> Complaint:
-    """The first of these rows whose key an earlier one has, here or in the store."""
-    places: dict[str, str] = {}
-    for row in chunk:
-        key, place = row[3], row[10]
-        found = session.row(_PLACE_OF, (key,))
-        earlier = found[0] if found else places.get(key)
-        if earlier is not None:
-            return Complaint(place, None, row[2], f"has the same key as {earlier}")
-        places[key] = place
-    return Complaint(chunk[0][10], None, "", "has a key that occurs twice")
+def _await_now(
+    session: Session, opened: Opened, specs: dict[str, tuple[int, JobSpec]]
+) -> None:
+    for name in sorted({name for _, spec in specs.values() for name in spec.after}):
+        listing.await_now(session, opened.number, name)
 
 
 def _awaited(

@@ -12,7 +12,7 @@ from bydawn.core.states import TERMINAL, Event, Reason, State
 from bydawn.store import breakers, counters
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
-from bydawn.store.rows import terms_from
+from bydawn.store.rows import NEVER, terms_from
 
 _WRITTEN = (
     "state", "reason", "revision", "generation", "attempts", "faults", "not_before", "runner",
@@ -25,6 +25,11 @@ _UPDATE = f"""
 UPDATE job SET {", ".join(f"{name} = ?" for name in _WRITTEN)},
     wish = CASE WHEN ? = 1 THEN NULL ELSE wish END
 WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
+
+_STAY_WITHDRAWN = """
+UPDATE job SET reason = 'withdrawn', not_before = ?
+WHERE number = ? AND state = 'queued' AND withdrawn = 1"""
+_QUEUED = State.QUEUED.value
 
 _ATTEMPT = """
 INSERT INTO attempt (job, number, revision, generation, token, machine, handle, intended_at,
@@ -117,6 +122,8 @@ def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int)
         _record_receipts(session, change, now)
         _count_refused_writes(session, change)
     session.change_many(_ATTEMPT, endings)
+    queued = [change.job.number for change in changes if change.job.state == _QUEUED]
+    session.change_many(_STAY_WITHDRAWN, ((NEVER, number) for number in queued))
     counters.move(session, deltas)
     _tell_breakers(session, changes, now)
 

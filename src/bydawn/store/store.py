@@ -163,6 +163,11 @@ class Store:
             found = self._specs[number] = spec_from(row[0])
         return found
 
+    def specs(self, batch: int) -> list[JobSpec]:
+        """Every spec a batch ever had, of all its revisions."""
+        rows = self.session.rows("SELECT number FROM spec WHERE batch = ? ORDER BY number", (batch,))
+        return [self.spec(int(row[0])) for row in rows]
+
     def templates(self, batch: int) -> list[Template]:
         return dependencies.templates(self.session, batch)
 
