@@ -89,16 +89,24 @@ class App:
         """Run a plan, or go on with it."""
         from bydawn.app.running import run_plan
 
-        ran = run_plan(self.place, self.invocation, self.store, plan, wanted, face)
-        if ran.outcome == "detached":
-            self.ensure_background()
-        return ran
+        if not self.has_store():
+            # A plan that cannot be accepted leaves nothing behind, not even an empty store.
+            with self._read(plan, wanted.overrides) as planned:
+                return self.run_planned(planned, wanted, face)
+        return self._left(run_plan(self.place, self.invocation, self.store, plan, wanted, face))
 
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan that no file holds, or go on with it."""
         from bydawn.app.running import run_planned
 
-        return run_planned(self.place, self.invocation, self.store, planned, wanted, face)
+        ran = run_planned(self.place, self.invocation, self.store, planned, wanted, face)
+        return self._left(ran)
+
+    def _left(self, ran: Ran) -> Ran:
+        """What was left to the background needs somebody there."""
+        if ran.outcome == "detached":
+            self.ensure_background()
+        return ran
 
     @contextlib.contextmanager
     def rehearse(

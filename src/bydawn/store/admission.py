@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bydawn.core import counting
-from bydawn.core.accounts import accounts_of, booking, caps_of, fits
-from bydawn.core.accounts import launches_of, tokens_of, usd_of
+from bydawn.core.accounts import accounts_of, booking, caps_of, fits, launches_of, tokens_of, usd_of
 from bydawn.core.budgets import Amount, reservation, total_tokens
 from bydawn.core.model import BatchTerms, Bound, Job, JobSpec, Pool
 from bydawn.store import breakers, counters
