@@ -54,6 +54,7 @@ class _Again(Exception):
 class PostgresSession:
     """A Session over a server. It comes back by itself after the connection was lost."""
 
+    host = ""  # a server is there for all of them
     picks = "\nFOR UPDATE SKIP LOCKED"
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
