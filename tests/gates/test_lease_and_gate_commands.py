@@ -185,15 +185,11 @@ def test_checking_and_adopting(typed: Typed, tmp_path: Path) -> None:
 
 
 def test_an_adoption_is_in_the_journal_of_the_store(typed: Typed, tmp_path: Path) -> None:
-    import sqlite3
-
     answered(typed, "lease", "acquire", "a")
     answered(typed, "gate", "adopt", "out", "--reason", "it is mine")
-    connection = sqlite3.connect(tmp_path / ".bydawn" / "store.db")
-    ((kind, token, detail),) = connection.execute("SELECT kind, token, detail FROM event")
-    connection.close()
-    assert (kind, token) == ("adopted", 2)
-    assert json.loads(detail) == {"target": str(tmp_path / "out"), "reason": "it is mine"}
+    event = answered(typed, "events")
+    assert (event["event"], event["token"], event["runner"]) == ("adopted", 2, "person")
+    assert event["detail"] == {"target": str(tmp_path / "out"), "reason": "it is mine"}
 
 
 def test_what_is_not_there_to_publish_is_a_wrong_word(typed: Typed, tmp_path: Path) -> None:
