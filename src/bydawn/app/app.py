@@ -93,6 +93,8 @@ class App:
             # A plan that cannot be accepted leaves nothing behind, not even an empty store.
             with self._read(plan, wanted.overrides) as planned:
                 return self.run_planned(planned, wanted, face)
+        if wanted.adopt:
+            self.place.move_here(self.clock)
         return self._left(run_plan(self.place, self.invocation, self.store, plan, wanted, face))
 
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
