@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bydawn.app import addresses
-from bydawn.app.errands import Errand, drive
+from bydawn.app.driving import drive
+from bydawn.app.errands import Errand
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import refuse_if_stopped
 from bydawn.app.place import Place, locate

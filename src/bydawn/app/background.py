@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Iterable
 
-from bydawn.app.errands import Errand, drive
+from bydawn.app.driving import drive
+from bydawn.app.errands import Errand
 from bydawn.app.place import STORE, Place
 from bydawn.app.values import Invocation, Silent
 from bydawn.core.join import is_joined

@@ -1,14 +1,11 @@
-"""What is to be driven, and how the driving ended. The runner itself is loaded only to drive."""
+"""What is to be driven, and how the driving ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bydawn.app.place import Place
-from bydawn.app.values import Face, Invocation
 from bydawn.runner.stopping import Stop
-from bydawn.store.store import Store
 
 
 @dataclass(slots=True)
@@ -32,10 +29,3 @@ class Driven:
     signal: int | None = None
     others: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-
-
-def drive(place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face) -> Driven:
-    """Be a runner until the errand is done; the store connection is the caller's."""
-    from bydawn.app.driving import carry_out
-
-    return carry_out(place, invocation, store, errand, face)

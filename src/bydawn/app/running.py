@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from bydawn.app.errands import Driven, Errand, drive
+from bydawn.app.driving import drive
+from bydawn.app.errands import Driven, Errand
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place

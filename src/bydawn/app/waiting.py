@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bydawn.app.errands import Errand, drive
+from bydawn.app.driving import drive
+from bydawn.app.errands import Errand
 from bydawn.app.names import RUNNERS, STOP
 from bydawn.app.outcomes import are_over, outcome_of, outcome_of_jobs, refuse_if_stopped
 from bydawn.app.place import Place
