@@ -191,11 +191,11 @@ def _inspect(path: Path) -> bool:
         raise StoreRefused(f"{path}: is not a regular file", "name another store with --store")
     if found.st_size == 0:
         return True
-    _refuse_foreign(path)
-    return False
+    return _is_blank(path)
 
 
-def _refuse_foreign(path: Path) -> None:
+def _is_blank(path: Path) -> bool:
+    """Whether it is a database that nobody has filled; refuses what others have."""
     try:
         with path.open("rb") as file:
             head = file.read(100)
@@ -213,6 +213,7 @@ def _refuse_foreign(path: Path) -> None:
         raise StoreRefused(
             f"{path}: is an SQLite file of another program", "name another store with --store"
         )
+    return found == 0
 
 
 def _has_tables(path: Path) -> bool:
