@@ -1,4 +1,4 @@
-"""One night, killed at every point it passes: each commit and each call, before and after; and pairs."""
+"""One night, killed at every point it passes: each commit and call, before and after; pairs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def night(guarantee: Guarantee, troubles: Troubles) -> Night:
 
 def survive(guarantee: Guarantee, troubles: Troubles, at: frozenset[int]) -> int:
     """Play it through its deaths, check everything; how many points were passed."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as folder:
         doomed = Doomed(night(guarantee, troubles), Path(folder), at)
         try:
             doomed.run()

@@ -1,5 +1,5 @@
-"""Any history of two claimers and a person leaves counters that a recount agrees with, and a journal
-that tells every move once."""
+"""Any history of two claimers and a person leaves counters that a recount agrees with, and a
+journal that tells every move once."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ class Histories(RuleBasedStateMachine):
     def act_on(self, number: int, deed: str) -> None:
         getattr(self.person, deed)(number, self.hands[0].chance.nonce)
 
-    @rule(number=st.integers(1, len(SPECS)), answer=st.sampled_from(["succeeded", "failed", "retry"]))
+    @rule(
+        number=st.integers(1, len(SPECS)), answer=st.sampled_from(["succeeded", "failed", "retry"])
+    )
     def resolve(self, number: int, answer: str) -> None:
         try:
             self.person.resolve(number, answer, "seen", self.hands[0].chance.nonce)

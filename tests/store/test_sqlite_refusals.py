@@ -20,6 +20,10 @@ def opened(path: Path) -> Store:
     return open_store(path, HandWoundClock(), "s_1")
 
 
+def opened_and_read(path: Path) -> None:
+    list(read.jobs(opened(path).session, 1))
+
+
 def made(path: Path, jobs: int = 3) -> bytes:
     store = opened(path)
     store.open_batch(planned(spec()), listed(spec(), count=jobs))
@@ -30,8 +34,7 @@ def made(path: Path, jobs: int = 3) -> bytes:
 def refused(path: Path, content: bytes) -> StoreRefused:
     path.write_bytes(content)
     with pytest.raises(StoreRefused) as caught:
-        store = opened(path)
-        list(read.jobs(store.session, 1))
+        opened_and_read(path)
     assert path.read_bytes() == content
     assert caught.value.remedy
     return caught.value
