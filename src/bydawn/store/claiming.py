@@ -67,9 +67,10 @@ SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) EN
 FROM job WHERE number = ?"""
 _AS_SEEN = "SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0"
 
+# The plus keeps the planner off the index of names, which holds every job of the batch.
 _ORPHANS = f"""
 SELECT {JOB_COLUMNS} FROM job
-WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+WHERE +batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
     AND (runner IS NULL OR runner NOT IN (SELECT id FROM runner WHERE ended_at IS NULL))
     AND (state <> 'parked' OR wish IS NOT NULL OR (handle IS NOT NULL AND step IS NULL))
 LIMIT ?"""
