@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import bydawn.store
 from bydawn.runner.clock import SystemClock
-from bydawn.store.dialect import as_json, cleaned, for_many, regex_of, spoken
+from bydawn.store.dialect import alike_in, as_json, cleaned, for_many, regex_of, spoken
 from bydawn.store.postgres import PostgresSession, open_postgres
 from bydawn.store.shared import open_server_store
 from servers import Server
@@ -91,6 +91,26 @@ def test_many_rows_become_one_statement() -> None:
         'UPDATE t SET a = given."1" FROM json_to_recordset($1::json)'
         ' AS given("1" text, "2" bigint)\nWHERE b = given."2"'
     )
+
+
+def test_what_is_alike_in_all_rows_is_said_once() -> None:
+    sql = "INSERT INTO t (a, b) VALUES ($1, $2)"
+    rows = [(1, "x"), (2, "x")]
+    assert alike_in(sql, rows) == (2,)
+    assert as_json(rows, (2,)) == '[{"1":1},{"1":2}]'
+    assert for_many(sql, ["bigint", "text"], (2,)) == (
+        'INSERT INTO t (a, b) SELECT given."1", $2::text FROM json_to_recordset($1::json)'
+        ' AS given("1" bigint)'
+    )
+
+
+def test_rows_that_are_all_alike_are_still_as_many() -> None:
+    assert alike_in("INSERT INTO t (a, b) VALUES ($1, $2)", [(1, 2), (1, 2)]) == (2,)
+
+
+def test_what_rows_are_found_by_is_kept_from_the_planner() -> None:
+    sql = "UPDATE t SET a = $1 WHERE b = $2 AND c = $3"
+    assert alike_in(sql, [(None, "queued", 1), (None, "queued", 2)]) == (1,)
 
 
 _LETTERS = "ab*?]^-.\\$("  # classes are tried below: an unclosed one means nothing in SQLite

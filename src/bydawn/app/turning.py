@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
@@ -27,11 +30,22 @@ def carry_out(place: Place, invocation: Invocation, store: Store, errand: Errand
         journey = Drive(
             runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung
         )
-        with listening(interrupt, kit.tools.dispatcher.wake):
+        ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
+        with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()
         if stop is Stop.INTERRUPTED:
             _name_unwatched(runner, face)
         return Driven(stop, interrupt.signal, [], journey.complaints)
+
+
+def _ringing(elsewhere: deque[str], wake: Callable[[], None]) -> Callable[[], None]:
+    """What somebody else has written is looked at by the loop, in its own thread."""
+
+    def ring() -> None:
+        elsewhere.append("written")
+        wake()
+
+    return ring
 
 
 def _name_unwatched(runner: Runner, face: Face) -> None:

@@ -15,7 +15,8 @@ _LINGER_MS = 5_000
 
 @dataclass(slots=True)
 class Drive:
-    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early."""
+    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early.
+    What lies in ``elsewhere`` says that others have written to the store."""
 
     runner: Runner
     interrupt: Interrupt = field(default_factory=Interrupt)
@@ -24,6 +25,7 @@ class Drive:
     until_at: int | None = None
     rung: deque[str] = field(default_factory=deque)
     complaints: list[str] = field(default_factory=list)
+    elsewhere: deque[str] = field(default_factory=deque)
 
     def run(self) -> Stop:
         """Turn until there is a reason to stop; the runner has let go when this returns."""
@@ -45,6 +47,9 @@ class Drive:
     def _answer_bells(self) -> None:
         while self.rung:
             self.runner.notice(self.rung.popleft())
+        if self.elsewhere:
+            self.elsewhere.clear()
+            self.runner.look_soon()
 
     def _stop(self) -> Stop | None:
         if self.interrupt.signal is not None:

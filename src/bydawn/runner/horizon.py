@@ -12,6 +12,7 @@ from bydawn.store.admission import Kept, Open
 from bydawn.store.store import Store, Written
 
 _FAR = 1 << 60
+_BETWEEN_LOOKS_MS = 50
 
 
 class Horizon:
@@ -19,7 +20,7 @@ class Horizon:
 
     def __init__(self, store: Store, scope: Scope, look_ms: int) -> None:
         self._store, self._scope, self._look_ms = store, scope, look_ms
-        self._look_at = 0
+        self._look_at = self._looked_at = 0
         self._told_deadlines: set[int] = set()
 
     def is_due(self, boot: int) -> bool:
@@ -28,9 +29,13 @@ class Horizon:
     def next_look(self) -> int:
         return self._look_at
 
+    def hasten(self) -> None:
+        """Somebody is said to have written: look soon. Many writes are worth one look."""
+        self._look_at = min(self._look_at, self._looked_at + _BETWEEN_LOOKS_MS)
+
     def look(self, boot: int) -> bool:
         """Whether anybody else has written since the last look; then the scope was read anew."""
-        self._look_at = boot + self._look_ms
+        self._looked_at, self._look_at = boot, boot + self._look_ms
         if not self._store.session.changed_elsewhere():
             return False
         self._scope.refresh()

@@ -128,6 +128,10 @@ class Runner:
         """A local run rang: look at it now. Called from the loop's own thread."""
         self.in_flight.notice(handle)
 
+    def look_soon(self) -> None:
+        """Others are said to have written. Called from the loop's own thread."""
+        self.horizon.hasten()
+
     def stop_all(self, why: str) -> None:
         """End every run of ours, and start nothing more."""
         self.in_flight.halt = why

@@ -187,8 +187,9 @@ def _intend(session: Session, claimer: Claimer, jobs: list[Job], now: int) -> No
         reserved = (job.reserved_micros, job.reserved_tokens, job.accounts)
         taken = (job.token, job.nonce, claimer.runner, claimer.machine, now)
         writes.append((*taken, *reserved, *guard))
-    assert session.change_many(_INTEND, writes) == len(jobs), "a queued job moved under our lock"
+    intended = session.send_many(_INTEND, writes)
     tell(session, (_intended(job, claimer.runner, now) for job in jobs))
+    assert intended() == len(jobs), "a queued job moved under our lock"
 
 
 def _take(job: Job, claimer: Claimer, token: int, now: int) -> None:

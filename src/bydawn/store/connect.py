@@ -65,6 +65,12 @@ class Session(Protocol):
         """Carry out one statement for many rows; how many rows it changed in all."""
         ...
 
+    def send_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], int]:
+        """As ``change_many``, inside a transaction, without waiting: the count is there for who
+        asks, and what is wrong with a row is raised at the latest where the transaction, or the
+        part of it that is tried, ends."""
+        ...
+
     def added(self) -> int:
         """The number the last inserted row was given; inside the transaction that inserted it."""
         ...
@@ -87,6 +93,11 @@ class Session(Protocol):
 
     def changed_elsewhere(self) -> bool:
         """Whether another connection has committed since the last time this was asked."""
+        ...
+
+    def hearing(self, ring: Callable[[], None]) -> AbstractContextManager[object]:
+        """While it lasts, ``ring`` is called soon after another connection has committed, by
+        another thread, where the store can tell; ``changed_elsewhere`` stays the truth."""
         ...
 
     def lease_now(self) -> int:

@@ -22,7 +22,7 @@ def used(session: Session, name: str) -> int:
 
 def move(session: Session, deltas: Mapping[str, int]) -> None:
     """Change counters by their deltas, always in the order of their names."""
-    session.change_many(_MOVE, ((name, deltas[name]) for name in sorted(deltas) if deltas[name]))
+    session.send_many(_MOVE, ((name, deltas[name]) for name in sorted(deltas) if deltas[name]))
 
 
 def put(session: Session, name: str, value: int) -> None:

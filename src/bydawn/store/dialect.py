@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|(\bGLOB\s+)?\?")
@@ -53,33 +53,58 @@ def defined(sql: str) -> str:
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', re.sub(r"\bINTEGER\b", "BIGINT", sql))
 
 
-def for_many(sql: str, types: Sequence[str]) -> str:
+def for_many(sql: str, types: Sequence[str], alike: Sequence[int] = ()) -> str:
     """One spoken INSERT or UPDATE for many rows at once, which come as one JSON array of objects
-    with the members "1", "2", … of the given types."""
-    columns = ", ".join(f'"{place}" {kind}' for place, kind in enumerate(types, 1))
+    with the members "1", "2", … of the given types; the places ``alike`` come as $2, $3, …"""
+    columns = ", ".join(
+        f'"{place}" {kind}' for place, kind in enumerate(types, 1) if place not in alike
+    )
     source = f"FROM json_to_recordset($1::json) AS given({columns})"
+    once = {place: f"${number}::{types[place - 1]}" for number, place in enumerate(alike, 2)}
     insert = _INSERT.fullmatch(sql)
     if insert:
         head, values, tail = insert.groups()
-        return f"{head}SELECT {_given(values)} {source}{tail}"
+        return f"{head}SELECT {_given(values, once)} {source}{tail}"
+    head, where = _parts_of_update(sql)
+    return f"{_given(head, once)}{source}\n{_given(where, once)}"
+
+
+def alike_in(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[int, ...]:
+    """The places that hold the same value in all rows, which is then said once. One place stays
+    for the rows to consist of, and what rows are found by stays: the planner must not know it."""
+    found_by = set() if _INSERT.fullmatch(sql) else _places_in(_parts_of_update(sql)[1])
+    columns = enumerate(zip(*rows, strict=True), 1)
+    alike = [
+        place
+        for place, values in columns
+        if place not in found_by and values.count(values[0]) == len(values)
+    ]
+    return tuple(alike[1:] if len(alike) == len(rows[0]) else alike)
+
+
+def _parts_of_update(sql: str) -> tuple[str, str]:
     update = _UPDATE.fullmatch(sql)
     assert update, f"neither an INSERT nor an UPDATE with a WHERE: {sql}"
-    head, where = update.groups()
-    return f"{_given(head)}{source}\n{_given(where)}"
+    return update[1], update[2]
 
 
-def _given(sql: str) -> str:
-    return _PARAMETER.sub(r'given."\1"', sql)
+def _places_in(sql: str) -> set[int]:
+    return {int(place) for place in _PARAMETER.findall(sql)}
 
 
-def as_json(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as the JSON ``for_many`` reads. What PostgreSQL cannot keep is cleaned; being rare, it
-    is looked for in the whole text first."""
-    names = [str(place) for place in range(1, len(rows[0]) + 1)]
-    text = _dumped(dict(zip(names, row, strict=True)) for row in rows)
+def _given(sql: str, once: Mapping[int, str]) -> str:
+    return _PARAMETER.sub(lambda found: once.get(int(found[1]), f'given."{found[1]}"'), sql)
+
+
+def as_json(rows: Sequence[Sequence[Any]], alike: Sequence[int] = ()) -> str:
+    """Rows as the JSON ``for_many`` reads, without the places that are alike. What PostgreSQL
+    cannot keep is cleaned; being rare, it is looked for in the whole text first."""
+    places = [place for place in range(len(rows[0])) if place + 1 not in alike]
+    names = [(str(place + 1), place) for place in places]
+    text = _dumped({name: row[place] for name, place in names} for row in rows)
     if "\\u0000" not in text and cleaned(text) == text:
         return text
-    return _dumped(dict(zip(names, map(cleaned, row), strict=True)) for row in rows)
+    return _dumped({name: cleaned(row[place]) for name, place in names} for row in rows)
 
 
 def cleaned(value: Any) -> Any:

@@ -31,7 +31,7 @@ class Told(NamedTuple):
 
 def tell(session: Session, events: Iterable[Told]) -> None:
     """Record events; only inside a write transaction."""
-    session.change_many(_INSERT, events)
+    session.send_many(_INSERT, events)
 
 
 def encoded(detail: dict[str, Any] | None) -> str | None:

@@ -35,12 +35,15 @@ _PLACE_OF = "SELECT place FROM job WHERE key = ?"
 
 def insert(session: Session, rows: Iterator[Row]) -> None:
     """A new batch has only new keys; a second one is a duplicate and is named with both places."""
-    while chunk := list(itertools.islice(rows, _CHUNK)):
+    chunk = list(itertools.islice(rows, _CHUNK))
+    while chunk:
         try:
             with session.trying():
-                session.change_many(_ADD_JOB, chunk)
+                session.send_many(_ADD_JOB, chunk)
+                following = list(itertools.islice(rows, _CHUNK))  # meanwhile
         except Occupied as error:
             raise PlanInvalid((_duplicate(session, chunk),)) from error
+        chunk = following
 
 
 def _duplicate(session: Session, chunk: list[Row]) -> Complaint:

@@ -9,9 +9,9 @@ Nothing here lives longer than a transaction, so a pooler may stand in between.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +23,8 @@ from psycopg import errors
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.connect import CommitUnknown, Occupied, Row, T
-from bydawn.store.dialect import as_json, defined, spoken
+from bydawn.store.dialect import defined, spoken
+from bydawn.store.mark import Mark
 from bydawn.store.server import address_of, is_hopeless, may_replay
 from bydawn.store.wire import Wire
 
@@ -34,13 +35,6 @@ _CHUNK = 2_000
 _TURN = """
 UPDATE sequence SET value = value + 1 WHERE name = 'version' RETURNING value"""
 _FIRST_TURN = "SELECT 0 FROM pg_advisory_xact_lock(7090144118881)"
-# What an unanswered COMMIT is looked up by. The server's own transaction numbers will not do: after
-# a crash it gives those of unfinished transactions out again.
-_MARK = """
-INSERT INTO meta (name, value) VALUES ('{writer}', '{number}')
-ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
-_LAST_MARK = "SELECT value FROM meta WHERE name = '{writer}'"
-_FORGET = "DELETE FROM meta WHERE name = '{writer}'"
 _VERSION = "SELECT value FROM sequence WHERE name = 'version'"
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -64,8 +58,7 @@ class PostgresSession:
         self._wire = wire
         self._pid = os.getpid()
         self._is_writing = self._is_reading = False
-        self._writer = f"writer:{secrets.token_hex(8)}"
-        self._number = 0
+        self._mark = Mark()
         self._seen = self._version()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -87,17 +80,20 @@ class PostgresSession:
         if not self._is_writing:
             given = list(parameters)
             return self.transact(lambda: self.change_many(sql, given))
-        rows = iter(parameters)
-        changed = 0
-        while chunk := list(itertools.islice(rows, _CHUNK)):
-            changed += self._change_chunk(sql, chunk)
-        return changed
+        return self.send_many(sql, parameters)()
 
-    def _change_chunk(self, sql: str, rows: list[Sequence[Any]]) -> int:
-        if len(rows) == 1:
-            return self.change(sql, rows[0])
-        given = (as_json(rows),)
-        return self._said(lambda: self._wire.ask(self._wire.for_many(sql), given)).rowcount
+    def send_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], int]:
+        assert self._is_writing, "only what is part of a transaction may be answered later"
+        rows = iter(parameters)
+        sent = []
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            sent.append(self._said(functools.partial(self._wire.send_rows, sql, chunk)))
+
+        def counted() -> int:
+            self._said(self._wire.hear)
+            return sum(cursor.rowcount for cursor in sent)
+
+        return counted
 
     def added(self) -> int:
         found = self.row("SELECT lastval()")
@@ -122,16 +118,19 @@ class PostgresSession:
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
-        self.change("SAVEPOINT trying")
+        self._said(lambda: self._wire.send("SAVEPOINT trying"))
         try:
             yield
+            self._said(self._wire.hear)
         except _Again:
             raise
         except BaseException:
+            with contextlib.suppress(psycopg.Error):
+                self._wire.hear()
             self.change("ROLLBACK TO trying")
             self.change("RELEASE trying")
             raise
-        self.change("RELEASE trying")
+        self._said(lambda: self._wire.send("RELEASE trying"))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -151,6 +150,9 @@ class PostgresSession:
         self._seen = version
         return changed
 
+    def hearing(self, ring: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
+        return contextlib.closing(self._wire.listener(self._mark.writer, ring))
+
     def lease_now(self) -> int:
         found = self.row(_NOW)
         assert found is not None
@@ -167,9 +169,9 @@ class PostgresSession:
         raise UsageError(f"{self.name}: {target.name} was not written", "use pg_dump to back it up")
 
     def close(self) -> None:
-        if self._number and not self._wire.is_broken():
+        if self._mark.number and not self._wire.is_broken():
             with contextlib.suppress(psycopg.Error):
-                self._wire.say(_FORGET.format(writer=self._writer))
+                self._wire.say(self._mark.forgotten())
         self._wire.close()
 
     # How a transaction is carried out
@@ -180,6 +182,7 @@ class PostgresSession:
         self._is_writing = True
         try:
             result = act()
+            self._said(self._wire.hear)
         except BaseException:
             self._wire.roll_back()
             raise
@@ -190,7 +193,7 @@ class PostgresSession:
         return result
 
     def _begin(self) -> int:
-        self._number += 1
+        self._mark.number += 1
         try:
             self._wire.connect_again()
             found = self._wire.say_last(f"{self._wire.opening}; {self._turn()}")
@@ -206,7 +209,7 @@ class PostgresSession:
     def _turn(self) -> str:
         if not self._wire.is_ordered:
             return _FIRST_TURN
-        return f"{_MARK.format(writer=self._writer, number=self._number)}; {_TURN}"
+        return f"{self._mark.made()}; {self._wire.told_by(self._mark.writer)}; {_TURN}"
 
     def _commit(self) -> None:
         try:
@@ -235,11 +238,11 @@ class PostgresSession:
         if not self._wire.is_ordered:
             return False  # a migration, which finds out by itself what is left to do
         try:
-            last = _LAST_MARK.format(writer=self._writer)
-            found = self._wire.say_last(f"{self._wire.opening}; {_TURN}; {last}")
+            words = f"{self._wire.opening}; {_TURN}; {self._mark.asked()}"
+            found = self._wire.say_last(words)
         finally:
             self._wire.roll_back()
-        return found is not None and found[0] == str(self._number)
+        return found is not None and found[0] == str(self._mark.number)
 
     def _note(self, version: int) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""

@@ -56,22 +56,23 @@ class _OneWasFenced(Exception):
 def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
     """Write all changes inside the caller's transaction; the numbers of those that were fenced.
 
-    The fast way is one statement for all. Where its count shows that a guard did not match, the rows
-    are written again one by one, so that only the fenced ones are left out.
+    The fast way is one statement for all. Where its count shows that a guard did not match, all of
+    it is undone and the rows are written one by one, so that only the fenced ones are left out.
     """
     if not changes:
         return set()
     try:
         with session.trying():
-            _update_all(session, changes)
+            _settle_all(session, changes, runner, now)
     except _OneWasFenced:
         return _settle_singly(session, changes, runner, now)
-    _tell_of(session, changes, runner, now)
     return set()
 
 
-def _update_all(session: Session, changes: Sequence[Change]) -> None:
-    if session.change_many(_UPDATE, (_values(change) for change in changes)) != len(changes):
+def _settle_all(session: Session, changes: Sequence[Change], runner: str, now: int) -> None:
+    updated = session.send_many(_UPDATE, (_values(change) for change in changes))
+    _tell_of(session, changes, runner, now)
+    if updated() != len(changes):
         raise _OneWasFenced
 
 
@@ -121,9 +122,9 @@ def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int)
         endings.extend(_attempt_row(change.job, ending) for ending in change.endings)
         _record_receipts(session, change, now)
         _count_refused_writes(session, change)
-    session.change_many(_ATTEMPT, endings)
+    session.send_many(_ATTEMPT, endings)
     queued = [change.job.number for change in changes if change.job.state == _QUEUED]
-    session.change_many(_STAY_WITHDRAWN, ((NEVER, number) for number in queued))
+    session.send_many(_STAY_WITHDRAWN, ((NEVER, number) for number in queued))
     counters.move(session, deltas)
     _tell_breakers(session, changes, now)
 

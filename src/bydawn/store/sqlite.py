@@ -61,6 +61,10 @@ class SqliteSession:
         with _explained(self.path):
             return self._cursor.executemany(sql, parameters).rowcount
 
+    def send_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], int]:
+        changed = self.change_many(sql, parameters)
+        return lambda: changed
+
     def added(self) -> int:
         return self._cursor.lastrowid or 0
 
@@ -107,6 +111,9 @@ class SqliteSession:
         changed = version != self._seen_version
         self._seen_version = version
         return changed
+
+    def hearing(self, ring: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()  # a file tells nobody
 
     def lease_now(self) -> int:
         return self.clock.boot_ms()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -13,7 +13,8 @@ from psycopg import pq
 
 from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row
-from bydawn.store.dialect import Spoken, cleaned, for_many, regex_of, spoken
+from bydawn.store.dialect import Spoken, alike_in, as_json, cleaned, for_many, regex_of, spoken
+from bydawn.store.listening import Listener, channel_of
 from bydawn.store.server import Address, connect, explained, is_hopeless, opening_words
 
 FIRST_PATIENCE_S = 3.0
@@ -44,31 +45,60 @@ class Wire:
         self.committed = 0
         self._address, self._patience_s = address, patience_s
         self._store_id: str | None = None
-        self._for_many: dict[str, Spoken] = {}
+        self._types: dict[str, list[str]] = {}
+        self._for_many: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._unheard: contextlib.ExitStack | None = None
         self._connect_first()
 
     def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Say a statement and wait for its answer."""
+        self.hear()
         given = [cleaned(value) for value in parameters]
         for place in sql.globs:
             given[place] = regex_of(given[place])
         return self._connection.cursor().execute(sql.sql.encode(), given)
 
-    def for_many(self, sql: str) -> Spoken:
-        """The form of a statement for many rows; only inside a transaction. The server itself says
-        of what types the parameters are: prepared, asked about and let go again."""
-        found = self._for_many.get(sql)
-        if found is None:
-            text = spoken(sql).sql
-            self.say(f"PREPARE bydawn_types AS {text}")
-            (kinds,) = self.say(_PARAMETERS).fetchone() or ((),)
-            self.say("DEALLOCATE bydawn_types")
-            found = Spoken(for_many(text, [_TYPES[kind] for kind in kinds]), ())
-            self._for_many[sql] = found
-        return found
+    def send(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """Say a statement of a transaction and go on; the answer is there after ``hear``."""
+        if self._unheard is None:
+            self._unheard = contextlib.ExitStack()
+            self._unheard.enter_context(self._connection.pipeline())
+        return self._connection.cursor().execute(sql.encode(), parameters)
+
+    def send_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> psycopg.Cursor[Row]:
+        """Send one statement for many rows at once."""
+        assert not spoken(sql).globs, "patterns are for questions"
+        if len(rows) == 1:
+            return self.send(spoken(sql).sql, [cleaned(value) for value in rows[0]])
+        alike = alike_in(spoken(sql).sql, rows)
+        text = self._for_many.get((sql, alike))
+        if text is None:
+            text = for_many(spoken(sql).sql, self._types_in(sql), alike)
+            self._for_many[sql, alike] = text
+        once = [cleaned(rows[0][place - 1]) for place in alike]
+        return self.send(text, [as_json(rows, alike), *once])
+
+    def hear(self) -> None:
+        """Wait for the answers to all that was sent; raises the first that is an error."""
+        unheard, self._unheard = self._unheard, None
+        if unheard is not None:
+            unheard.close()
 
     def say(self, sql: str) -> psycopg.Cursor[Row]:
         """One or several statements without parameters; the cursor stands at the first answer."""
+        self.hear()
         return self._connection.cursor().execute(sql.encode())
+
+    def _types_in(self, sql: str) -> list[str]:
+        """Of what types the parameters of a statement are; only inside a transaction. The server
+        itself says it: prepared, asked about and let go again."""
+        found = self._types.get(sql)
+        if found is None:
+            self.say(f"PREPARE bydawn_types AS {spoken(sql).sql}")
+            (kinds,) = self.say(_PARAMETERS).fetchone() or ((),)
+            self.say("DEALLOCATE bydawn_types")
+            found = self._types[sql] = [_TYPES[kind] for kind in kinds]
+        return found
 
     def say_last(self, sql: str) -> Row | None:
         """Several statements at once; the first row of the last answer."""
@@ -90,6 +120,8 @@ class Wire:
 
     def roll_back(self) -> None:
         """Leave whatever transaction there is; a lost connection has done so by itself."""
+        with contextlib.suppress(psycopg.Error):
+            self.hear()
         with contextlib.suppress(psycopg.Error):
             if self._connection.info.transaction_status != pq.TransactionStatus.IDLE:
                 self.say("ROLLBACK")
@@ -123,6 +155,14 @@ class Wire:
                 f"{self.name}: its schema holds tables of another program",
                 "name a database of its own for bydawn, or a schema by ?options=-csearch_path=NAME",
             )
+
+    def told_by(self, writer: str) -> str:
+        """What tells listeners of a write when it commits; part of its transaction."""
+        return f"SELECT pg_notify('{channel_of(self._store_id)}', '{writer}')"
+
+    def listener(self, own: str, ring: Callable[[], None]) -> Listener:
+        """Hears of the writes of others than ``own``."""
+        return Listener(self._address, channel_of(self._store_id), own, ring)
 
     def close(self) -> None:
         self._connection.close()
