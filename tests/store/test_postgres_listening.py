@@ -169,14 +169,16 @@ def test_nobody_listens_behind_a_pooler_and_looking_still_tells(
         whole(self, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Listener, "__init__", noted)
-    with Pooler(postgres_server, database_of(url), size=3) as pooler:
-        with hearing(pooler.url) as (store, rung):
-            assert comes(lambda: made[0].is_deaf)
-            assert listening(postgres_server, url) == []
-            store.session.changed_elsewhere()
-            write(writer)
-            assert store.session.changed_elsewhere()
-            assert not rung.is_set()
+    with (
+        Pooler(postgres_server, database_of(url), size=3) as pooler,
+        hearing(pooler.url) as (store, rung),
+    ):
+        assert comes(lambda: made[0].is_deaf)
+        assert listening(postgres_server, url) == []
+        store.session.changed_elsewhere()
+        write(writer)
+        assert store.session.changed_elsewhere()
+        assert not rung.is_set()
 
 
 def test_a_server_that_is_gone_delays_nobody(url: str) -> None:

@@ -43,11 +43,15 @@ def test_a_row_that_is_there_already_undoes_the_part_that_was_tried(store: Store
     session = store.session
     session.change(_ADD, ("a", 1))
 
-    def act() -> None:
-        session.send_many(_ADD, [("before", 0), ("too", 0)])
-        with pytest.raises(Occupied), session.trying():
+    def tried() -> None:
+        with session.trying():
             session.send_many(_ADD, [("b", 2), ("a", 2)])
             session.send_many(_ADD, [("c", 3), ("d", 3)])
+
+    def act() -> None:
+        session.send_many(_ADD, [("before", 0), ("too", 0)])
+        with pytest.raises(Occupied):
+            tried()
         session.send_many(_ADD, [("after", 9)])
 
     session.transact(act)
@@ -70,10 +74,14 @@ def test_what_goes_wrong_while_something_is_under_way_is_what_is_raised(store: S
     session = store.session
     session.change(_ADD, ("a", 1))
 
-    def act() -> None:
-        with pytest.raises(Boom), session.trying():
+    def tried() -> None:
+        with session.trying():
             session.send_many(_ADD, [("b", 2), ("c", 2)])
             raise Boom
+
+    def act() -> None:
+        with pytest.raises(Boom):
+            tried()
         session.send_many(_ADD, [("d", 4)])
 
     session.transact(act)

@@ -95,7 +95,7 @@ class Session(Protocol):
         """Whether another connection has committed since the last time this was asked."""
         ...
 
-    def hearing(self, ring: Callable[[], None]) -> AbstractContextManager[object]:
+    def hearing(self, ring: Callable[[], None], /) -> AbstractContextManager[object]:
         """While it lasts, ``ring`` is called soon after another connection has committed, by
         another thread, where the store can tell; ``changed_elsewhere`` stays the truth."""
         ...

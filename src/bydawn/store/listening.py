@@ -52,11 +52,10 @@ class Listener:
         pause = _FIRST_PAUSE_S
         with self._bell:
             while not (self._closing.is_set() or self.is_deaf):
-                with contextlib.suppress(psycopg.Error, OSError):
-                    with connect(self._address) as connection:
-                        self._listen(connection)
-                        pause = _FIRST_PAUSE_S
-                        self._hear_all(connection)
+                with contextlib.suppress(psycopg.Error, OSError), connect(self._address) as made:
+                    self._listen(made)
+                    pause = _FIRST_PAUSE_S
+                    self._hear_all(made)
                 self._closing.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
 

@@ -112,7 +112,7 @@ class SqliteSession:
         self._seen_version = version
         return changed
 
-    def hearing(self, ring: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
+    def hearing(self, _ring: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()  # a file tells nobody
 
     def lease_now(self) -> int:
