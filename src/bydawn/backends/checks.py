@@ -26,6 +26,7 @@ class CheckRuns:
             environment=environment_for(self._machine_environment, request),
             timeout_ms=timeout_ms,
             grace_ms=request.grace_ms,
+            send_by=request.send_by,
             argv=argv,
             cwd=f"{request.folder}/draft",
         )

@@ -164,7 +164,8 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """All a backend is told about one launch. ``payload`` is rendered."""
+    """All a backend is told about one launch. ``payload`` is rendered; ``send_by`` is the last moment,
+    on the clock that counts sleep, at which it may still be started (0: any)."""
 
     launch_key: str
     effect_key: str
@@ -187,3 +188,4 @@ class Request:
     isolate: str = "none"
     plan_folder: str = ""
     store_id: str = ""
+    send_by: int = 0

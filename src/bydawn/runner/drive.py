@@ -66,8 +66,9 @@ class Drive:
         return Stop.INTERRUPTED
 
     def _end_runs(self) -> None:
+        """End what runs; a parked run that does not answer is left to whoever comes next."""
         self.runner.stop_all("interrupt")
-        while not self.runner.is_drained():
+        while self.runner.is_busy() or not self.runner.is_quiet():
             self._answer_bells()
             self.runner.turn()
             self.runner.tools.dispatcher.wait(self._patience())

@@ -43,7 +43,9 @@ class Runner:
         self._claimer = Claimer(
             name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
         )
-        self._actor = Actor(tools, self.may_act, Publisher(tools, self.may_act, store))
+        self._actor = Actor(
+            tools, self.may_act, Publisher(tools, self.may_act, store), lambda: self._trusted_until
+        )
 
     @property
     def name(self) -> str:
@@ -220,7 +222,7 @@ class Runner:
             job = held.job
             wanted = held.nature.speaks_of_results
             results = self.horizon.results_for(held.spec, job) if wanted else {}
-            call = self._actor.call(held, self.scope.served[job.batch].place, results)
+            call = self._actor.call(held, self.scope.place_of(job.batch), results)
             job.fresh = False
             prompt = held.backend.capabilities.prompt
             self.tools.dispatcher.send((job.number, job.token), call, prompt)

@@ -107,7 +107,7 @@ def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
 def _checked(job: Job, fact: CheckEnded, around: Circumstances) -> Step:
     if fact.failure is not None:
         return _refuse(job, fact.failure, around)
-    step = f"{_CHECKED}:{draft_hash(job.step)}"
+    step = f"{_CHECKED}:{fact.draft_sha256 or draft_hash(job.step)}"
     return Step(moves=(Move(Event.CHECKED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
 
 

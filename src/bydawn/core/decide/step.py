@@ -52,9 +52,10 @@ class CheckPending:
 
 @dataclass(frozen=True, slots=True)
 class CheckEnded:
-    """The plan's check accepted the draft, or says why not."""
+    """The plan's check accepted the draft as it is now, or says why not."""
 
     failure: Failure | None = None
+    draft_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
