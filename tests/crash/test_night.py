@@ -44,9 +44,7 @@ def items_plan(night: Night, shell: str, run: str = "") -> str:
 
 def test_ten_kills_and_every_effect_exactly_once(night: Night) -> None:
     night.items(200)
-    plan = items_plan(
-        night, f"sleep 0.1; echo {{{{ item.slug }}}} >> {night.recorder}; sleep 0.1"
-    )
+    plan = items_plan(night, f"sleep 0.1; echo {{{{ item.slug }}}} >> {night.recorder}; sleep 0.1")
     chance = random.Random(137)
     for _ in range(10):
         before = sum(night.effects().values())
@@ -103,7 +101,8 @@ if os.fork() == 0:
     if os.fork() == 0:
         os.environ.clear()
         os.execv(sys.executable, [sys.executable, "-c", "import time, signal; "
-            "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)", sys.argv[1] + "-deep"])
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
+            sys.argv[1] + "-deep"])
     os._exit(0)
 open(sys.argv[2], "w").close()
 time.sleep(600)

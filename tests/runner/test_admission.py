@@ -113,7 +113,6 @@ def test_a_canary_that_fails_ends_the_night_for_the_rest(world: World) -> None:
     assert {job.reason for job in world.jobs(batch) if job.state == "queued"} == {"canary"}
 
 
-
 def test_an_outage_opens_the_breaker_and_a_probe_closes_it(world: World) -> None:
     one = spec(script=[{"ends": "error 503"}], retries=0)
     batch = world.submit(one, count=200, parallel=4, breaker=5)

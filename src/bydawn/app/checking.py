@@ -50,14 +50,10 @@ def _action(spec: JobSpec, job: Job | None) -> tuple[str, str]:
 
 
 def _withdrawn(job: Job) -> CheckRow:
-    return CheckRow(
-        job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id
-    )
+    return CheckRow(job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id)
 
 
 def _overshoot(plan: Plan) -> int | None:
     """At worst each run in flight passes its own bound by what its backend does between two looks;
     the cap itself is never passed by reservations. Without a cap there is nothing to overshoot."""
     return None if plan.batch.terms.bound.usd_micros is None else 0
-
-

@@ -89,8 +89,8 @@ class Publication:
 class JobSpec:
     """One ``[[job]]`` of a plan, with every default filled in.
 
-    ``payload`` holds the backend's own fields (argv, shell, cwd, env, pass_env, prompt, model, call,
-    script, …) as unrendered templates, plus ``backend_config`` for a configured backend.
+    ``payload`` holds the backend's own fields (argv, shell, cwd, env, pass_env, prompt, model,
+    call, script, …) as unrendered templates, plus ``backend_config`` for a configured backend.
     """
 
     id: str
@@ -197,8 +197,8 @@ class Job:
     """One job as the store holds it. The runner keeps one of these per job in flight.
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
-    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``fresh`` that this
-    runner itself just made the intention.
+    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``fresh`` that
+    this runner itself just made the intention.
     """
 
     number: int

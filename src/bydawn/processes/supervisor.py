@@ -96,7 +96,8 @@ class Supervisor:
 
 
 def _is_too_late(order: dict[str, Any]) -> bool:
-    """A runner that was stopped between asking and sending must not start what is no longer its own."""
+    """A runner that was stopped between asking and sending must not start what is no longer its
+    own."""
     return bool(order["send_by"]) and machine.sleepless_ms() >= order["send_by"]
 
 

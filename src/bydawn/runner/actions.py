@@ -1,4 +1,5 @@
-"""What each act does, as a call that returns one fact. Every call first asks whether it still may."""
+"""What each act does, as a call that returns one fact. Every call first asks whether it still
+may."""
 
 from __future__ import annotations
 
@@ -177,7 +178,8 @@ def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) 
 
 
 def _was_late(answer: LaunchAnswer) -> bool:
-    """Refused because our lease was over by then: nothing was started, and nothing is to be judged."""
+    """Refused because our lease was over by then: nothing was started, and nothing is to be
+    judged."""
     return isinstance(answer, LaunchRefused) and answer.failure.code == "late"
 
 
@@ -194,4 +196,3 @@ def _refused_by_check(message: str) -> Failure:
 def _trace_parent(key: str, token: int) -> str:
     """W3C trace context: the job is the trace, the claim is the span."""
     return f"00-{key[:32]}-{token & 0xFFFF_FFFF_FFFF_FFFF:016x}-01"
-

@@ -26,7 +26,8 @@ _PARKED = State.PARKED.value
 
 
 class Runner:
-    """One process's loop over one scope. ``turn`` is one round; ``next_wake_ms`` how long to rest."""
+    """One process's loop over one scope. ``turn`` is one round; ``next_wake_ms`` how long to
+    rest."""
 
     def __init__(
         self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True
@@ -61,7 +62,8 @@ class Runner:
         return self.in_flight.held
 
     def start(self, rivals: frozenset[int] = frozenset()) -> list[str]:
-        """Register; answers the names of live runners of ``rivals``, in which case nothing was done."""
+        """Register; answers the names of live runners of ``rivals``, in which case nothing was
+        done."""
         self.scope.refresh()
         self.tools.appear(self.name)
         self.store.end_dead_runners(self.name, self.tools.is_dead_here)
@@ -118,7 +120,8 @@ class Runner:
         return not self.held and not self.in_flight.changes
 
     def is_quiet(self) -> bool:
-        """Nothing of ours is in flight but parked runs, which are watched and do not hold the join."""
+        """Nothing of ours is in flight but parked runs, which are watched and do not hold the
+        join."""
         return all(held.job.state == _PARKED for held in self.held.values())
 
     def is_busy(self) -> bool:

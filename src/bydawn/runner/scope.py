@@ -58,7 +58,8 @@ class Scope:
         return frozenset(self.served)
 
     def place_of(self, number: int) -> Place:
-        """Where a batch belongs, also when it has left the scope while a run of it is still held."""
+        """Where a batch belongs, also when it has left the scope while a run of it is still
+        held."""
         served = self.served.get(number)
         return served.place if served else _place(self.store.batch(number))
 

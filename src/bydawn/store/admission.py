@@ -1,7 +1,7 @@
 """What a claim must fit through: slots, pools, rates, canary, breaker and every budget.
 
-Only counters are asked, and what is admitted raises them in the same transaction, so every cap holds
-across runners and machines.
+Only counters are asked, and what is admitted raises them in the same transaction, so every cap
+holds across runners and machines.
 """
 
 from __future__ import annotations
