@@ -42,10 +42,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown."""
+    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown;
+    ``prices`` names the list it was worked out from, where the meter counts tokens alone."""
 
     tokens: dict[str, int] = field(default_factory=dict)
     cost_micros: int | None = None
+    prices: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

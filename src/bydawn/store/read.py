@@ -36,7 +36,7 @@ _BY_NUMBER = f"SELECT {JOB_COLUMNS} FROM job WHERE number = ?"
 
 _ATTEMPTS = """
 SELECT number, revision, generation, token, machine, handle, intended_at, started_at, ended_at,
-    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message
+    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices
 FROM attempt WHERE job = ? ORDER BY number"""
 
 _EVENTS = """
@@ -56,6 +56,8 @@ SELECT coalesce(sum(cost_micros), 0), sum(CASE WHEN cost_micros IS NULL THEN 1 E
     coalesce(sum(reserved_micros), 0)
 FROM job WHERE batch = ? AND attempts > 0"""
 _USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
+_PRICE_LISTS = """
+SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY prices"""
 _RECEIPTS = "SELECT target, sha256, at FROM receipt WHERE job = ? ORDER BY at, target"
 _CHANGED = "SELECT number FROM job WHERE batch = ? AND next_spec IS NOT NULL AND state = ?"
 _TERMINAL_MARK = """
@@ -83,6 +85,7 @@ class Attempt:
     error_class: str | None
     error_code: str | None
     error_message: str | None
+    prices: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,11 @@ def money(session: Session, batch: int) -> Money:
     cost = session.row(_COST, (batch,)) or (0, 0, 0)
     wasted = session.row(_WASTED, (batch,)) or (0,)
     return Money(int(cost[0]), int(wasted[0]), int(cost[2]), int(cost[1] or 0))
+
+
+def price_lists(session: Session, batch: int) -> list[str]:
+    """The lists of prices that costs of a batch were worked out from."""
+    return [str(row[0]) for row in session.rows(_PRICE_LISTS, (batch,))]
 
 
 def usages(session: Session, batch: int) -> Iterator[str]:
