@@ -52,7 +52,17 @@ class Server:
                   "-D", str(self.data))  # fmt: skip
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers; what a killed one left may be in the way for a while."""
+        give_up = time.monotonic() + _START_S
+        self._launch()
+        while not self._answers():
+            if time.monotonic() > give_up:
+                raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:])
+            if self._process.poll() is not None:
+                self._launch()
+            time.sleep(0.02)
+
+    def _launch(self) -> None:
         options = [part for setting in self._settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -61,19 +71,14 @@ class Server:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
                 **self._as,
             )  # fmt: skip
-        give_up = time.monotonic() + _START_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:])
-            time.sleep(0.02)
 
     def kill(self) -> None:
         """Every process of it, at once and without a word."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        children = _children(self._process.pid)
+        for pid in (self._process.pid, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        give_up = time.monotonic() + _START_S
-        while _group_lives(self._process.pid) and time.monotonic() < give_up:
-            time.sleep(0.01)
 
     def stop(self) -> None:
         """Tell everybody to leave, and wait for it."""
@@ -147,12 +152,12 @@ def _bin_folder() -> Path:
     raise RuntimeError("no PostgreSQL for the tests: set BYDAWN_TEST_PG_BIN to its bin folder")
 
 
-def _group_lives(group: int) -> bool:
+def _children(pid: int) -> list[int]:
+    """Where the platform does not tell: none; they notice by themselves that they are alone."""
     try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return [int(name) for name in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from bydawn.core.decide.step import (
     CheckPending,
     Collected,
     Published,
+    PublishFenced,
     PublishTrouble,
 )
 from bydawn.core.model import Job, JobSpec, Limits, Publication
@@ -85,6 +86,7 @@ FACTS = (
     Published("A", "s" * 64),
     PublishTrouble("A", "busy"),
     PublishTrouble("A", "no such folder", hopeless=True),
+    PublishFenced("A", "a newer claim was seen there"),
     Broken("ValueError: of the backend"),
     Ended(Outcome(usage=METERED)),
     Ended(Outcome(TRANSIENT, stopped="timeout")),

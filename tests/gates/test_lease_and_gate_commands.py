@@ -150,6 +150,19 @@ def test_the_claim_of_a_job_is_taken_from_its_environment(
     assert not (elsewhere / ".bydawn").exists()
 
 
+def test_a_job_whose_store_is_out_of_reach_publishes_under_the_name_it_was_given(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"JOB": "a", "TOKEN": "4", "NONCE": "n", "STORE_ID": "s_far"}.items():
+        monkeypatch.setenv(f"BYDAWN_{name}", value)
+    (tmp_path / "d").write_text("x")
+    assert typed("gate", "publish", "d", "out")[0] == 0
+    seen = FileGate(tmp_path / "out").look()
+    assert seen is not None
+    assert seen.claim.store == "s_far"
+    assert not (tmp_path / ".bydawn").exists()
+
+
 def test_checking_and_adopting(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "d").write_text("x")
     FileGate(tmp_path / "out").publish(tmp_path, "d", Claim("s_other", "lease:b", 9, "n"))
@@ -172,15 +185,11 @@ def test_checking_and_adopting(typed: Typed, tmp_path: Path) -> None:
 
 
 def test_an_adoption_is_in_the_journal_of_the_store(typed: Typed, tmp_path: Path) -> None:
-    import sqlite3
-
     answered(typed, "lease", "acquire", "a")
     answered(typed, "gate", "adopt", "out", "--reason", "it is mine")
-    connection = sqlite3.connect(tmp_path / ".bydawn" / "store.db")
-    ((kind, token, detail),) = connection.execute("SELECT kind, token, detail FROM event")
-    connection.close()
-    assert (kind, token) == ("adopted", 2)
-    assert json.loads(detail) == {"target": str(tmp_path / "out"), "reason": "it is mine"}
+    event = answered(typed, "events")
+    assert (event["event"], event["token"], event["runner"]) == ("adopted", 2, "person")
+    assert event["detail"] == {"target": str(tmp_path / "out"), "reason": "it is mine"}
 
 
 def test_what_is_not_there_to_publish_is_a_wrong_word(typed: Typed, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,10 +9,11 @@ from typing import Any
 
 from bydawn.core.decide import Move
 from bydawn.core.keys import job_key
-from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob, Pool
+from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.sightings import Usage
 from bydawn.core.states import Event, Reason, State
+from bydawn.runner.scope import Scope
 from bydawn.store import read
 from bydawn.store.claiming import Claimer, Open
 from bydawn.store.store import Store, Turn, Written
@@ -57,7 +57,6 @@ class Hand:
 
     store: Store
     name: str = "r_1"
-    pools: tuple[Pool, ...] = ()
     machine: str = "m_1"
     lease_ms: int = 30_000
     chance: SeededChance = field(default_factory=lambda: SeededChance(1))
@@ -65,17 +64,15 @@ class Hand:
     def __post_init__(self) -> None:
         self.chance = SeededChance(sum(self.name.encode()))
         self.store.register(self.name, self.machine, 1, self.lease_ms, frozenset())
-        known = {pool.name: pool for pool in self.pools}
         self.claimer = Claimer(
-            self.name, self.machine, self.chance.nonce, self.store.spec, known.get
+            self.name, self.machine, self.chance.nonce, self.store.spec, lambda _: None
         )
 
     def open(self, batch: int, only: str = "") -> Open:
-        known = self.store.batch(batch)
-        pools = tuple(sorted({"", *(pool.name for pool in known.terms.pools)}))
-        return dataclasses.replace(
-            Open(batch, known.terms, pools, only), is_revised=known.revision > 1
-        )
+        scope = Scope(self.store, lambda: [batch], only)
+        scope.refresh()
+        self.claimer.pool_of = scope.pool
+        return scope.served[batch].opened
 
     def claim(self, batch: int, room: int = 100, only: str = "") -> list[Job]:
         return self.write(Turn(claims=[(self.open(batch, only), room)])).claimed

@@ -88,6 +88,8 @@ class App:
         """Run a plan, or go on with it."""
         from bydawn.app.running import run_plan
 
+        if wanted.adopt:
+            self.place.move_here(self.clock)
         ran = run_plan(self.place, self.invocation, self.store, plan, wanted, face)
         if ran.outcome == "detached":
             self.ensure_background()

@@ -117,6 +117,7 @@ def _environment(app: App, granted: Granted) -> dict[str, str]:
         "BYDAWN_LEASE": lease.name,
         "BYDAWN_TOKEN": str(lease.token),
         "BYDAWN_NONCE": lease.nonce,
+        "BYDAWN_STORE_ID": granted.claim.store,
     }
     if app.store_url.startswith("sqlite:"):
         # So that the command finds this store from any folder; other addresses may hold a password.

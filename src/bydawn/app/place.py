@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bydawn.app.values import Invocation
 from bydawn.core.clock import Clock
 from bydawn.core.errors import UsageError
+from bydawn.store.hosts import move_here
 from bydawn.store.shared import has_server_store, open_server_store
 from bydawn.store.store import Store, open_store
 
@@ -37,6 +38,11 @@ class Place:
         if self.server_url:
             return has_server_store(self.server_url, clock)
         return self.store_path.exists()
+
+    def move_here(self, clock: Clock) -> None:
+        """A person says that this machine is where the store is now."""
+        if not self.server_url and self.store_path.exists():
+            move_here(self.store_path, clock)
 
     def open(self, clock: Clock, store_id: str) -> Store:
         """The store, made when there is none yet."""

@@ -72,7 +72,7 @@ def claim_from_environment(app: App, environment: Mapping[str, str]) -> Claim:
             "there is no claim to write under",
             "give --name and --token of a lease, or run this under bydawn lease run",
         )
-    store = store_id(app.existing_store().session)
+    store = environment.get("BYDAWN_STORE_ID") or store_id(app.existing_store().session)
     if lease:
         return Claim(store, f"lease:{lease}", int(token), nonce)
     plan = environment.get("BYDAWN_BATCH", "").partition("@")[0]
@@ -151,7 +151,8 @@ def _named(app: App, target: str, folder: Path) -> Gate:
 
 
 def _has_history(app: App, gate: Gate) -> bool:
-    return was_published_to(app.store.session, gate.target)
+    """Inside a job the store may be out of reach; then the record alone decides."""
+    return app.has_store() and was_published_to(app.store.session, gate.target)
 
 
 def _as_draft(source: Path) -> tuple[Path, str]:

@@ -188,3 +188,4 @@ class Request:
     trace_parent: str = ""
     isolate: str = "none"
     plan_folder: str = ""
+    store_id: str = ""

@@ -57,6 +57,7 @@ def request_environment(request: Request) -> dict[str, str]:
         "BYDAWN_DEADLINE": _moment(request.deadline_at),
         "BYDAWN_BUDGET_USD": _dollars(request.budget_usd_micros),
         "BYDAWN_BUDGET_TOKENS": _text(request.budget_tokens),
+        "BYDAWN_STORE_ID": request.store_id or None,
         "TRACEPARENT": request.trace_parent or None,
     }
     return {name: value for name, value in wanted.items() if value is not None}

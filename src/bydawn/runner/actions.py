@@ -112,6 +112,7 @@ class Actor:
             trace_parent=_trace_parent(job.key, job.token),
             isolate=spec.isolate,
             plan_folder=place.plan_folder,
+            store_id=self.publisher.store_id,
         )
 
     def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:

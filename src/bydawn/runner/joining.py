@@ -20,8 +20,11 @@ def is_joined(store: Store, served: Served, now: int) -> bool:
         return False
     if batch.deadline_at is not None and now >= batch.deadline_at:
         return True
-    earliest = read.earliest(store.session, batch.number, served.opened.lanes)
-    return earliest is None or (bool(kept_for_good(served)) and earliest <= now)
+    lanes = served.opened.lanes
+    earliest = read.earliest(store.session, batch.number, lanes)
+    if earliest is None or earliest > now or not kept_for_good(served):
+        return earliest is None
+    return read.next_timer(store.session, batch.number, lanes, now) is None
 
 
 def kept_for_good(served: Served) -> str | None:

@@ -41,7 +41,7 @@ class Publisher:
 
     def __init__(self, tools: Tools, may_act: Callable[[], bool], store: Store) -> None:
         self._tools, self._may_act, self._store = tools, may_act, store
-        self._store_id = ""
+        self.store_id = store_id(store.session)
 
     def call(self, held: Held, place: Place, index: int, folder: str) -> Call:
         """The call that brings one publication of a held job to its target."""
@@ -73,11 +73,10 @@ class Publisher:
         return path_gate(folder / publication.target, draft, publication.source)
 
     def _claim(self, held: Held, place: Place) -> Claim:
-        self._store_id = self._store_id or store_id(self._store.session)
         job, plan = held.job, place.batch.partition("@")[0]
         effect = effect_key(job.key, job.revision)
         subject = f"{plan}/{job.name}"
-        return Claim(self._store_id, subject, job.token, job.nonce, place.edition, effect)
+        return Claim(self.store_id, subject, job.token, job.nonce, place.edition, effect)
 
     def _publish(self, held: Held, wanted: Wanted) -> Fact:
         target = wanted.gate.target

@@ -253,12 +253,13 @@ def _claimed(job: Job, now: int) -> Told:
 
 _KEEP_BACK = """
 UPDATE job SET reason = ?
-WHERE state = 'queued' AND batch = ? AND not_before = 0 AND reason IS NULL"""
+WHERE state = 'queued' AND batch = ? AND not_before <= ? AND coalesce(reason, '') <> ?"""
 
 
 def mark_kept_back(session: Session, batch: int, why: str) -> None:
     """Say on every job that could start what keeps it back for good; inside a write transaction."""
-    kept = session.change(_KEEP_BACK, (why, batch))
+    now = session.clock.utc_ms()
+    kept = session.change(_KEEP_BACK, (why, batch, now, why))
     if kept:
         detail = encoded({"why": why, "jobs": kept})
-        tell(session, [Told(session.clock.utc_ms(), batch, None, "kept_back", detail=detail)])
+        tell(session, [Told(now, batch, None, "kept_back", detail=detail)])

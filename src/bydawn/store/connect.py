@@ -35,12 +35,14 @@ class CommitUnknown(StoreUnavailable):
 class Session(Protocol):
     """A connection that knows the store's clock. Used by the thread and process that made it.
 
-    ``name`` is what people may read of its address. ``picks`` ends a SELECT whose rows are about to
+    ``name`` is what people may read of its address, ``host`` the one host that may work here; empty
+    where any may, or where nobody can tell. ``picks`` ends a SELECT whose rows are about to
     be taken, so that rows somebody else is about to take are passed over.
     """
 
     clock: Clock
     name: str
+    host: str
     picks: str
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

@@ -32,6 +32,7 @@ WHERE job.listed <> excluded.listed"""
 _NOW_AWAITED = "UPDATE job SET awaited = 1 WHERE batch = ? AND template = ? AND awaited = 0"
 _PLACE_OF = "SELECT place FROM job WHERE key = ?"
 
+
 def insert(session: Session, rows: Iterator[Row]) -> None:
     """A new batch has only new keys; a second one is a duplicate and is named with both places."""
     while chunk := list(itertools.islice(rows, _CHUNK)):
@@ -58,7 +59,12 @@ def _duplicate(session: Session, chunk: list[Row]) -> Complaint:
 def relist(session: Session, rows: Iterator[Row]) -> None:
     """List the jobs of a revised plan: each key is written once, so one that is not came twice."""
     while chunk := list(itertools.islice(rows, _CHUNK)):
-        if session.change_many(_ADD_JOB + _RELIST, chunk) != len(chunk):
+        try:
+            with session.trying():
+                written = session.change_many(_ADD_JOB + _RELIST, chunk)
+        except Occupied as error:  # a kind that writes all rows at once meets its own
+            raise PlanInvalid((_twice_among(chunk),)) from error
+        if written != len(chunk):
             raise PlanInvalid((_listed_twice(session, chunk),))
 
 
@@ -70,6 +76,15 @@ def add(session: Session, rows: Iterator[Row]) -> None:
 def await_now(session: Session, batch: int, template: str) -> None:
     """From now on somebody waits for these jobs."""
     session.change(_NOW_AWAITED, (batch, template))
+
+
+def _twice_among(chunk: list[Row]) -> Complaint:
+    places: dict[str, str] = {}
+    for row in chunk:
+        if row[3] in places:
+            return Complaint(row[10], None, row[2], f"has the same key as {places[row[3]]}")
+        places[row[3]] = row[10]
+    return Complaint(chunk[0][10], None, "", "has a key that occurs twice")
 
 
 def _listed_twice(session: Session, chunk: list[Row]) -> Complaint:

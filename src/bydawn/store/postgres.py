@@ -9,6 +9,7 @@ Nothing here lives longer than a transaction, so a pooler may stand in between.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import time
@@ -27,6 +28,7 @@ from bydawn.store.server import address_of, is_hopeless, may_replay
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
+_CHUNK = 2_000
 _OURS = frozenset({"migration", "meta", "sequence"})
 
 # The row that orders all writers also counts their transactions.
@@ -54,6 +56,7 @@ class _Again(Exception):
 class PostgresSession:
     """A Session over a server. It comes back by itself after the connection was lost."""
 
+    host = ""  # a server is there for all of them
     picks = "\nFOR UPDATE SKIP LOCKED"
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
@@ -81,14 +84,21 @@ class PostgresSession:
         return self._asked(sql, parameters).rowcount
 
     def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
-        """All rows go in one statement, so none of them may touch the same row twice."""
-        given = list(parameters)
-        if len(given) < 2:
-            return self.change(sql, given[0]) if given else 0
+        """Many rows go in one statement, so none of them may touch the same row twice."""
         if not self._is_writing:
+            given = list(parameters)
             return self.transact(lambda: self.change_many(sql, given))
-        rows = as_json(given)
-        return self._said(lambda: self._wire.ask(self._wire.for_many(sql), (rows,))).rowcount
+        rows = iter(parameters)
+        changed = 0
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            changed += self._change_chunk(sql, chunk)
+        return changed
+
+    def _change_chunk(self, sql: str, rows: list[Sequence[Any]]) -> int:
+        if len(rows) == 1:
+            return self.change(sql, rows[0])
+        given = (as_json(rows),)
+        return self._said(lambda: self._wire.ask(self._wire.for_many(sql), given)).rowcount
 
     def added(self) -> int:
         found = self.row("SELECT lastval()")

@@ -40,9 +40,9 @@ SELECT number, revision, generation, token, machine, handle, intended_at, starte
 FROM attempt WHERE job = ? ORDER BY number"""
 
 _EVENTS = """
-SELECT e.seq, e.at, b.plan, b.edition, j.name, e.kind, e.from_state, e.to_state, e.reason, e.token,
-    e.attempt, e.runner, e.detail, j.key, e.job
-FROM event e JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
+SELECT e.seq, e.at, coalesce(b.plan, ''), coalesce(b.edition, ''), j.name, e.kind, e.from_state,
+    e.to_state, e.reason, e.token, e.attempt, e.runner, e.detail, j.key, e.job
+FROM event e LEFT JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
 WHERE e.seq > ? AND (? = 0 OR e.batch = ?) ORDER BY e.seq LIMIT ?"""
 
 _SERIAL = """

@@ -36,6 +36,7 @@ class SqliteSession:
         self._pid = os.getpid()
         self.path = path
         self.name = str(path)
+        self.host = ""
         self.clock = clock
         self._seen_version = self._version()
 

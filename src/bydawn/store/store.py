@@ -10,7 +10,7 @@ from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
-from bydawn.store import claiming, dependencies, opening, people, read, runners
+from bydawn.store import claiming, dependencies, hosts, opening, people, read, runners
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
 from bydawn.store.connect import Row, Session
@@ -207,6 +207,7 @@ class Store:
         def act() -> list[Registered]:
             found = [one for one in runners.registered(self.session) if one.batches & rivals]
             if not found:
+                hosts.note(self.session)
                 runners.register(self.session, runner, machine, pid, lease_ms, batches)
             return found
 
@@ -227,9 +228,12 @@ class Store:
         return runners.unlapsed(self.session)
 
     def end_dead_runners(self, own: str, is_dead_here: Callable[[Registered], bool]) -> int:
-        return self.session.transact(
-            lambda: runners.end_the_dead(self.session, own, is_dead_here)
-        )
+
+        def act() -> int:
+            hosts.refuse_second(self.session)
+            return runners.end_the_dead(self.session, own, is_dead_here)
+
+        return self.session.transact(act)
 
     def wishes(self, batches: Iterable[int]) -> dict[int, str]:
         """What people asked of jobs in flight."""
@@ -271,13 +275,16 @@ def open_store(path: Path, clock: Clock, store_id: str) -> Store:
             f"{path.parent}: cannot be made ({error.strerror})",
             "check the folder's permissions, or name another store with --store",
         ) from error
-    return opened(open_sqlite(path, clock), store_id)
+    session = open_sqlite(path, clock)
+    session.host = hosts.host_name()
+    return opened(session, store_id)
 
 
 def opened(session: Session, store_id: str) -> Store:
     """A store over a connection, brought to this version's form."""
     try:
         migrate(session, store_id)
+        hosts.refuse_second(session)
     except BaseException:
         session.close()
         raise

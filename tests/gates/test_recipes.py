@@ -1,0 +1,46 @@
+"""Every recipe is run as it is written: each script, and then what the page says it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ("leases-from-bash", "leases-from-python", "where-a-gate-must-stand")
+_STEP = re.compile(r"```(bash|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
+_SCRIPT = re.compile(r"```(?:bash|python)\n")
+_PROGRAMS = {"bash": ["bash", "-u", "-c"], "python": [sys.executable, "-c"]}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """``bydawn`` is on the path, and nobody's git settings are."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "bydawn"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bydawn "$@"\n')
+    program.chmod(0o755)
+    settings = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    path = f"{program.parent}:{os.environ['PATH']}"
+    return {**os.environ, **settings, "PATH": path, "PYTHONPATH": str(ROOT / "src")}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_does_what_it_says(
+    name: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    text = (ROOT / "docs" / "recipes" / f"{name}.md").read_text("utf-8")
+    steps = _STEP.findall(text)
+    assert len(steps) == len(_SCRIPT.findall(text)) > 0, "each script says what it prints"
+    here = tmp_path / "here"
+    here.mkdir()
+    for language, script, expected in steps:
+        done = subprocess.run(
+            [*_PROGRAMS[language], script], cwd=here, env=environment, capture_output=True,
+            text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr) == (expected, ""), script
