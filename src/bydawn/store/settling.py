@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.fingerprints import fingerprint
@@ -31,6 +32,10 @@ UPDATE job SET reason = 'withdrawn', not_before = ?
 WHERE number = ? AND state = 'queued' AND withdrawn = 1"""
 _QUEUED = State.QUEUED.value
 
+_MOVED = """
+UPDATE job SET progress_at = ?
+WHERE number = ? AND state = 'running' AND token = ? AND nonce = ?"""
+
 _ATTEMPT = """
 INSERT INTO attempt (job, number, revision, generation, token, machine, handle, intended_at,
     started_at, ended_at, event, reason, exit_code, usage, cost_micros, error_class, error_code,
@@ -49,8 +54,23 @@ _JUDGED = frozenset({Event.JUDGED, Event.REFUSED, Event.STOPPED})
 _TERMINAL_VALUES = frozenset(state.value for state in TERMINAL)
 
 
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A run that was seen to move, under the claim that saw it."""
+
+    number: int
+    token: int
+    nonce: str
+    at: int
+
+
 class _OneWasFenced(Exception):
     """The count of a group shows that not every guard matched."""
+
+
+def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
+    """When runs were last seen to move: for people to see, and for whoever takes over. No event."""
+    session.change_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
 
 
 def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
