@@ -189,7 +189,7 @@ def _plain(value: Any) -> Any:
 
 
 def _planned(batch: Batch, directory: Path, app: App) -> Plan:
-    from bydawn.app.kit import BACKENDS
+    from bydawn.app.names import BACKENDS
     from bydawn.app.reading import is_priced
     from bydawn.plan import Overrides, from_data
 

@@ -60,4 +60,11 @@ def test_parked_and_blocked_jobs_do_not_hold_the_join_and_a_pause_does() -> None
 
 
 def test_a_standing_is_a_partition() -> None:
-    assert Standing(1, 2, 3, 4, 5, 6).total == 21
+    parts = Standing(queued=1, running=2, succeeded=3, failed=4, cancelled=5, parked=6)
+    assert parts.total == 21
+
+
+def test_a_launch_under_way_holds_the_join_and_is_counted_as_queued() -> None:
+    standing = Standing(queued=1, launching=1)
+    assert not is_joined(standing)
+    assert standing.total == 1

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bydawn.core.templates import TemplateError, render, render_value
+from bydawn.core.errors import TemplateError
+from bydawn.core.templates import render, render_value
 
 ITEM = {
     "site": "a",

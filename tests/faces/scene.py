@@ -11,9 +11,10 @@ from typing import Any
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.keys import job_key
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
-from bydawn.runner.drive import Drive, Stop
+from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
+from bydawn.runner.stopping import Stop
 from bydawn.runner.tools import Tools
 from bydawn.store import read
 from bydawn.store.store import Batch, Store, open_store

@@ -164,6 +164,10 @@ class GateContract:
             with pytest.raises(Crash):
                 stand.write(claim(dying, effect_key=point), new, crashing_at(point))
             assert stand.read() in (old, new), point
+            if stand.read() == new:
+                with pytest.raises(Fenced):
+                    stand.write(claim(late), "late")
+                assert stand.read() == new, point
             stand.write(claim(successor, effect_key=point), new)
             assert stand.read() == new, point
             before = stand.everything()

@@ -55,7 +55,7 @@ class FileStand:
 
 
 class TestFiles(RecordContract):
-    rounds = 150
+    rounds = 100
 
     @pytest.fixture
     def stand(self, tmp_path: Path) -> Stand:

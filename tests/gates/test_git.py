@@ -12,7 +12,7 @@ from gate_contract import RecordContract, Stand, claim
 from bydawn.core.errors import Fenced
 from bydawn.core.fencing import Claim
 from bydawn.gates.gate import Guarantee, PublishError, Steps, no_steps
-from bydawn.gates.git import GitGate
+from bydawn.gates.git import GitGate, Moved
 
 _IDENTITY = {
     "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
@@ -58,7 +58,7 @@ class GitStand:
         return git(self.remote, "for-each-ref")
 
     def was_outrun(self, error: PublishError) -> bool:
-        return "stale" in str(error) or "rejected" in str(error)
+        return isinstance(error, Moved)
 
     def damage(self) -> None:
         tree = git(self.remote, "write-tree")
@@ -162,3 +162,13 @@ def test_the_users_repository_is_not_touched_by_a_publication(stand: GitStand, c
     pushing(clone).publish(draft, ".", claim(5))
     assert (git(clone, "for-each-ref"), git(clone, "count-objects")) == before
     assert git(stand.remote, "show", "content:page") == "new"
+
+
+def test_a_remote_with_reasons_of_its_own_is_asked_once(stand: GitStand) -> None:
+    hook = stand.remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho asked >> asked\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(PublishError, match="declined"):
+        stand.write(claim(1), "one")
+    assert (stand.remote / "asked").read_text() == "asked\n"
+    assert stand.read() is None

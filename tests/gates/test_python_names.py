@@ -63,6 +63,28 @@ def test_it_waits_for_another_to_finish() -> None:
     thread.join()
 
 
+def test_a_takeover_after_a_clean_release_takes_a_fifth_of_a_second_at_most() -> None:
+    gaps = []
+    for _ in range(5):
+        released: list[int] = []
+        held = threading.Event()
+
+        def other(held: threading.Event = held, released: list[int] = released) -> None:
+            with bydawn.lease("a"):
+                held.set()
+                threading.Event().wait(0.15)
+            released.append(sleepless_ms())
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        held.wait(20)
+        with bydawn.lease("a", wait=30):
+            taken = sleepless_ms()
+        thread.join()
+        gaps.append(taken - released[0])
+    assert min(gaps) <= 200, gaps
+
+
 def test_it_is_renewed_while_the_block_runs() -> None:
     with bydawn.lease("a", ttl=0.6) as lease:
         assert not lease.lost.wait(1.5)

@@ -10,7 +10,7 @@ from world import World, jobs_of, planned, spec
 
 from bydawn.core.accounts import account_of_tag, usd_of
 from bydawn.core.model import Backoff, Bound
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 from bydawn.store import counters, read
 
 DOLLAR = 1_000_000

@@ -9,7 +9,7 @@ import pytest
 from world import World, jobs_of, planned, spec
 
 from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from world import World, spec
 
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 
 
 @pytest.fixture

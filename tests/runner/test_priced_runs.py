@@ -13,7 +13,7 @@ from bydawn.core.accounts import account_of_batch, usd_of
 from bydawn.core.model import Bound, JobSpec
 from bydawn.core.prices import Price, PriceOf, no_price
 from bydawn.runner.drive import Stop
-from bydawn.store import counters, read
+from bydawn.store import counters, read, totals
 
 PRICE = Price(1_000_000, 4_000_000, "list of today")
 METERED = [{"takes_ms": 1000, "usage": {"input_tokens": 100, "output_tokens": 100}}]
@@ -46,7 +46,7 @@ def test_the_amount_and_its_list_are_kept_with_job_and_attempt(world: World) -> 
     assert (attempt.cost_micros, attempt.prices) == (500, "list of today")
     spent = counters.used(world.store.session, usd_of(account_of_batch(batch)))
     assert spent == 500
-    assert read.price_lists(world.store.session, batch) == ["list of today"]
+    assert totals.price_lists(world.store.session, batch) == ["list of today"]
 
 
 def test_the_price_is_that_of_the_rendered_model(world: World) -> None:
@@ -66,4 +66,5 @@ def test_without_a_bound_it_is_counted_as_unknown_and_never_as_nothing(world: Wo
     batch = world.submit(modelled(bound=Bound(tokens=1000)), bound=Bound(usd_micros=10_000))
     drive(world, batch, no_price)
     assert world.jobs(batch)[0].cost_micros is None
-    assert read.money(world.store.session, batch).unknown_price_jobs == 1
+    (unknown,) = totals.money(world.store.session, batch).unmetered
+    assert unknown[1] == 1

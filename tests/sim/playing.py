@@ -31,7 +31,9 @@ def play(night: Night, look: Callable[[Simulation], None] = lambda _: None) -> S
             )  # fmt: skip
             look(simulation)
         except Violation as violation:
-            raise AssertionError(f"seed {night.seed}: {violation}; {HOW % night.seed}") from violation
+            raise AssertionError(
+                f"seed {night.seed}: {violation}; {HOW % night.seed}"
+            ) from violation
         finally:
             simulation.close()
         return simulation

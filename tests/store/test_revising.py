@@ -1,4 +1,4 @@
-"""A plan that changes while it is being worked on: what is added, changed, withdrawn, listed again."""
+"""A plan that changes while it is worked on: what is new, changed, withdrawn, listed again."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def hand(store: Store) -> Hand:
     return Hand(store)
 
 
-def version_of(store: Store, hand: Hand, batch: int, name: str = "work") -> int:
+def version_of(store: Store, batch: int, name: str = "work") -> int:
     """What the job was last run with, or would be."""
     return int(store.spec(named(store, batch, name).spec).payload["version"])
 
 
-def test_the_same_plan_again_changes_nothing_but_its_revision(store: Store, hand: Hand) -> None:
+def test_the_same_plan_again_changes_nothing_but_its_revision(store: Store) -> None:
     one = spec()
     batch = fill(store, one, count=3)
     before = list(read.jobs(store.session, batch))
@@ -52,7 +52,7 @@ def test_a_changed_payload_of_a_queued_job_is_what_is_launched(store: Store, han
     fill(store, spec(version=2))
     (job,) = hand.claim(batch)
     assert store.spec(job.spec).payload == {"version": 2}
-    assert version_of(store, hand, batch) == 2
+    assert version_of(store, batch) == 2
     assert "revised" in kinds(store, batch)
 
 
@@ -62,7 +62,7 @@ def test_a_payload_is_frozen_for_its_generation_and_changes_with_the_next(
     batch = fill(store, spec(version=1))
     (job,) = hand.claim(batch)
     fill(store, spec(version=2))
-    assert version_of(store, hand, batch) == 1
+    assert version_of(store, batch) == 1
     from bydawn.core.decide import Move
     from bydawn.core.states import Event, State
 
@@ -198,9 +198,7 @@ def test_a_job_whose_pool_changed_while_it_ran_can_be_started_again(
     assert len(hand.claim(batch)) == 1
 
 
-def test_a_bound_that_was_raised_is_what_the_next_launch_reserves(
-    store: Store, hand: Hand
-) -> None:
+def test_a_bound_that_was_raised_is_what_the_next_launch_reserves(store: Store, hand: Hand) -> None:
     batch = fill(store, spec(version=1, bound=Bound(usd_micros=10)), bound=Bound(usd_micros=100))
     fill(store, spec(version=2, bound=Bound(usd_micros=70)), bound=Bound(usd_micros=100))
     (job,) = hand.claim(batch)
@@ -220,7 +218,7 @@ def test_duplicate_keys_name_both_places_and_leave_nothing(store: Store) -> None
     assert kinds(store) == []
 
 
-def test_duplicate_keys_of_a_revised_plan_are_refused_too(store: Store, hand: Hand) -> None:
+def test_duplicate_keys_of_a_revised_plan_are_refused_too(store: Store) -> None:
     one = spec()
     batch = fill(store, one, count=2)
     first, second = listed(one, count=2)

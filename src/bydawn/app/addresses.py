@@ -20,7 +20,9 @@ def batch_at(store: Store, address: str) -> Batch:
     plan, at, edition = address.partition("@")
     found = store.find_batch(plan, edition) if at else next(iter(store.batches(plan)), None)
     if found is None:
-        raise _unknown(address, [batch.address for batch in store.batches()])
+        known = store.batches()
+        names = dict.fromkeys([*(b.plan for b in known), *(b.address for b in known)])
+        raise _unknown(address, names)
     return found
 
 

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bydawn.app import addresses
-from bydawn.app.driving import Errand, drive, refuse_if_stopped
-from bydawn.app.kit import STOP
+from bydawn.app.driving import drive
+from bydawn.app.errands import Errand
+from bydawn.app.names import STOP
+from bydawn.app.outcomes import refuse_if_stopped
 from bydawn.app.place import Place, locate
-from bydawn.app.values import AdhocWanted, Checked, Invocation, Face, Ran, RunWanted, Silent
+from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
 from bydawn.core.errors import UsageError
 from bydawn.core.model import BatchTerms, Job
 from bydawn.runner.clock import SystemClock
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 from bydawn.store import read
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
@@ -88,18 +90,26 @@ class App:
         """Run a plan, or go on with it."""
         from bydawn.app.running import run_plan
 
+        if not self.has_store():
+            # A plan that cannot be accepted leaves nothing behind, not even an empty store.
+            with self._read(plan, wanted.overrides) as planned:
+                return self.run_planned(planned, wanted, face)
         if wanted.adopt:
             self.place.move_here(self.clock)
-        ran = run_plan(self.place, self.invocation, self.store, plan, wanted, face)
-        if ran.outcome == "detached":
-            self.ensure_background()
-        return ran
+        return self._left(run_plan(self.place, self.invocation, self.store, plan, wanted, face))
 
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan that no file holds, or go on with it."""
         from bydawn.app.running import run_planned
 
-        return run_planned(self.place, self.invocation, self.store, planned, wanted, face)
+        ran = run_planned(self.place, self.invocation, self.store, planned, wanted, face)
+        return self._left(ran)
+
+    def _left(self, ran: Ran) -> Ran:
+        """What was left to the background needs somebody there."""
+        if ran.outcome == "detached":
+            self.ensure_background()
+        return ran
 
     @contextlib.contextmanager
     def rehearse(

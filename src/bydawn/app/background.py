@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterable
 
-from bydawn.app.driving import Errand, drive
+from bydawn.app.driving import drive
+from bydawn.app.errands import Errand
 from bydawn.app.place import STORE, Place
 from bydawn.app.values import Invocation, Silent
 from bydawn.core.join import is_joined
 from bydawn.processes.detached import start_detached
 from bydawn.processes.presence import Presence, is_gone
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 from bydawn.store import read
 from bydawn.store.store import Store
 

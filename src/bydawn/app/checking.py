@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-
-from bydawn.app.kit import GUARANTEES
+from bydawn.app.names import GUARANTEES
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.model import Job, JobSpec, PlannedJob
 from bydawn.core.states import State

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bydawn.app.names import RUNNERS, STOP
 from bydawn.app.place import Place
 from bydawn.backends.backend import Backend
 from bydawn.backends.checks import CheckRuns
@@ -24,11 +25,6 @@ from bydawn.runner.dispatch import Threads
 from bydawn.runner.tools import Tools
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch
-
-STOP = "STOP"
-RUNNERS = "runners"
-BACKENDS = {"command": "outside", "python": "outside", "scripted": "outside"}
-GUARANTEES = {"command": "local-claim", "python": "local-claim", "scripted": "keyed"}
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bydawn.app.kit import BACKENDS
+from bydawn.app.names import BACKENDS
 from bydawn.app.values import Invocation
 from bydawn.core.errors import UsageError
 

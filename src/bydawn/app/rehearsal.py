@@ -12,9 +12,10 @@ from pathlib import Path
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import BatchTerms, JobSpec
 from bydawn.plan import Plan
-from bydawn.runner.drive import Drive, Stop
+from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
+from bydawn.runner.stopping import Stop
 from bydawn.runner.tools import Tools
 from bydawn.store.store import Batch, Store, open_store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance

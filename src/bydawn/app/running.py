@@ -8,11 +8,13 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from bydawn.app.driving import Driven, Errand, drive, outcome_of, refuse_if_stopped, result_of
-from bydawn.app.kit import STOP
+from bydawn.app.driving import drive
+from bydawn.app.errands import Driven, Errand
+from bydawn.app.names import STOP
+from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
-from bydawn.app.values import Invocation, Face, Ran, RunWanted
+from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
 from bydawn.core.model import PlannedBatch

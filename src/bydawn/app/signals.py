@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from bydawn.runner.drive import Interrupt
+from bydawn.runner.stopping import Interrupt
 
 _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

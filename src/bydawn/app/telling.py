@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from bydawn.app.app import App, open_app
-from bydawn.app.kit import GUARANTEES
+from bydawn.app.names import GUARANTEES
 from bydawn.app.results import BatchResult, Document, batch_result
 from bydawn.app.values import Invocation, Ran, RunWanted
 from bydawn.plan import Overrides, Plan

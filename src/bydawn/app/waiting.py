@@ -5,22 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bydawn.app.driving import (
-    Errand,
-    are_over,
-    drive,
-    outcome_of,
-    outcome_of_jobs,
-    refuse_if_stopped,
-)
-from bydawn.app.kit import RUNNERS, STOP
+from bydawn.app.driving import drive
+from bydawn.app.errands import Errand
+from bydawn.app.names import RUNNERS, STOP
+from bydawn.app.outcomes import are_over, outcome_of, outcome_of_jobs, refuse_if_stopped
 from bydawn.app.place import Place
-from bydawn.app.values import Invocation, Face, Ran
+from bydawn.app.values import Face, Invocation, Ran
 from bydawn.core.errors import Refused
 from bydawn.core.join import EXIT_NOT_IN_TIME, is_joined
 from bydawn.core.model import Job
 from bydawn.processes.presence import is_gone, machine_id
-from bydawn.runner.drive import Stop
+from bydawn.runner.stopping import Stop
 from bydawn.store import read
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store

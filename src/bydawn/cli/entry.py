@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-COMPLETING = "_BYDAWN_COMPLETE"
+from bydawn.cli import COMPLETING
+
 _VERSION = (["--version"], ["-V"])
 _HELP = (["--help"], ["-h"], ["help"])
 _USAGE = 2

@@ -81,13 +81,14 @@ class PlainFace(QuietFace):
 
     def look(self, following: Following) -> None:
         is_large = following.board.total > _TOLD_ONE_BY_ONE
-        for event in following.news():
+        for event in following.troubles() if is_large else following.news():
             if is_large and not wording.needs_eyes(event):
                 continue
             line = wording.event_line(event, following.facts(event))
             if line:
                 self._line(event.at, line)
         if self._now() - self._spoke_at >= _SUMMARY_MS:
+            following.recount()
             self._line(self._now(), summary_line(following.board.counts))
 
     def _line(self, at: int, line: str) -> None:

@@ -31,7 +31,7 @@ def opened(settings: Settings, plan: Path | None = None) -> Iterator[App]:
 
 def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     """What documents need to know beside the rows."""
-    from bydawn.app.kit import GUARANTEES
+    from bydawn.app.names import GUARANTEES
     from bydawn.watch.documents import Reading
 
     live = [runner.batches for runner in app.runners()]

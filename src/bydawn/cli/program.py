@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from bydawn.cli import menu
-from bydawn.cli.entry import COMPLETING
+from bydawn.cli import COMPLETING, menu
 from bydawn.cli.failing import failed
 from bydawn.cli.settings import Settings, shared_options
 from bydawn.version import __version__

@@ -102,3 +102,13 @@ class StoreUnavailable(BydawnError):
 
     code = "store_unavailable"
     exit_code = 75
+
+
+class TemplateError(Exception):
+    """A template that cannot be rendered. ``kind`` is syntax, undefined or failed."""
+
+    def __init__(self, message: str, kind: str = "failed", line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.line = line

@@ -23,9 +23,11 @@ _ORDER: tuple[tuple[str, int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the join needs to know of a batch, counted in one snapshot."""
+    """What the join needs to know of a batch, counted in one snapshot. ``launching`` jobs are shown,
+    and counted, as queued."""
 
     queued: int = 0
+    launching: int = 0
     running: int = 0
     succeeded: int = 0
     failed: int = 0
@@ -58,7 +60,8 @@ def is_joined(standing: Standing) -> bool:
     """Nothing in flight, and nothing that could start now or by timer. A paused batch never joins."""
     if standing.paused:
         return False
-    return standing.running == 0 and standing.startable == 0 and standing.waiting_time == 0
+    in_flight = standing.launching + standing.running
+    return in_flight == 0 and standing.startable == 0 and standing.waiting_time == 0
 
 
 def allowed_failures(text: str, total: int) -> int:

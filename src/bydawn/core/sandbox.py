@@ -28,7 +28,7 @@ from bydawn.core.allowance import (
     spend,
     weigh,
 )
-from bydawn.core.templates import TemplateError
+from bydawn.core.errors import TemplateError
 
 OUTPUT_LIMIT = 1_000_000
 _KEPT_TEMPLATES = 512

@@ -21,16 +21,6 @@ NAMES = (
 )  # fmt: skip
 
 
-class TemplateError(Exception):
-    """A template that cannot be rendered. ``kind`` is syntax, undefined or failed."""
-
-    def __init__(self, message: str, kind: str = "failed", line: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.kind = kind
-        self.line = line
-
-
 def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 

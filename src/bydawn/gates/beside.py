@@ -49,7 +49,7 @@ class Beside:
     @contextlib.contextmanager
     def held(self, who: str) -> Iterator[None]:
         """The only one at this target; waits a bounded while, then says who holds it."""
-        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._make_folder()
         descriptor = self._hold(time.monotonic() + self._patience_ms / 1000)
         try:
             _sign(descriptor, who)
@@ -108,8 +108,14 @@ class Beside:
         try:
             return os.path.samestat(os.fstat(descriptor), self.file("gate").stat())
         except OSError:
-            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._make_folder()
             return False
+
+    def _make_folder(self) -> None:
+        if not self.folder.is_dir():
+            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # A target in a repository is often committed; what the gate remembers must not be.
+            (self.folder / ".gitignore").write_text("*\n")
 
     def _too_long(self, holder: str) -> str:
         return (

@@ -28,7 +28,7 @@ from bydawn.gates.drafts import tree_digest
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
 from bydawn.processes.tools import Answered, ask
 
-_ROUNDS = 5
+_ROUNDS = 8
 _EMPTY_TREE = b""
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 _US = {
@@ -47,6 +47,10 @@ class Standing:
 
     branch: str
     fence: str
+
+
+class Moved(PublishError):
+    """The remote went on between two of our questions: ask again."""
 
 
 class GitGate:
@@ -112,24 +116,36 @@ class GitGate:
     def _move(
         self, commit_for: Callable[[Standing], str], content: str, claim: Claim, has_history: bool
     ) -> Receipt:
-        complaint = ""
+        """Try until nobody came in between. A push that failed may have been carried out: the next
+        round reads what stands there and knows."""
+        trouble = PublishError(self.target)
         for _ in range(_ROUNDS):
-            standing = self._standing()
-            seen = self._believed(standing)
-            admit(seen, claim, self.target, has_history)
-            self._steps("compared")
-            if _stands(seen, claim, content):
-                return Receipt(self.target, content, written=False, proof=standing.branch)
-            commit = commit_for(standing)
-            record = FenceRecord(claim, content, applied=True, receipt=commit)
-            fence = self._fence_commit(record)
-            self._steps("prepared")
-            answer = self._push(standing, [f"{commit}:{self._branch}", f"{fence}:{self._fence}"])
-            self._steps("pushed")
-            if answer.code == 0:
-                return Receipt(self.target, content, commit != standing.branch, proof=commit)
-            complaint = self._failed("push", answer)
-        raise PublishError(complaint)
+            try:
+                return self._moved(commit_for, content, claim, has_history)
+            except Moved as error:
+                trouble = error
+        raise trouble
+
+    def _moved(
+        self, commit_for: Callable[[Standing], str], content: str, claim: Claim, has_history: bool
+    ) -> Receipt:
+        standing = self._standing()
+        seen = self._believed(standing)
+        admit(seen, claim, self.target, has_history)
+        self._steps("compared")
+        if _stands(seen, claim, content):
+            return Receipt(self.target, content, written=False, proof=standing.branch)
+        commit = commit_for(standing)
+        record = FenceRecord(claim, content, applied=True, receipt=commit)
+        fence = self._fence_commit(record)
+        self._steps("prepared")
+        answer = self._push(standing, [f"{commit}:{self._branch}", f"{fence}:{self._fence}"])
+        self._steps("pushed")
+        if answer.code != 0:
+            # Where nothing moved nobody was faster: the remote has its own reasons.
+            kind = PublishError if self._standing() == standing else Moved
+            raise kind(self._failed("push", answer))
+        return Receipt(self.target, content, commit != standing.branch, proof=commit)
 
     def _standing(self) -> Standing:
         listed = self._git("ls-remote", self._remote, self._branch, self._fence)
@@ -150,7 +166,7 @@ class GitGate:
         self._fetch(self._fence)
         answer = self._ask("cat-file", "commit", standing.fence)
         if answer.code != 0:
-            raise PublishError(f"{self.target}: its fence moved while it was being read")
+            raise Moved(f"{self.target}: its fence moved while it was being read")
         return decoded(answer.output.partition(b"\n\n")[2])
 
     def _fence_commit(self, record: FenceRecord) -> str:
@@ -170,7 +186,10 @@ class GitGate:
         if not standing.branch:
             return
         self._fetch(self._branch)
-        if self._ask("merge-base", "--is-ancestor", standing.branch, commit).code != 0:
+        related = self._ask("merge-base", "--is-ancestor", standing.branch, commit).code
+        if related not in (0, 1):
+            raise Moved(f"{self.target}: moved while it was being read")
+        if related == 1:
             raise PublishError(
                 f"{self.target}: has commits that {commit[:12]} does not contain;"
                 " pull and merge them first",
@@ -184,7 +203,10 @@ class GitGate:
         if not standing.branch:
             return self._git("commit-tree", tree, given=_message(claim)).strip()
         self._fetch(self._branch, "--depth=1")
-        if self._git("rev-parse", f"{standing.branch}^{{tree}}").strip() == tree:
+        there = self._ask("rev-parse", "--verify", f"{standing.branch}^{{tree}}")
+        if there.code != 0:
+            raise Moved(f"{self.target}: moved while it was being read")
+        if there.output.decode().strip() == tree:
             return standing.branch
         onto = ("-p", standing.branch)
         return self._git("commit-tree", tree, *onto, given=_message(claim)).strip()

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from bydawn.core.errors import Complaint, PlanInvalid
+from bydawn.core.errors import Complaint, PlanInvalid, TemplateError
 from bydawn.core.keys import canonical, job_key, suspicious
 from bydawn.core.model import JobSpec, PlannedJob
-from bydawn.core.templates import TemplateError, is_template, render
+from bydawn.core.templates import is_template, render
 from bydawn.plan.complaints import Complaints, quoted
 from bydawn.plan.items import Item, ItemsFile, read_items
 

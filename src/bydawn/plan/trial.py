@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bydawn.core.errors import TemplateError
 from bydawn.core.model import JobSpec
-from bydawn.core.templates import TemplateError, is_template, render
+from bydawn.core.templates import is_template, render
 from bydawn.plan.check import Entry
 from bydawn.plan.complaints import Complaints, Path
 

@@ -100,10 +100,11 @@ class RunFolder:
         return value if isinstance(value, dict) else None
 
     def write_end(self, record: dict[str, Any]) -> None:
-        write_whole(self.file("end.json"), json.dumps(record).encode(), durable=True)
+        # Not flushed: what a power loss takes of it is a run that counts as lost, never as repeated.
+        write_whole(self.file("end.json"), json.dumps(record).encode())
 
     def ask_to_stop(self, reason: str) -> None:
-        write_whole(self.file("stop"), reason.encode(errors="replace"), durable=False)
+        write_whole(self.file("stop"), reason.encode(errors="replace"))
 
     def stop_reason(self) -> str | None:
         """Why somebody asked this run to end; None when nobody did."""
@@ -143,14 +144,12 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def write_whole(path: str, data: bytes, durable: bool) -> None:
-    """Replace a file so that readers, and the disk after a crash, hold all of it or the old one."""
+def write_whole(path: str, data: bytes) -> None:
+    """Replace a file so that readers see all of it or the old one, also when we die in between."""
     private = f"{path}.{os.getpid()}"
     descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         write_all(descriptor, data)
-        if durable:
-            os.fsync(descriptor)
     finally:
         os.close(descriptor)
     os.rename(private, path)

@@ -17,6 +17,7 @@ from bydawn.core.decide.step import (
     CheckPending,
     Collected,
 )
+from bydawn.core.errors import TemplateError
 from bydawn.core.keys import effect_key, launch_key
 from bydawn.core.sightings import (
     Absent,
@@ -31,7 +32,6 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
-from bydawn.core.templates import TemplateError
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held

@@ -5,30 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from bydawn.runner.joining import expand_ready, is_joined, kept_for_good
 from bydawn.runner.runner import Runner
+from bydawn.runner.stopping import Interrupt, Stop
 
 _LINGER_MS = 5_000
-
-
-class Stop(StrEnum):
-    """Why the driving ended."""
-
-    JOINED = "joined"
-    INTERRUPTED = "interrupted"
-    TIMEOUT = "timeout"
-    DONE = "done"
-    HALTED = "halted"
-
-
-@dataclass(slots=True)
-class Interrupt:
-    """Set from a signal: let go of everything, or end it first."""
-
-    signal: int | None = None
-    cancels: bool = False
 
 
 @dataclass(slots=True)

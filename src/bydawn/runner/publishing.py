@@ -9,11 +9,10 @@ from pathlib import Path
 from bydawn.core.decide import Fact
 from bydawn.core.decide.finishing import draft_hash
 from bydawn.core.decide.step import Published, PublishFenced, PublishTrouble
-from bydawn.core.errors import Fenced, Refused
+from bydawn.core.errors import Fenced, Refused, TemplateError
 from bydawn.core.fencing import Claim
 from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
-from bydawn.core.templates import TemplateError
 from bydawn.gates.choosing import DraftGate, branch_gate, path_gate, request_gate
 from bydawn.gates.gate import PublishError
 from bydawn.runner.dispatch import Call

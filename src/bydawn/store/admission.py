@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bydawn.core import counting
-from bydawn.core.accounts import accounts_of, booking, caps_of, fits
-from bydawn.core.accounts import launches_of, tokens_of, usd_of
+from bydawn.core.accounts import accounts_of, booking, caps_of, fits, launches_of, tokens_of, usd_of
 from bydawn.core.budgets import Amount, reservation, total_tokens
 from bydawn.core.model import BatchTerms, Bound, Job, JobSpec, Pool
 from bydawn.store import breakers, counters
@@ -105,12 +104,12 @@ def _rate_room(session: Session, pool: Pool, now: int, kept: Kept) -> int:
     return room
 
 
-def fill_pool(session: Session, pool: Pool | None, count: int, now: int) -> None:
-    """Take ``count`` places and starts of a pool."""
-    if pool is None or not count:
+def fill_pool(session: Session, name: str, pool: Pool | None, count: int, now: int) -> None:
+    """Take ``count`` places and starts of the pool of this name, be it declared or not."""
+    if not name or not count:
         return
-    counters.move(session, {counting.pool_slots(pool.name): count})
-    if pool.per_minute is not None:
+    counters.move(session, {counting.pool_slots(name): count})
+    if pool is not None and pool.per_minute is not None:
         name = counting.pool_rate(pool.name)
         paid = max(now, counters.used(session, name))
         counters.put(session, name, paid + count * 60_000 // pool.per_minute)

@@ -132,7 +132,7 @@ def _claim_lane(
         return []
     due = _as_revised(session, batch, _due(session, batch, lane, room, fresh, now))
     admitted = list(itertools.islice(purse.admitted(due, taken.kept), room))
-    fill_pool(session, pool, len(admitted), now)
+    fill_pool(session, lane.pool, pool, len(admitted), now)
     if admitted and probes == 1:
         breakers.probed(session, batch.number, lane.backend, now)
     return admitted

@@ -31,6 +31,7 @@ _SEIZE = """
 UPDATE job SET token = ?, nonce = ?, runner = NULL
 WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 _WISH = "UPDATE job SET wish = ? WHERE number = ? AND state = ? AND token = ?"
+_REOPEN = "UPDATE batch SET closed_at = NULL WHERE number = ?"
 _PAUSE = "UPDATE batch SET paused = ? WHERE number = ? AND paused <> ?"
 
 Nonce = Callable[[], str]
@@ -113,6 +114,8 @@ def _decide(session: Session, job: Job, nonce: Nonce, move: Move, why: str | Non
     job.token, job.nonce = counters.take_tokens(session, 1), nonce()
     if session.change(_SEIZE, (job.token, job.nonce, *guard)) != 1:
         raise Refused(f"{job.name} moved at this very moment", "look again, then repeat")
+    if State(move.to) not in TERMINAL:
+        session.change(_REOPEN, (job.batch,))
     change: Change = begin(job)
     apply(change, _explained(move, why), Usage() if job.reserved_micros else None)
     job.runner = None

@@ -29,7 +29,6 @@ from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
 _CHUNK = 2_000
-_OURS = frozenset({"migration", "meta", "sequence"})
 
 # The row that orders all writers also counts their transactions.
 _TURN = """
@@ -293,11 +292,5 @@ class PostgresSession:
 def open_postgres(url: str, clock: Clock, patience_s: float = PATIENCE_S) -> PostgresSession:
     """Reach the server, or say why not. A schema that is not ours is never touched."""
     wire = Wire(address_of(url), patience_s)
-    found = {name for name in wire.tables() if not name.startswith("bydawn_")}
-    if found and not found >= _OURS:
-        wire.close()
-        raise StoreRefused(
-            f"{wire.name}: its schema holds tables of another program",
-            "name a database of its own for bydawn, or a schema by ?options=-csearch_path=NAME",
-        )
+    wire.refuse_foreign()
     return PostgresSession(wire, clock)

@@ -45,19 +45,6 @@ SELECT e.seq, e.at, coalesce(b.plan, ''), coalesce(b.edition, ''), j.name, e.kin
 FROM event e LEFT JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
 WHERE e.seq > ? AND (? = 0 OR e.batch = ?) ORDER BY e.seq LIMIT ?"""
 
-_SERIAL = """
-SELECT coalesce(sum(ended_at - started_at), 0) FROM job
-WHERE batch = ? AND state IN ('succeeded', 'failed') AND started_at IS NOT NULL AND ended_at IS NOT NULL"""
-_WASTED = """
-SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a JOIN job j ON j.number = a.job
-WHERE j.batch = ? AND NOT (j.state = 'succeeded' AND a.number = j.attempts)"""
-_COST = """
-SELECT coalesce(sum(cost_micros), 0), sum(CASE WHEN cost_micros IS NULL THEN 1 ELSE 0 END),
-    coalesce(sum(reserved_micros), 0)
-FROM job WHERE batch = ? AND attempts > 0"""
-_USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
-_PRICE_LISTS = """
-SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY prices"""
 _RECEIPTS = "SELECT target, sha256, at FROM receipt WHERE job = ? ORDER BY at, target"
 _CHANGED = "SELECT number FROM job WHERE batch = ? AND next_spec IS NOT NULL AND state = ?"
 _TERMINAL_MARK = """
@@ -109,18 +96,8 @@ class EventRow:
     job_number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
-    """What a batch has cost, in millionths."""
-
-    usd_micros: int
-    wasted_micros: int
-    reserved_micros: int
-    unknown_price_jobs: int
-
-
 _KEPT_FOR_GOOD = ("budget", "canary")
-_COUNTED_AS: dict[str, str] = {"launching": "running", "finishing": "running"}
+_COUNTED_AS: dict[str, str] = {"launching": "queued", "finishing": "running"}
 
 
 def standing(session: Session, batch: int, now: int, deadline_at: int | None) -> Standing:
@@ -137,6 +114,8 @@ def standing(session: Session, batch: int, now: int, deadline_at: int | None) ->
 
 
 def _facts(state: str, reason: str | None, is_blocked: bool, over: bool) -> Iterator[str]:
+    if state == "launching":
+        yield "launching"
     if state == "queued":
         if is_blocked:
             yield "blocked"
@@ -175,6 +154,27 @@ def jobs(session: Session, batch: int) -> Iterator[Job]:
     return map(job_from, session.each(_JOBS, (batch,)))
 
 
+_NEWEST = "SELECT coalesce(max(seq), 0) FROM event"
+_TROUBLES = """
+SELECT e.seq, e.at, b.plan, b.edition, j.name, e.kind, e.from_state, e.to_state, e.reason, e.token,
+    e.attempt, e.runner, e.detail, j.key, e.job
+FROM event e JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
+WHERE e.seq > ? AND e.seq <= ? AND e.batch = ?
+    AND (e.job IS NULL OR e.to_state IN ('failed', 'parked'))
+ORDER BY e.seq"""
+
+
+def newest_event(session: Session) -> int:
+    """The place of the newest event in the journal."""
+    row = session.row(_NEWEST)
+    return int(row[0]) if row else 0
+
+
+def troubles(session: Session, after: int, until: int, batch: int) -> list[EventRow]:
+    """What a person would want to hear of a batch between two places of the journal."""
+    return [EventRow(*row) for row in session.rows(_TROUBLES, (after, until, batch))]
+
+
 def jobs_named(session: Session, batch: int, name: str) -> list[Job]:
     """The job of that name, or all jobs of that [[job]]."""
     rows = session.rows(_BY_NAME, (batch, name)) or session.rows(_BY_TEMPLATE, (batch, name))
@@ -199,27 +199,6 @@ def attempts(session: Session, number: int) -> list[Attempt]:
 def events(session: Session, after: int, batch: int, limit: int) -> list[EventRow]:
     """The journal after a position; ``batch`` 0 is all of them."""
     return [EventRow(*row) for row in session.rows(_EVENTS, (after, batch, batch, limit))]
-
-
-def serial_ms(session: Session, batch: int) -> int:
-    """The sum of the attempts that counted: how long the night takes one after another."""
-    row = session.row(_SERIAL, (batch,))
-    return int(row[0]) if row else 0
-
-
-def money(session: Session, batch: int) -> Money:
-    cost = session.row(_COST, (batch,)) or (0, 0, 0)
-    wasted = session.row(_WASTED, (batch,)) or (0,)
-    return Money(int(cost[0]), int(wasted[0]), int(cost[2]), int(cost[1] or 0))
-
-
-def price_lists(session: Session, batch: int) -> list[str]:
-    """The lists of prices that costs of a batch were worked out from."""
-    return [str(row[0]) for row in session.rows(_PRICE_LISTS, (batch,))]
-
-
-def usages(session: Session, batch: int) -> Iterator[str]:
-    return (str(row[0]) for row in session.each(_USAGES, (batch,)))
 
 
 def receipts(session: Session, number: int) -> list[tuple[Any, ...]]:

@@ -145,9 +145,9 @@ class Store:
         return [_batch_from(row) for row in rows]
 
     def close_batch(self, number: int) -> None:
-        """Note when a batch was joined."""
+        """Note when a batch was joined; the first time counts."""
         now = self.session.clock.utc_ms()
-        close = "UPDATE batch SET closed_at = ? WHERE number = ?"
+        close = "UPDATE batch SET closed_at = ? WHERE number = ? AND closed_at IS NULL"
         self.session.transact(lambda: self.session.change(close, (now, number)))
 
     def count_refused(self, number: int, count: int) -> None:

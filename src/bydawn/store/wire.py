@@ -20,6 +20,7 @@ FIRST_PATIENCE_S = 3.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 5.0
 
+_OURS = frozenset({"migration", "meta", "sequence"})
 _TABLES = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
 _PARAMETERS = """
 SELECT parameter_types::oid[] FROM pg_prepared_statements WHERE name = 'bydawn_types'"""
@@ -112,6 +113,17 @@ class Wire:
                 "see what is true in the world before anything is started again",
             )
         self._store_id = store_id
+
+    def refuse_foreign(self) -> None:
+        """Refuse a schema that holds tables and not ours; fences of targets do not count."""
+        found = {name for name in self.tables() if not name.startswith("bydawn_")}
+        if found and not found >= _OURS:
+            self.close()
+            raise StoreRefused(
+                f"{self.name}: its schema holds tables of another program",
+                "name a database of its own for bydawn, or a schema by"
+                " ?options=-csearch_path=NAME",
+            )
 
     def close(self) -> None:
         self._connection.close()

@@ -1,7 +1,7 @@
 """Points at which a process may die: before and after every commit and every call of a backend.
 
-A crash is an exception that no product code catches (BaseException), so that nothing is tidied up that
-a killed process would not have tidied up. What was committed stays, what was not is gone.
+A crash is an exception that no product code catches (BaseException), so that nothing is tidied
+up that a killed process would not have tidied up. What was committed stays, what was not is gone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Points:
 
 
 class _CrashingSession:
-    """A session whose process may die before a transaction, inside it, or right after its commit."""
+    """A session whose process may die before a transaction, inside it, or after its commit."""
 
     def __init__(self, session: Session, points: Points) -> None:
         self._session, self._points = session, points

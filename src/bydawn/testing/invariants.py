@@ -1,16 +1,17 @@
-"""The invariants of a batch, checked from outside: rows, counters, the journal and the service's truth.
+"""The invariants of a batch, checked from outside: rows, counters, journal, the service's truth.
 
 ``check_now`` holds after every commit, ``check_history`` over a whole night.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from bydawn.core import counting
-from bydawn.core.accounts import tokens_of, usd_of
+from bydawn.core.accounts import launches_of, tokens_of, usd_of
 from bydawn.core.budgets import total_tokens
 from bydawn.core.join import fold
 from bydawn.core.model import BatchTerms, Effects, Job, JobSpec, OnDoubt
@@ -65,11 +66,22 @@ def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: i
     for name, count in counted.items():
         used = counters.used(store.session, name)
         demand(used == count, "counters", f"{name} says {used}, a recount {count}")
-    cap = terms.bound.usd_micros
-    demand(cap is None or usd <= cap, "I8", f"reserved and spent are {usd}, the cap {cap}")
+    caps = ((terms.bound.usd_micros, usd), (terms.bound.launches, _launches(store, batch)))
+    for cap, used in caps:
+        demand(cap is None or used <= cap, "I8", f"{used} are reserved and spent, the cap is {cap}")
     for job in jobs:
         may_spend = State(job.state) in HELD - {State.FINISHING}
         demand(may_spend or not job.reserved_micros, "I8", f"{job.name} is {job.state}, reserved")
+
+
+def _launches(store: Store, batch: int) -> int:
+    return counters.used(store.session, launches_of(str(batch)))
+
+
+def check_joined(jobs: Iterable[Job]) -> None:
+    """Nobody takes a batch for joined over what is in flight, be it somebody else's."""
+    flying = [job.name for job in jobs if State(job.state) in HELD - {State.PARKED}]
+    demand(not flying, "join", f"it was taken for joined over {flying}")
 
 
 def _tokens(job: Job) -> int:
@@ -94,6 +106,7 @@ def check_history(
     check_journal(events, jobs)
     check_tokens(events)
     check_retries(events, specs)
+    check_doubts(events, specs, set(touched))
     check_launches(service, events)
     check_overlaps(service, specs, {job.name: job for job in jobs}, set(touched))
     if wall_is_steady:  # a wall clock set meanwhile moves the moment itself
@@ -120,9 +133,17 @@ def check_journal(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:
 
 
 def check_tokens(events: Iterable[EventRow]) -> None:
-    """I4: every new claim and every decision has a token above all before it."""
+    """I4: every new claim and every decision has a token above all before it, and only the holder
+    of a job's newest token writes to it."""
     last = 0
+    holding: dict[str, int] = {}
     for event in events:
+        if event.job is not None and event.token is not None and event.kind in _MOVES:
+            is_new = event.kind in _ISSUES_TOKEN or event.runner == _PERSON
+            held = event.token if is_new else holding.get(event.job, event.token)
+            story = f"{event.job}: {event.kind} was written under {event.token}, {held} held it"
+            demand(event.token == held, "I4", story)
+            holding[event.job] = max(event.token, holding.get(event.job, 0))
         by_person = event.runner == _PERSON and event.kind in _BY_PEOPLE
         if event.token is None or not (event.kind in _ISSUES_TOKEN or by_person):
             continue
@@ -141,7 +162,22 @@ def check_retries(events: Iterable[EventRow], specs: Mapping[str, JobSpec]) -> N
         elif event.to_state == State.QUEUED and event.reason == "backoff":
             used[event.job] += 1
             most = specs[event.job].retries
-            demand(used[event.job] <= most, "I9", f"{event.job} was retried {used[event.job]} times")
+            demand(
+                used[event.job] <= most, "I9", f"{event.job} was retried {used[event.job]} times"
+            )
+
+
+def check_doubts(
+    events: Iterable[EventRow], specs: Mapping[str, JobSpec], touched: set[str]
+) -> None:
+    """I2: what may have happened outside is never repeated by ourselves."""
+    for event in events:
+        if event.job is None or event.job in touched or event.to_state != State.QUEUED:
+            continue
+        spec = specs[event.job]
+        is_safe = spec.effects is not Effects.OUTSIDE or spec.on_doubt is OnDoubt.RELAUNCH
+        is_doubt = event.kind in ("vanished", "unknowable", "stopped")
+        demand(is_safe or not is_doubt, "I2", f"{event.job} was repeated after {event.kind}")
 
 
 def check_launches(service: Service, events: Iterable[EventRow]) -> None:
@@ -174,7 +210,7 @@ def check_overlaps(
         if is_safe or name in touched:
             continue
         runs = sorted(by_job[jobs[name].job_id], key=lambda run: run.started_at)
-        for first, second in zip(runs, runs[1:], strict=False):
+        for first, second in itertools.pairwise(runs):
             apart = first.over_at <= second.started_at
             demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
 

@@ -1,7 +1,7 @@
 """What a simulated night is made of, drawn from its seed: jobs, runners, troubles, people.
 
-Each seed switches a random part of the troubles on, with rates of its own: nights in which everything
-goes wrong at once hide the mistakes that need quiet.
+Each seed switches a random part of the troubles on, with rates of its own: nights in which
+everything goes wrong at once hide the mistakes that need quiet.
 """
 
 from __future__ import annotations
@@ -76,13 +76,12 @@ def night_of(seed: int) -> Night:
     chance = random.Random(seed)
     guarantee = chance.choice(_GUARANTEES)
     specs = _specs(chance)
-    is_capped = chance.random() < 0.4
-    cap = COST * len(specs) * 3 // 2 if is_capped else None
+    cap = chance.choice((None, None, None, COST * len(specs) // 2, COST * len(specs)))
     terms = BatchTerms(
         parallel=chance.randrange(1, 5),
         lease_ms=LEASE_MS,
         on_deadline=chance.choice(("cancel", "finish")),
-        bound=Bound(usd_micros=cap, launches=chance.choice((None, len(specs) * 3))),
+        bound=Bound(usd_micros=cap, launches=chance.choice((None, None, None, len(specs)))),
         pools=(Pool("p", chance.choice((None, 1, 2)), chance.choice((None, 20, 60))),),
     )
     return Night(
@@ -94,7 +93,7 @@ def night_of(seed: int) -> Night:
         runners=chance.randrange(1, 4),
         deadline_ms=chance.choice((None, None, None, 60_000, 140_000)),
         crash=_some(chance, 0.03),
-        pause=_some(chance, 0.1),
+        pause=_some(chance, 0.15),
         jumps=chance.choice((0, 0, 2)),
         people=chance.choice((0, 0, 3, 12)),
         sees_deaths=chance.random() < 0.5,

@@ -71,6 +71,7 @@ class People:
         self.store.retry(job.number, self.nonce)
 
     def _resolve(self, job: Job) -> None:
+        del job
         parked = [one for one in map(self.job_named, sorted(self.keys)) if one.state == "parked"]
         if parked:
             chosen = self._random.choice(parked)

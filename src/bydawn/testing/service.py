@@ -1,7 +1,7 @@
 """A remote agent service that can do everything real ones do wrong, and remembers the truth.
 
-Its ledger is the independent witness of a simulation: what was really accepted, when it really lived.
-Nothing in it is told to the runner but through the four verbs of a backend.
+Its ledger is the independent witness of a simulation: what was really accepted, when it
+really lived. Nothing in it is told to the runner but through the four verbs of a backend.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Troubles:
 
 @dataclass(slots=True)
 class Run:
-    """One run as it really is. ``ends_at`` may be NEVER; ``lost_at`` is when the service forgot it."""
+    """One run as it really is. ``lost_at`` is when the service forgot it."""
 
     handle: str
     launch_key: str
@@ -105,7 +105,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Service:
-    """All runs there ever were. ``is_kind`` switches every trouble off that a run meets from now on."""
+    """All runs there ever were. ``is_kind`` switches off every trouble from now on."""
 
     clock: Clock
     random: random.Random
@@ -145,7 +145,7 @@ class Service:
             generation=int(request.launch_key.rpartition("-")[2]),
             started_at=now,
             ends_at=NEVER if self.happens(troubles.hangs) else ends_at,
-            visible_at=now + self.random.randrange(1, SETTLE_MS),
+            visible_at=now + self.random.randrange(SETTLE_MS // 2, SETTLE_MS),
             failure=self._failure(),
             usage=self._usage(request),
             stubborn=self.happens(troubles.stubborn),
@@ -170,20 +170,22 @@ class Service:
         return Usage() if silent else Usage({"input_tokens": 3, "output_tokens": 2}, usd)
 
 
+def capabilities_of(guarantee: Guarantee) -> Capabilities:
+    """What a service of this guarantee declares."""
+    settle = SETTLE_MS if guarantee is Guarantee.SEARCHABLE else 0
+    return Capabilities(guarantee, local=guarantee is Guarantee.LOCAL_CLAIM, settle_ms=settle)
+
+
 @dataclass(slots=True)
 class ServiceBackend:
     """The four verbs over the service, as one process sees them."""
 
     service: Service
     name: str = "service"
+    capabilities: Capabilities = field(init=False)
 
-    @property
-    def capabilities(self) -> Capabilities:
-        guarantee = self.service.guarantee
-        settle = SETTLE_MS if guarantee is Guarantee.SEARCHABLE else 0
-        return Capabilities(
-            guarantee, local=guarantee is Guarantee.LOCAL_CLAIM, settle_ms=settle
-        )
+    def __post_init__(self) -> None:
+        self.capabilities = capabilities_of(self.service.guarantee)
 
     def launch(self, request: Request) -> LaunchAnswer:
         service, troubles = self.service, self.service.troubles

@@ -1,7 +1,7 @@
 """Deterministic simulation: several real loops over one real store, in virtual time, from one seed.
 
-The loops, the store and its file are the product's own; time, chance, the service, the network between
-them and the people are played. The store's durability is switched off for speed: a simulated crash
+The loops, the store and its file are the product's own; time, chance, the service, the network
+between them and the people are played. The store is not durable here, for speed: a simulated crash
 loses a process, not the power, and what power loss does is proved elsewhere.
 """
 
@@ -23,7 +23,7 @@ from bydawn.store.runners import Registered
 from bydawn.store.sqlite import forgo_durability
 from bydawn.store.store import Store, open_store
 from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
-from bydawn.testing.invariants import Violation, check_now
+from bydawn.testing.invariants import Violation, all_jobs, check_joined, check_now
 from bydawn.testing.nights import Night
 from bydawn.testing.people import People
 from bydawn.testing.service import Service, ServiceBackend
@@ -51,7 +51,7 @@ class Process:
 
 
 class _Network:
-    """A dispatcher whose calls set out late and answer later, unless their process dies meanwhile."""
+    """A dispatcher whose calls set out late and answer later, unless their process dies."""
 
     def __init__(self, simulation: Simulation, process: Process) -> None:
         self._simulation, self._process = simulation, process
@@ -159,12 +159,12 @@ class Simulation:
         act()
 
     def _nap(self, process: Process) -> None:
-        """A pause in the worst place: between a decision and its write. The world goes on meanwhile."""
-        if self._is_napping or not self._is_faulty or self.random.random() >= self.night.pause / 4:
+        """A pause in the worst place, between a decision and its write; the world goes on."""
+        if self._is_napping or not self._is_faulty or self.random.random() >= self.night.pause:
             return
         self._is_napping = True
         process.asleep_until = self.clock.boot_ms() + self.random.choice((2_000, 15_000, 40_000))
-        while self._heap and self._heap[0][0] <= process.asleep_until:
+        while self._heap and self._heap[0][0] < process.asleep_until:
             self._next()
         self.clock.wind(max(0, process.asleep_until - self.clock.boot_ms()))
         self._is_napping = False
@@ -176,7 +176,7 @@ class Simulation:
         self.at(self.clock.boot_ms(), self._start)
 
     def _jump(self) -> None:
-        self.clock.jump(self.random.choice((-3_600_000, -10_000, 10_000, 3_600_000)))
+        self.clock.jump(self.random.choice((-120_000, -10_000, 10_000, 3_600_000)))
 
     def _interfere(self) -> None:
         if self.people.act() == "run":
@@ -221,6 +221,7 @@ class Simulation:
             process.runner.turn()
             check_now(self.store, self.people.keys, self.people.terms, self.people.batch)
             if self._is_through(process.runner):
+                check_joined(all_jobs(self.store, self.people.keys))
                 process.runner.leave()
                 process.is_alive = False
                 return

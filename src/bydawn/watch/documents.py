@@ -14,7 +14,7 @@ from typing import Any
 from bydawn.core.join import Joined, Standing, fold, is_joined
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.states import Reason, State, shown
-from bydawn.store import read
+from bydawn.store import read, totals
 from bydawn.store.store import Batch, Store
 from bydawn.watch.amounts import decimal, rfc3339, seconds
 
@@ -114,8 +114,7 @@ def batch_state(reading: Reading, batch: Batch, standing: Standing) -> str:
 
 
 def wall_ms(reading: Reading, batch: Batch, state: str, last_ended: int | None = None) -> int:
-    """From opening to the end of the last job, or to joining where nobody looked at each job; up to
-    now while it is not joined."""
+    """From opening to the end of the last job, or to joining; up to now while it is not joined."""
     if state != "finished":
         return max(0, reading.now - batch.opened_at)
     end = last_ended or batch.closed_at or reading.now
@@ -125,7 +124,7 @@ def wall_ms(reading: Reading, batch: Batch, state: str, last_ended: int | None =
 def total_usage(reading: Reading, batch: Batch) -> dict[str, int]:
     """The meters of all jobs, added up."""
     total: dict[str, int] = {}
-    for text in read.usages(reading.store.session, batch.number):
+    for text in totals.usages(reading.store.session, batch.number):
         for name, amount in _decoded(text, {}).items():
             total[name] = total.get(name, 0) + amount
     return total
@@ -233,7 +232,7 @@ def _batch(
         "reasons": list(joined.reasons) if joined else [],
         "counts": {**(counts or counts_of(standing)), "already_done": already},
         "wall_s": seconds(wall_ms(reading, batch, state)),
-        "serial_s": seconds(read.serial_ms(reading.store.session, batch.number)),
+        "serial_s": seconds(totals.serial_ms(reading.store.session, batch.number)),
         "usage": total_usage(reading, batch),
         "cost": _cost(reading, batch),
         "duplicates_refused": batch.refused,
@@ -252,15 +251,24 @@ def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None)
     return fold(standing, batch.terms.allow_failures) if state == "finished" else None
 
 
+def unpriced(reading: Reading, money: totals.Money) -> int:
+    """Jobs that ran and whose price nobody knows; what is declared costless is not among them."""
+    store = reading.store
+    return sum(
+        count for spec, count in money.unmetered if store.spec(spec).bound.usd_micros != 0
+    )
+
+
 def _cost(reading: Reading, batch: Batch) -> Document:
-    money = read.money(reading.store.session, batch.number)
-    is_unknown = money.usd_micros == 0 and money.unknown_price_jobs > 0
+    money = totals.money(reading.store.session, batch.number)
+    unknown = unpriced(reading, money)
+    is_unknown = money.usd_micros == 0 and unknown > 0
     return {
         "usd": None if is_unknown else decimal(money.usd_micros),
         "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
         "reserved_usd": decimal(money.reserved_micros),
-        "unknown_price_jobs": money.unknown_price_jobs,
-        "prices": read.price_lists(reading.store.session, batch.number),
+        "unknown_price_jobs": unknown,
+        "prices": totals.price_lists(reading.store.session, batch.number),
     }
 
 

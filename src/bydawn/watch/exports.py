@@ -71,7 +71,7 @@ def _time(report: Report, zone: tzinfo | None) -> str:
 
 def _money(report: Report) -> str:
     money, bound = report.money, report.batch.terms.bound
-    told = wording.money(money.usd_micros, money.unknown_price_jobs, bound.usd_micros)
+    told = wording.money(money.usd_micros, report.unpriced, bound.usd_micros)
     if money.wasted_micros:
         told += f"; {dollars(money.wasted_micros)} on attempts that came to nothing"
     if money.reserved_micros:

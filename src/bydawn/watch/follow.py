@@ -14,7 +14,7 @@ from bydawn.store.store import Batch, Store
 from bydawn.watch import wording
 from bydawn.watch.amounts import length
 from bydawn.watch.documents import counts_of, elapsed_ms
-from bydawn.watch.feed import Feed, newest
+from bydawn.watch.feed import Feed
 from bydawn.watch.progress import Board, Frame, Shown
 
 # Above this a screen does not look up what was in flight before it came.
@@ -30,7 +30,8 @@ class Following:
         self.store, self.batch = store, batch
         self.board = Board()
         with store.session.reading():
-            self._feed = Feed(store, batch.number, newest(store))
+            self._heard = read.newest_event(store.session)
+            self._feed = Feed(store, batch.number, self._heard)
             self._load()
 
     def news(self) -> list[EventRow]:
@@ -42,6 +43,17 @@ class Following:
             if any(event.job is None or event.kind in _RELISTS for event in found):
                 self._recount()
         return found
+
+    def troubles(self) -> list[EventRow]:
+        """What a person would want to hear since the last time, however much else there was."""
+        session, after = self.store.session, self._heard
+        self._heard = read.newest_event(session)
+        found = read.troubles(session, after, self._heard, self.batch.number)
+        return found if self._heard > after else []
+
+    def recount(self) -> None:
+        """Count the states anew."""
+        self._recount()
 
     def facts(self, event: EventRow) -> wording.Facts:
         """What the row adds to an event that ends something."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from bydawn.core.states import State
+from bydawn.core.states import State, shown
 from bydawn.store.read import EventRow
 from bydawn.watch.amounts import count, dollars, length, time_of_day
 from bydawn.watch.sanitise import fitted, inert, width
@@ -190,5 +190,5 @@ def _row(one: Shown) -> str:
 
 
 def _counted_as(state: str) -> str:
-    """On a screen a launch under way counts as running, as it does in the join."""
-    return "running" if state in _IN_FLIGHT else state
+    """The public word: a launch under way still counts as queued."""
+    return shown(state)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
-from bydawn.core.states import State, shown
-from bydawn.store import read
+from bydawn.core.states import State
+from bydawn.store import read, totals
 from bydawn.store.store import Batch
 from bydawn.watch import wording
 from bydawn.watch.documents import (
     Reading,
     batch_state,
-    cost_of,
-    elapsed_ms,
+    counts_of,
     reason_shown,
     standing_of,
     total_usage,
+    unpriced,
     wall_ms,
 )
 from bydawn.watch.sanitise import inert, shortened, width
@@ -55,7 +54,8 @@ class Report:
     waiting: dict[str, int]
     wall_ms: int
     serial_ms: int
-    money: read.Money
+    money: totals.Money
+    unpriced: int
     tokens: int
     repeats: int = 0
     changed: int = 0
@@ -70,63 +70,39 @@ class Report:
         return self.state == "finished" and self.counts["succeeded"] == self.total
 
 
-@dataclass(slots=True)
-class _Gathering:
-    """What one pass over the jobs adds up to."""
-
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(
-            ("queued", "running", "succeeded", "failed", "cancelled", "parked"), 0
-        )
-    )
-    needs: list[Need] = field(default_factory=list)
-    waiting: dict[str, int] = field(default_factory=dict)
-    repeats: int = 0
-    unpriced: int = 0
-    last_ended: int = 0
-    longest: Longest | None = None
-
-
 def gather(reading: Reading, batch: Batch) -> Report:
-    """Read a batch once and keep only what a report tells."""
-    session = reading.store.session
-    found = _Gathering()
-    for job in read.jobs(session, batch.number):
-        _add(found, reading, batch, job)
-    state = batch_state(reading, batch, standing_of(reading, batch))
-    found.needs.sort(key=lambda need: need.word != "PARKED")
+    """What a report tells, from sums and from the jobs that need a person; never from all jobs."""
+    session, number = reading.store.session, batch.number
+    standing = standing_of(reading, batch)
+    state = batch_state(reading, batch, standing)
+    ends, money = totals.ends(session, number), totals.money(session, number)
+    needs = [_need(batch, job) for job in totals.needy(session, number)]
+    needs.sort(key=lambda need: need.word != "PARKED")
     return Report(
         batch=batch,
         state=state,
-        counts=found.counts,
-        needs=found.needs,
-        waiting=found.waiting,
-        wall_ms=wall_ms(reading, batch, state, found.last_ended),
-        serial_ms=read.serial_ms(session, batch.number),
-        money=dataclasses.replace(
-            read.money(session, batch.number), unknown_price_jobs=found.unpriced
-        ),
+        counts=counts_of(standing),
+        needs=needs,
+        waiting=_waiting(reading, batch),
+        wall_ms=wall_ms(reading, batch, state, ends.last_at),
+        serial_ms=totals.serial_ms(session, number),
+        money=money,
+        unpriced=unpriced(reading, money),
         tokens=total_tokens(total_usage(reading, batch)),
-        repeats=found.repeats,
-        changed=len(read.changed(session, batch.number, State.SUCCEEDED.value)),
-        longest=found.longest,
+        repeats=ends.repeats,
+        changed=len(read.changed(session, number, State.SUCCEEDED.value)),
+        longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
     )
 
 
-def _add(found: _Gathering, reading: Reading, batch: Batch, job: Job) -> None:
-    found.counts[shown(job.state)] += 1
-    found.repeats += max(0, job.attempts - 1)
-    is_billed = shown(job.state) != "running"
-    found.unpriced += is_billed and cost_of(job, reading.store.spec(job.spec)) is None
-    found.last_ended = max(found.last_ended, job.ended_at or 0)
-    took = elapsed_ms(job)
-    if took is not None and (found.longest is None or took > found.longest.elapsed_ms):
-        found.longest = Longest(inert(job.name), took)
-    if job.state in _NEEDY:
-        found.needs.append(_need(batch, job))
-    elif job.state == State.QUEUED.value:
-        reason = reason_shown(reading, batch, job, False) or ""
-        found.waiting[reason] = found.waiting.get(reason, 0) + 1
+def _waiting(reading: Reading, batch: Batch) -> dict[str, int]:
+    """How many jobs wait for what."""
+    found: dict[str, int] = {}
+    session = reading.store.session
+    for count, number in totals.waiting(session, batch.number):
+        reason = reason_shown(reading, batch, read.job(session, number), False) or ""
+        found[reason] = found.get(reason, 0) + count
+    return found
 
 
 def _need(batch: Batch, job: Job) -> Need:
@@ -167,7 +143,7 @@ def _numbers(report: Report) -> str:
 
 def _cost(report: Report) -> str:
     money, bound = report.money, report.batch.terms.bound
-    return wording.money(money.usd_micros, money.unknown_price_jobs, bound.usd_micros)
+    return wording.money(money.usd_micros, report.unpriced, bound.usd_micros)
 
 
 def headline(report: Report) -> str:

@@ -1,0 +1,65 @@
+"""How what was driven came out: exit codes and outcomes, folded from the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bydawn.app.errands import Driven
+from bydawn.app.values import Ran
+from bydawn.core.errors import PlanInvalid, Refused
+from bydawn.core.join import Joined, Standing, fold
+from bydawn.core.model import Job
+from bydawn.core.states import TERMINAL, State
+from bydawn.runner.stopping import Stop
+from bydawn.store import read
+from bydawn.store.store import Batch, Store
+
+_OVER = frozenset({*(state.value for state in TERMINAL), State.PARKED.value})
+
+
+def result_of(store: Store, batch: Batch, driven: Driven, already_done: int) -> Ran:
+    """The exit code and outcome of a batch after driving it."""
+    ran = outcome_of(store, store.batch(batch.number), already_done)
+    ran.notes += driven.complaints
+    if driven.stop is Stop.INTERRUPTED and driven.signal is not None:
+        ran.exit_code, ran.outcome, ran.signal = 128 + driven.signal, "interrupted", driven.signal
+    elif driven.stop is Stop.TIMEOUT:
+        ran.exit_code, ran.outcome = 4, "deadline"
+    elif driven.stop is Stop.HALTED:
+        ran.exit_code, ran.outcome = 7, "cancelled"
+    elif driven.complaints:
+        ran.exit_code, ran.outcome = PlanInvalid.exit_code, "failed"
+    elif driven.stop is Stop.JOINED:
+        store.close_batch(batch.number)
+    return ran
+
+
+def outcome_of(store: Store, batch: Batch, already_done: int = 0) -> Ran:
+    """How a batch stands, folded."""
+    now = store.session.clock.utc_ms()
+    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
+    joined = fold(standing, batch.terms.allow_failures)
+    return Ran(joined.exit_code, joined.outcome, joined.reasons, batch, already_done)
+
+
+def outcome_of_jobs(jobs: list[Job]) -> Joined:
+    """The fold over some jobs that were waited for."""
+    found = Counter(job.state for job in jobs)
+    standing = Standing(
+        succeeded=found["succeeded"],
+        failed=found["failed"],
+        cancelled=found["cancelled"],
+        parked=found["parked"],
+    )
+    return fold(standing, "0")
+
+
+def are_over(store: Store, numbers: list[int], mode: str) -> bool:
+    """Whether all (or any) of these jobs have ended or wait for a person."""
+    ended = (read.job(store.session, number).state in _OVER for number in numbers)
+    return all(ended) if mode == "all" else any(ended)
+
+
+def refuse_if_stopped(is_stopped: bool) -> None:
+    if is_stopped:
+        raise Refused("everything is stopped (STOP file)", "bydawn stop --clear lifts it")

@@ -1,0 +1,42 @@
+"""Put a runner together and drive it over a scope."""
+
+from __future__ import annotations
+
+from bydawn.app.errands import Driven, Errand
+from bydawn.app.kit import runner_kit
+from bydawn.app.place import Place
+from bydawn.app.signals import listening
+from bydawn.app.values import Face, Invocation
+from bydawn.runner.drive import Drive
+from bydawn.runner.runner import Runner
+from bydawn.runner.scope import Scope
+from bydawn.runner.stopping import Interrupt, Stop
+from bydawn.store.store import Store
+
+
+def carry_out(place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face) -> Driven:
+    """Be a runner until the errand is done; the store connection is the caller's."""
+    with runner_kit(place, invocation.environment) as kit:
+        runner = Runner(
+            store, Scope(store, errand.choose, errand.only), kit.tools, kit.name, errand.claims
+        )
+        others = runner.start(errand.rivals)
+        if others:
+            return Driven(Stop.DONE, others=others)
+        interrupt = Interrupt(cancels=errand.cancels)
+        journey = Drive(
+            runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung
+        )
+        with listening(interrupt, kit.tools.dispatcher.wake):
+            stop = journey.run()
+        if stop is Stop.INTERRUPTED:
+            _name_unwatched(runner, face)
+        return Driven(stop, interrupt.signal, [], journey.complaints)
+
+
+def _name_unwatched(runner: Runner, face: Face) -> None:
+    """Runs that go on without us, and until when they may."""
+    for held in list(runner.held.values()):
+        job = held.job
+        if job.handle and not held.backend.capabilities.local:
+            face.note(f"goes on unwatched: {job.name} ({held.backend.name} {job.handle[:60]})")

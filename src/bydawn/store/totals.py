@@ -1,0 +1,103 @@
+"""Sums over a batch, made where the rows are: time, money, meters and what a report begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bydawn.core.model import Job
+from bydawn.store.connect import Session
+from bydawn.store.rows import JOB_COLUMNS, job_from
+
+_LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
+
+_SERIAL = """
+SELECT coalesce(sum(ended_at - started_at), 0) FROM job
+WHERE batch = ? AND state IN ('succeeded', 'failed')
+    AND started_at IS NOT NULL AND ended_at IS NOT NULL"""
+_COST = """
+SELECT coalesce(sum(cost_micros), 0), coalesce(sum(reserved_micros), 0) FROM job
+WHERE batch = ? AND attempts > 0"""
+_WASTED = """
+SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a JOIN job j ON j.number = a.job
+WHERE j.batch = ? AND NOT (j.state = 'succeeded' AND a.number = j.attempts)"""
+_UNMETERED = """
+SELECT spec, count(*) FROM job
+WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL
+    AND state NOT IN ('launching', 'running', 'finishing')
+GROUP BY spec"""
+_PRICE_LISTS = """
+SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY prices"""
+_USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
+
+_ENDS = f"""
+SELECT coalesce(max(ended_at), 0), coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
+FROM job WHERE batch = ? AND {_LISTED}"""
+_LONGEST = f"""
+SELECT name, ended_at - started_at FROM job
+WHERE batch = ? AND started_at IS NOT NULL AND ended_at IS NOT NULL AND {_LISTED}
+ORDER BY ended_at - started_at DESC, number LIMIT 1"""
+_NEEDY = f"""
+SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND state IN ('failed', 'parked') AND {_LISTED}
+ORDER BY position, number"""
+_WAITING = f"""
+SELECT count(*), min(number) FROM job WHERE batch = ? AND state = 'queued' AND {_LISTED}
+GROUP BY reason, backend, not_before > 0"""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What a batch has cost, in millionths; ``unmetered`` counts jobs without a price by their spec."""
+
+    usd_micros: int
+    wasted_micros: int
+    reserved_micros: int
+    unmetered: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """When the last job ended, how many attempts were repeats, and which job took longest."""
+
+    last_at: int
+    repeats: int
+    longest: tuple[str, int] | None
+
+
+def serial_ms(session: Session, batch: int) -> int:
+    """The sum of the attempts that counted: how long the night takes one after another."""
+    row = session.row(_SERIAL, (batch,))
+    return int(row[0]) if row else 0
+
+
+def money(session: Session, batch: int) -> Money:
+    spent, reserved = session.row(_COST, (batch,)) or (0, 0)
+    wasted = session.row(_WASTED, (batch,)) or (0,)
+    unmetered = tuple((int(spec), int(count)) for spec, count in session.rows(_UNMETERED, (batch,)))
+    return Money(int(spent), int(wasted[0]), int(reserved), unmetered)
+
+
+def price_lists(session: Session, batch: int) -> list[str]:
+    """The lists of prices that costs of a batch were worked out from."""
+    return [str(row[0]) for row in session.rows(_PRICE_LISTS, (batch,))]
+
+
+def usages(session: Session, batch: int) -> Iterator[str]:
+    """The meter of every job that has one."""
+    return (str(row[0]) for row in session.each(_USAGES, (batch,)))
+
+
+def ends(session: Session, batch: int) -> Ends:
+    last_at, repeats = session.row(_ENDS, (batch,)) or (0, 0)
+    longest = session.row(_LONGEST, (batch,))
+    return Ends(int(last_at), int(repeats), (longest[0], int(longest[1])) if longest else None)
+
+
+def needy(session: Session, batch: int) -> Iterator[Job]:
+    """The jobs a person should look at, in input order."""
+    return map(job_from, session.each(_NEEDY, (batch,)))
+
+
+def waiting(session: Session, batch: int) -> list[tuple[int, int]]:
+    """Queued jobs in groups that wait alike: how many, and one of them by its number."""
+    return [(int(count), int(number)) for count, number in session.rows(_WAITING, (batch,))]

@@ -1,0 +1,140 @@
+"""Every guard is taken away once; a slice of nights must notice, or the simulation proves nothing.
+
+Guards that cover for one another are taken away singly in tests/store/test_guards.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playing import play_seed
+
+from bydawn.core import counting, recording
+from bydawn.core.decide import Act, Step, judging, launching, running
+from bydawn.core.verdicts import Judgement, Verdict
+from bydawn.store import admission, claiming, counters, people, read, settling
+from bydawn.testing import service
+
+Patch = pytest.MonkeyPatch
+NIGHTS = 80
+
+
+def without_token(patch: Patch) -> None:
+    patch.setattr(settling, "_UPDATE", settling._UPDATE.replace("AND token = ?", "AND ? >= 0"))
+
+
+def without_token_and_nonce(patch: Patch) -> None:
+    without_token(patch)
+    text = settling._UPDATE.replace("AND nonce = ?", "AND ? IS NOT NULL")
+    patch.setattr(settling, "_UPDATE", text)
+
+
+def without_any_guard(patch: Patch) -> None:
+    without_token_and_nonce(patch)
+    text = settling._UPDATE.replace("AND state = ?", "AND ? IS NOT NULL")
+    patch.setattr(settling, "_UPDATE", text)
+
+
+def launches_whatever_it_finds_launching(patch: Patch) -> None:
+    patch.setattr(launching, "next_step", lambda *_: Step(act=Act.LAUNCH))
+
+
+def gives_tokens_out_again(patch: Patch) -> None:
+    patch.setattr(counters, "take_tokens", lambda *_: 1)
+
+
+def keeps_the_generation_after_a_failure(patch: Patch) -> None:
+    whole = judging.next_generation
+    patch.setattr(
+        judging, "next_generation", lambda job: {**whole(job), "generation": job.generation}
+    )
+
+
+def repeats_what_vanished(patch: Patch) -> None:
+    again = Judgement(Verdict.RETRY, judging.Reason.BACKOFF, counts=True)
+    patch.setattr(running, "judge_lost", lambda *_: again)
+
+
+def repeats_what_nobody_knows(patch: Patch) -> None:
+    again = Judgement(Verdict.RETRY, judging.Reason.BACKOFF, counts=True)
+    patch.setattr(launching, "judge_in_doubt", lambda *_: again)
+
+
+def never_frees_a_slot(patch: Patch) -> None:
+    patch.setattr(counting, "slot_change", lambda *_: {})
+
+
+def forgets_what_a_silent_meter_was_charged(patch: Patch) -> None:
+    patch.setattr(counting, "remember_unmetered", lambda *_: None)
+
+
+def ignores_the_budget(patch: Patch) -> None:
+    patch.setattr(admission, "fits", lambda *_: True)
+
+
+def tells_no_events_of_what_it_writes(patch: Patch) -> None:
+    patch.setattr(settling, "tell", lambda *_: None)
+
+
+def lets_people_cancel_what_is_over(patch: Patch) -> None:
+    patch.setattr(people, "TERMINAL", frozenset())
+    patch.setattr(recording, "assert_legal", lambda *_: None)
+
+
+def joins_over_runs_in_flight(patch: Patch) -> None:
+    patch.setattr(read, "is_in_flight", lambda *_: False)
+
+
+def believes_a_listing_at_once(patch: Patch) -> None:
+    whole = service.capabilities_of
+    patch.setattr(
+        service, "capabilities_of", lambda kind: dataclasses.replace(whole(kind), settle_ms=0)
+    )
+
+
+def undercuts_retry_after(patch: Patch) -> None:
+    patch.setattr(judging, "_not_before", lambda *known: known[3].now)
+
+
+def adopts_from_the_living(patch: Patch) -> None:
+    text = claiming._ORPHANS.replace("WHERE ended_at IS NULL", "WHERE ended_at = -1")
+    patch.setattr(claiming, "_ORPHANS", text)
+
+
+def retries_for_ever(patch: Patch) -> None:
+    whole = judging.judged_move
+
+    def judged(job: Any, event: Any, judgement: Judgement, failure: Any, around: Any) -> Any:
+        if judgement.verdict is Verdict.GIVE_UP:
+            judgement = Judgement(Verdict.RETRY, judging.Reason.BACKOFF, counts=True)
+        return whole(job, event, judgement, failure, around)
+
+    patch.setattr(running, "judged_move", judged)
+
+
+MUTANTS = (
+    without_any_guard, launches_whatever_it_finds_launching,
+    gives_tokens_out_again, keeps_the_generation_after_a_failure, repeats_what_vanished,
+    repeats_what_nobody_knows, never_frees_a_slot, forgets_what_a_silent_meter_was_charged,
+    ignores_the_budget, tells_no_events_of_what_it_writes, lets_people_cancel_what_is_over,
+    joins_over_runs_in_flight, believes_a_listing_at_once,
+    undercuts_retry_after, adopts_from_the_living, retries_for_ever,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_night_notices(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    assert first_noticed(mutant, monkeypatch) is not None, "no night noticed the missing guard"
+
+
+def first_noticed(mutant: Callable[[Patch], None], patch: Patch) -> tuple[int, str] | None:
+    """The first seed whose night breaks an invariant, and which."""
+    mutant(patch)
+    for seed in range(NIGHTS):
+        try:
+            play_seed(seed)
+        except Exception as noticed:
+            return seed, str(noticed)
+    return None
