@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bydawn.app.earning import autonomy
 from bydawn.app.names import GUARANTEES
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.model import Job, JobSpec, PlannedJob
@@ -19,7 +20,8 @@ def check(plan: Plan, store: Store | None) -> Checked:
     rows = [_row(job, specs[job.template], known.pop(job.key, None)) for job in plan.jobs()]
     rows += [_withdrawn(job) for job in known.values() if job.state == State.QUEUED.value]
     bound = plan.batch.terms.bound.usd_micros
-    return Checked(plan, rows, plan.warnings, bound, _overshoot(plan))
+    stage = autonomy(store, plan.batch)
+    return Checked(plan, rows, plan.warnings, bound, _overshoot(plan), stage)
 
 
 def _known(store: Store, batch: Batch) -> dict[str, Job]:

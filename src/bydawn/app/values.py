@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from bydawn.core.errors import Complaint
 
 if TYPE_CHECKING:
+    from bydawn.app.earning import Autonomy
     from bydawn.plan import Overrides, Plan
     from bydawn.store.store import Batch, Store
 
@@ -113,3 +114,4 @@ class Checked:
     warnings: tuple[Complaint, ...]
     bound_usd_micros: int | None
     overshoot_usd_micros: int | None
+    autonomy: Autonomy | None = None

@@ -64,6 +64,7 @@ def _document(plan: Path, checked: Checked) -> dict[str, Any]:
         "totals": _totals(checked),
         "cap_usd": amounts.decimal(checked.bound_usd_micros),
         "overshoot_usd": amounts.decimal(checked.overshoot_usd_micros),
+        "autonomy": _autonomy_document(checked),
         "warnings": [str(warning) for warning in checked.warnings],
         "jobs": [{name: getattr(row, name) for name in names} for row in checked.rows],
     }
@@ -77,7 +78,7 @@ def _lines(checked: Checked) -> list[str]:
     ]
     totals = ", ".join(f"{number} {action}" for action, number in _totals(checked).items())
     said = f"{checked.plan.batch.address}: {len(rows)} jobs: {totals or 'nothing to do'}."
-    return [*table([head, *rows]), said, *_cap(checked)]
+    return [*table([head, *rows]), said, *_cap(checked), *_autonomy(checked)]
 
 
 def _cap(checked: Checked) -> list[str]:
@@ -87,6 +88,29 @@ def _cap(checked: Checked) -> list[str]:
     if checked.overshoot_usd_micros is None:
         return [said]
     return [f"{said}, passed at worst by {amounts.dollars(checked.overshoot_usd_micros)}"]
+
+
+def _autonomy(checked: Checked) -> list[str]:
+    """Where a plan stands on its way to being left alone."""
+    stage = checked.autonomy
+    if stage is None:
+        return []
+    if stage.missing:
+        return [f"unattended: not yet; {'; '.join(stage.missing)}"]
+    return [f"unattended: earned, by {stage.trust.clean_nights} clean watched nights"]
+
+
+def _autonomy_document(checked: Checked) -> dict[str, Any] | None:
+    stage = checked.autonomy
+    if stage is None:
+        return None
+    return {
+        "earned": not stage.missing,
+        "rehearsed_at": amounts.rfc3339(stage.trust.rehearsed_at),
+        "clean_nights": stage.trust.clean_nights,
+        "watched_runs": stage.watched_runs,
+        "incident_at": amounts.rfc3339(stage.trust.incident_at),
+    }
 
 
 def _totals(checked: Checked) -> dict[str, int]:

@@ -172,6 +172,8 @@ class BatchTerms:
     pools: tuple[Pool, ...] = ()
     timezone: str = "UTC"
     day_starts_ms: int = 0
+    autonomy_required: bool = False
+    watched_runs: int = 3
 
 
 @dataclass(frozen=True, slots=True)

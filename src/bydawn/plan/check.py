@@ -249,6 +249,15 @@ def _check_file(target: str, plan_file: str, at: Path, told: Complaints) -> None
         told.add(at, f"it lies in {_STATE_FOLDER}, which belongs to bydawn")
 
 
+def check_autonomy(data: Mapping[str, Any], warnings: Complaints) -> None:
+    """A plan of one edition has one night in which to be watched."""
+    autonomy = data.get("autonomy", {})
+    nights = autonomy.get("watched_runs", 3)
+    if autonomy.get("required") and data.get("per", "once") == "once" and nights > 1:
+        remedy = 'say per = "day", or watched_runs = 1'
+        warnings.add(("autonomy", "required"), "a plan without editions has only one night", remedy)
+
+
 def check_lease(lease: str, told: Complaints) -> None:
     if parse_length(lease) < _SHORTEST_LEASE_MS:
         told.add(("run", "lease"), "a lease of less than 2s is lost by every pause")

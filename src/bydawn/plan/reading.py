@@ -102,6 +102,7 @@ def _valid(
     pools = _declared_pools(layers)
     jobs = read_jobs(plan, wrong, said, path, overrides, backends, stdin)
     _check_whole(jobs, pools, said, path, is_priced, plan.complaints)
+    check.check_autonomy(plan.data, plan.warnings)
     naming = Naming(str(plan.data.get("name", "plan")), time.edition, str(source_folder(path)))
     jobs.try_templates(Scene(naming.batch, time.edition, naming.folder), plan.complaints)
     _raise_if_any(layers, flags, jobs)
