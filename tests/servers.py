@@ -52,7 +52,7 @@ class Server:
                   "-D", str(self.data))  # fmt: skip
 
     def start(self) -> None:
-        """Start, and wait until it answers; what a killed one left may be in the way for a while."""
+        """Start, and wait until it answers; what a killed one left may be in the way at first."""
         give_up = time.monotonic() + _START_S
         self._launch()
         while not self._answers():

@@ -10,6 +10,7 @@ from world import World, jobs_of, planned, spec
 
 from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
 from bydawn.runner.stopping import Stop
+from bydawn.store import read
 
 
 @pytest.fixture
@@ -225,3 +226,11 @@ def test_a_deadline_is_noticed_at_once_not_waited_for_in_circles(world: World) -
     assert runner.next_wake_ms() > 0 or runner.is_busy()
     world.drive_on(runner)
     assert [job.reason for job in world.jobs(batch)] == ["deadline"]
+
+
+def test_a_good_attempt_carries_no_failure_of_an_earlier_one(world: World) -> None:
+    batch = world.submit(spec(script=[{"ends": "exit 75"}, {"ends": "ok"}]))
+    world.drive(batch)
+    (job,) = world.jobs(batch)
+    codes = [attempt.error_code for attempt in read.attempts(world.store.session, job.number)]
+    assert codes == ["exit_75", None]

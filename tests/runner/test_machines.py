@@ -11,10 +11,11 @@ import pytest
 from world import World, spec
 
 from bydawn.backends.scripted import ScriptedBackend
-from bydawn.core.model import Effects
+from bydawn.core.model import Bound, Effects
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
+from bydawn.store import totals
 from bydawn.testing.virtual import InlineDispatcher
 
 LEASE_MS = 30_000
@@ -136,6 +137,21 @@ def test_after_the_lapse_an_outside_job_waits_for_a_person_and_settles_when_its_
     turns(machine("m_1", batch)[0])
     assert [job.state for job in world.jobs(batch)] == ["succeeded"]
     assert len(world.ledger) == 1
+
+
+def test_what_is_given_up_elsewhere_is_charged_at_its_reservation(
+    world: World, machine: Machine
+) -> None:
+    """Nobody can ask the silent machine what its run has spent."""
+    bound = Bound(usd_micros=700, tokens=90)
+    capped = spec(script=LONG, effects=Effects.GATED, bound=bound)
+    batch = world.submit(capped, bound=Bound(usd_micros=10_000, tokens=10_000))
+    turns(machine("m_1", batch)[0])
+    other, _ = machine("m_2", batch)
+    world.clock.wind(LEASE_MS)
+    turns(other)
+    money = totals.money(world.store.session, batch)
+    assert (money.usd_micros, money.reserved_micros) == (700, 0)
 
 
 def test_the_machine_that_wakes_is_fenced(world: World, machine: Machine) -> None:

@@ -135,6 +135,31 @@ def _dying_after(
     return write
 
 
+def test_a_runner_that_lost_its_job_while_publishing_drops_it_and_is_counted(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stands before the gate when B takes over, publishes and finishes; then A goes on."""
+    batch = night.submit("2026-11-19")
+    first, second = night.world.runner(batch), night.world.runner(batch, dead=lambda: True)
+    digest = FileGate._digest
+    over = False
+
+    def slow(gate: FileGate, draft: Path, source: str) -> str:
+        nonlocal over
+        if not over:
+            over = True
+            night.world.drive_on(second)
+        return digest(gate, draft, source)
+
+    monkeypatch.setattr(FileGate, "_digest", slow)
+    night.world.drive_on(first)
+    job = night.job(batch)
+    assert over
+    assert (job.state, job.attempts, night.fenced_writes(batch)) == ("succeeded", 1, 1)
+    assert decoded(night.record().read_bytes()).claim.token == job.token
+    assert night.world.events(job.number).count("published") == 1
+
+
 def test_a_runner_that_was_taken_over_while_publishing_is_fenced_at_the_target(
     night: Night,
 ) -> None:

@@ -22,13 +22,7 @@ def play(night: Night, look: Callable[[Simulation], None] = lambda _: None) -> S
         simulation = Simulation(night, Path(folder))
         try:
             simulation.run()
-            people = simulation.people
-            jobs = all_jobs(simulation.store, people.keys)
-            specs = {spec.id: spec for spec in night.specs}
-            check_history(
-                simulation.store, people.batch, jobs, specs, simulation.service, people.touched,
-                wall_is_steady=not night.jumps,
-            )  # fmt: skip
+            check_all(simulation)
             look(simulation)
         except Violation as violation:
             raise AssertionError(
@@ -37,6 +31,22 @@ def play(night: Night, look: Callable[[Simulation], None] = lambda _: None) -> S
         finally:
             simulation.close()
         return simulation
+
+
+def check_all(simulation: Simulation) -> None:
+    """Everything that must be true of a night that is over."""
+    people, night = simulation.people, simulation.night
+    jobs = all_jobs(simulation.store, people.keys)
+    specs = {spec.id: spec for spec in night.specs}
+    check_history(
+        simulation.store,
+        people.batch,
+        jobs,
+        specs,
+        simulation.service,
+        people.touched,
+        wall_is_steady=not night.jumps,
+    )
 
 
 HOW = "again: pytest tests/sim/test_nights.py -k test_one_night --night %d"

@@ -1,6 +1,6 @@
 """A machine of its own, as a process: a state folder, and a runner until its batch is joined.
 
-    python machine.py STATE_FOLDER STORE_URL BATCH
+python machine.py STATE_FOLDER STORE_URL BATCH
 """
 
 from __future__ import annotations

@@ -320,9 +320,7 @@ def test_a_row_somebody_holds_is_passed_over_and_still_counted(
         session.change("INSERT INTO counter (name, used) VALUES (?, 0)", (name,))
     with psycopg.connect(url) as holder:
         holder.execute("SELECT 1 FROM counter WHERE name = 'held' FOR UPDATE")
-        picked = session.transact(
-            lambda: session.rows(f"SELECT name FROM counter{session.picks}")
-        )
+        picked = session.transact(lambda: session.rows(f"SELECT name FROM counter{session.picks}"))
         assert picked == [("free",)]
         assert session.row("SELECT count(*) FROM counter") == (2,)
 

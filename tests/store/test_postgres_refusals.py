@@ -106,9 +106,7 @@ def test_text_that_is_not_unicode_is_refused(postgres_server: Server) -> None:
 
 def test_a_read_only_database_is_refused(postgres_server: Server) -> None:
     url = postgres_server.database()
-    postgres_server.say(
-        f"ALTER DATABASE {database_of(url)} SET default_transaction_read_only = on"
-    )
+    postgres_server.say(f"ALTER DATABASE {database_of(url)} SET default_transaction_read_only = on")
     assert isinstance(refusal(url), StoreRefused)
 
 

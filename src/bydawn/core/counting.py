@@ -39,7 +39,7 @@ def retries(batch: int) -> str:
 
 
 def slot_change(job: Job, by: int) -> dict[str, int]:
-    """What leaving launching or running gives back, and what a parked run that goes on takes again."""
+    """What leaving launching or running gives back, and a parked run that goes on takes again."""
     changed = {slots(job.batch): by}
     if job.pool:
         changed[pool_slots(job.pool)] = by
@@ -58,8 +58,8 @@ def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
 
 
 def remember_unmetered(job: Job, usage: Usage) -> None:
-    """A silent meter is charged its reservation: on the job as on its batch, so that no retry and no
-    report takes that money for unspent."""
+    """A silent meter is charged its reservation, on the job as on its batch, so that no retry and
+    no report takes that money for unspent."""
     if usage.cost_micros is None and job.reserved_micros:
         job.cost_micros = (job.cost_micros or 0) + job.reserved_micros
     if not usage.tokens and job.reserved_tokens:

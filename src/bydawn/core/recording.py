@@ -63,14 +63,15 @@ def begin(job: Job) -> Change:
 def apply(change: Change, move: Move, usage: Usage | None) -> None:
     """Carry one move out in memory. ``usage`` is what the meter said when a move ends it."""
     job = change.job
-    before, after = job.state, move.to.value
+    # ``_value_`` is what ``.value`` looks up slowly; nothing runs oftener than this function.
+    before, after = job.state, move.to._value_
     assert_legal(before, move.event, after)
     change.moves.append((before, move))
     handle, generation, faults = job.handle, job.generation, job.faults
     for name, value in move.changes.items():
         setattr(job, name, value)
     job.state = after
-    job.reason = move.reason.value if move.reason else None
+    job.reason = move.reason._value_ if move.reason else None
     if (before in SLOTTED) != (after in SLOTTED):
         _add(change.deltas, counting.slot_change(job, 1 if after in SLOTTED else -1))
     if move.event is Event.SUCCEEDED:

@@ -78,7 +78,8 @@ class SqlGate:
         if self._database.is_busy():
             raise UsageError(
                 "the connection is inside a transaction",
-                "commit or roll back before a fenced write",
+                "commit or roll back before a fenced write; sqlite3's autocommit=False is always"
+                " inside one, leave it out",
             )
         self._database.prepare()
         self._steps("read")

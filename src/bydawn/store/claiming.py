@@ -49,6 +49,7 @@ ORDER BY not_before, rank, number LIMIT ?"""
 _RANK = "SELECT rank FROM job WHERE number = ?"
 _MOST_LOOKED_AT = 5_000
 
+# The state is a parameter, so that no planner reads the index of all that is queued for it.
 _INTEND = """
 UPDATE job SET state = 'launching', reason = NULL, token = ?, nonce = ?, runner = ?, machine = ?,
     attempts = attempts + 1, intended_at = ?, started_at = NULL, ended_at = NULL,
@@ -59,7 +60,7 @@ UPDATE job SET state = 'launching', reason = NULL, token = ?, nonce = ?, runner 
     next_spec = CASE WHEN frozen = generation THEN next_spec END,
     next_item = CASE WHEN frozen = generation THEN next_item END,
     frozen = generation
-WHERE number = ? AND state = 'queued' AND token = ? AND nonce = ?"""
+WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 
 _AS_REVISED = """
 SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
@@ -67,9 +68,10 @@ SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) EN
 FROM job WHERE number = ?"""
 _AS_SEEN = "SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0"
 
+# The plus keeps the planner off the index of names, which holds every job of the batch.
 _ORPHANS = f"""
 SELECT {JOB_COLUMNS} FROM job
-WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+WHERE +batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
     AND (runner IS NULL OR runner NOT IN (SELECT id FROM runner WHERE ended_at IS NULL))
     AND (state <> 'parked' OR wish IS NOT NULL OR (handle IS NOT NULL AND step IS NULL))
 LIMIT ?"""
@@ -180,7 +182,7 @@ def _intend(session: Session, claimer: Claimer, jobs: list[Job], now: int) -> No
     first = counters.take_tokens(session, len(jobs))
     writes = []
     for offset, job in enumerate(jobs):
-        guard = (job.number, job.token, job.nonce)
+        guard = (job.number, job.state, job.token, job.nonce)
         _take(job, claimer, first + offset, now)
         reserved = (job.reserved_micros, job.reserved_tokens, job.accounts)
         taken = (job.token, job.nonce, claimer.runner, claimer.machine, now)

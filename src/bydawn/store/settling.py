@@ -183,8 +183,8 @@ def _told(changes: Sequence[Change], runner: str, now: int) -> list[Told]:
         for from_state, move in change.moves:
             told.append(
                 Told(
-                    now, job.batch, job.number, move.event.value, from_state, move.to.value,
-                    move.reason.value if move.reason else None, job.token, job.attempts, runner,
+                    now, job.batch, job.number, move.event._value_, from_state, move.to._value_,
+                    move.reason._value_ if move.reason else None, job.token, job.attempts, runner,
                     encoded(move.detail),
                 )  # fmt: skip
             )

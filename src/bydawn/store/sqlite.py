@@ -191,11 +191,11 @@ def _inspect(path: Path) -> bool:
         raise StoreRefused(f"{path}: is not a regular file", "name another store with --store")
     if found.st_size == 0:
         return True
-    _refuse_foreign(path)
-    return False
+    return _is_blank(path)
 
 
-def _refuse_foreign(path: Path) -> None:
+def _is_blank(path: Path) -> bool:
+    """Whether it is a database that nobody has filled; refuses what others have."""
     try:
         with path.open("rb") as file:
             head = file.read(100)
@@ -213,11 +213,12 @@ def _refuse_foreign(path: Path) -> None:
         raise StoreRefused(
             f"{path}: is an SQLite file of another program", "name another store with --store"
         )
+    return found == 0
 
 
 def _has_tables(path: Path) -> bool:
     """A creation cut short leaves an empty database without our mark; anything else is foreign."""
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         try:
             return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone())
         except sqlite3.DatabaseError:

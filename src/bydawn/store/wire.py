@@ -121,8 +121,7 @@ class Wire:
             self.close()
             raise StoreRefused(
                 f"{self.name}: its schema holds tables of another program",
-                "name a database of its own for bydawn, or a schema by"
-                " ?options=-csearch_path=NAME",
+                "name a database of its own for bydawn, or a schema by ?options=-csearch_path=NAME",
             )
 
     def close(self) -> None:

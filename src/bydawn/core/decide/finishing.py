@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bydawn.core.backoff import retry_delay_ms
-from bydawn.core.decide.judging import failure_columns, judged_move
+from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move
 from bydawn.core.decide.step import (
     Act,
     Broken,
@@ -86,15 +86,7 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 
 def _succeeded() -> Move:
-    return Move(Event.SUCCEEDED, State.SUCCEEDED, None, dict(_CLEARED))
-
-
-_CLEARED: dict[str, Any] = {
-    "error_class": None,
-    "error_code": None,
-    "error_message": None,
-    "stopping": None,
-}
+    return Move(Event.SUCCEEDED, State.SUCCEEDED, None, {**NO_FAILURE, "stopping": None})
 
 
 def _no_output(job: Job, ended: Move, around: Circumstances) -> Step:

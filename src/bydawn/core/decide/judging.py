@@ -13,6 +13,7 @@ from bydawn.core.states import Event, Reason, State
 from bydawn.core.verdicts import Judgement, Verdict
 
 HOLD_MS = 900_000
+NO_FAILURE: dict[str, Any] = {"error_class": None, "error_code": None, "error_message": None}
 
 _TARGET = {
     Verdict.RETRY: State.QUEUED,

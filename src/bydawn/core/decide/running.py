@@ -7,7 +7,7 @@ import json
 from bydawn.core.backoff import poll_delay_ms
 from bydawn.core.budgets import Amount, is_overrun, total_tokens
 from bydawn.core.decide.finishing import after_end
-from bydawn.core.decide.judging import judged_move, outcome_columns
+from bydawn.core.decide.judging import NO_FAILURE, judged_move, outcome_columns
 from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
 from bydawn.core.limits import (
     is_overdue,
@@ -64,7 +64,7 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
     if job.stopping == OPERATOR or job.wish == "cancel":
         return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, columns),))
     if outcome.failure is None:
-        ended = Move(Event.ENDED, State.FINISHING, None, columns)
+        ended = Move(Event.ENDED, State.FINISHING, None, {**columns, **NO_FAILURE})
         return after_end(job, ended, outcome, around)
     return Step(moves=(_judged(job, outcome, columns, around),))
 
