@@ -43,7 +43,7 @@ def check_all(simulation: Simulation) -> None:
         people.batch,
         jobs,
         specs,
-        simulation.service,
+        simulation.remote,
         people.touched,
         wall_is_steady=not night.jumps,
     )
@@ -62,7 +62,7 @@ def history(seed: int) -> str:
 
     def look(simulation: Simulation) -> None:
         told.extend(repr(row) for row in journal(simulation.store, simulation.people.batch))
-        told.extend(repr(run) for run in simulation.service.runs.values())
+        told.extend(repr(run) for run in simulation.remote.runs.values())
 
     play(night_of(seed), look)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -15,7 +15,7 @@ from bydawn.core.sightings import Guarantee
 from bydawn.store.store import Store
 from bydawn.testing.invariants import all_jobs
 from bydawn.testing.nights import LEASE_MS, Night
-from bydawn.testing.service import Troubles
+from bydawn.testing.remote import Troubles
 from bydawn.testing.simulation import Simulation
 
 _KINDS = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
@@ -24,7 +24,7 @@ _PARKED_AS = {"awaiting_approval", "in_doubt"}
 
 def spec(name: str, **fields: object) -> JobSpec:
     known: dict[str, object] = {
-        "id": name, "backend": "service", "payload": {"version": 1},
+        "id": name, "backend": "remote", "payload": {"version": 1},
         "limits": Limits(timeout_ms=40_000, grace_ms=1_000), "backoff": Backoff(500, 4_000),
         "bound": Bound(usd_micros=1_000),
     }  # fmt: skip
@@ -93,9 +93,9 @@ def _check_ends(store: Store, doomed: Doomed, troubles: Troubles) -> None:
         else:
             assert job.state in ("succeeded", "cancelled"), f"{job.name} {job.state} {job.reason}"
     doubts = [job for job in jobs if job.reason == "in_doubt"]
-    assert not doubts or doomed.service.guarantee is Guarantee.BLIND
+    assert not doubts or doomed.remote.guarantee is Guarantee.BLIND
     if not doubts:
-        assert len(doomed.service.runs) in (len(SPECS) - 1, len(SPECS))
+        assert len(doomed.remote.runs) in (len(SPECS) - 1, len(SPECS))
     assert [job.name for job in jobs if job.reason == "awaiting_approval"] in (["approved"], [])
 
 

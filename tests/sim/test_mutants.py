@@ -15,7 +15,7 @@ from bydawn.core import counting, recording
 from bydawn.core.decide import Act, Step, judging, launching, running
 from bydawn.core.verdicts import Judgement, Verdict
 from bydawn.store import admission, claiming, counters, people, read, settling
-from bydawn.testing import service
+from bydawn.testing import remote
 
 Patch = pytest.MonkeyPatch
 NIGHTS = 80
@@ -88,9 +88,9 @@ def joins_over_runs_in_flight(patch: Patch) -> None:
 
 
 def believes_a_listing_at_once(patch: Patch) -> None:
-    whole = service.capabilities_of
+    whole = remote.capabilities_of
     patch.setattr(
-        service, "capabilities_of", lambda kind: dataclasses.replace(whole(kind), settle_ms=0)
+        remote, "capabilities_of", lambda kind: dataclasses.replace(whole(kind), settle_ms=0)
     )
 
 

@@ -125,11 +125,13 @@ def test_a_job_whose_row_somebody_holds_is_claimed_by_nobody_and_still_counts(ur
     with psycopg.connect(url) as holder:
         holder.execute("SELECT 1 FROM job WHERE number = 1 FOR UPDATE")
         hand = Hand(url, "r_1", batch)
-        letting_go = threading.Timer(0.5, holder.rollback)
-        letting_go.start()
         hand.start()
+        give_up = time.monotonic() + _PATIENCE_S
+        while store.session.row(_LEFT, (batch,)) != (1,):
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+        holder.rollback()
         hand.join(_PATIENCE_S)
-        letting_go.join()
     assert hand.error is None
     assert {job.state for job in read.jobs(store.session, batch)} == {"succeeded"}
     last = max(read.jobs(store.session, batch), key=lambda job: job.token)

@@ -20,7 +20,7 @@ from bydawn.core.states import HELD, SLOTTED, TERMINAL, Event, State, legal
 from bydawn.store import counters, read
 from bydawn.store.read import EventRow
 from bydawn.store.store import Store
-from bydawn.testing.service import Run, Service
+from bydawn.testing.remote import Remote, Run
 
 _ISSUES_TOKEN = frozenset({"intended", "claimed"})
 _PERSON = "person"
@@ -97,7 +97,7 @@ def check_history(
     batch: int,
     jobs: list[Job],
     specs: Mapping[str, JobSpec],
-    service: Service,
+    remote: Remote,
     touched: Iterable[str],
     wall_is_steady: bool = True,
 ) -> None:
@@ -107,10 +107,10 @@ def check_history(
     check_tokens(events)
     check_retries(events, specs)
     check_doubts(events, specs, set(touched))
-    check_launches(service, events)
-    check_overlaps(service, specs, {job.name: job for job in jobs}, set(touched))
+    check_launches(remote, events)
+    check_overlaps(remote, specs, {job.name: job for job in jobs}, set(touched))
     if wall_is_steady:  # a wall clock set meanwhile moves the moment itself
-        check_retry_after(service, {job.job_id for job in jobs if job.name in set(touched)})
+        check_retry_after(remote, {job.job_id for job in jobs if job.name in set(touched)})
     check_outcome(store, batch, jobs)
     check_nothing_forgotten(store, batch, jobs)
 
@@ -180,30 +180,30 @@ def check_doubts(
         demand(is_safe or not is_doubt, "I2", f"{event.job} was repeated after {event.kind}")
 
 
-def check_launches(service: Service, events: Iterable[EventRow]) -> None:
+def check_launches(remote: Remote, events: Iterable[EventRow]) -> None:
     """I2: one run per launch key, never asked for twice where nobody can tell; payloads frozen."""
-    runs = Counter(run.launch_key for run in service.runs.values())
+    runs = Counter(run.launch_key for run in remote.runs.values())
     for key, count in runs.items():
-        demand(count == 1, "I2", f"{key} was started {count} times ({service.guarantee})")
+        demand(count == 1, "I2", f"{key} was started {count} times ({remote.guarantee})")
     asked: dict[str, set[str]] = defaultdict(set)
     requests: Counter[str] = Counter()
-    for request in service.requests:
+    for request in remote.requests:
         asked[request.launch_key].add(request.payload)
         requests[request.launch_key] += 1
     for key, payloads in asked.items():
         demand(len(payloads) == 1, "frozen", f"{key} was asked for with {sorted(payloads)}")
-        if service.guarantee is Guarantee.BLIND:
+        if remote.guarantee is Guarantee.BLIND:
             demand(requests[key] == 1, "I2", f"{key} was sent {requests[key]} times, blindly")
     intended = sum(1 for event in events if event.kind == "intended")
-    demand(len(service.runs) <= intended, "I2", "there are more runs than intentions")
+    demand(len(remote.runs) <= intended, "I2", "there are more runs than intentions")
 
 
 def check_overlaps(
-    service: Service, specs: Mapping[str, JobSpec], jobs: Mapping[str, Job], touched: set[str]
+    remote: Remote, specs: Mapping[str, JobSpec], jobs: Mapping[str, Job], touched: set[str]
 ) -> None:
     """I2: no second run while one may live, unless it was declared safe or a person said so."""
     by_job: dict[str, list[Run]] = defaultdict(list)
-    for run in service.runs.values():
+    for run in remote.runs.values():
         by_job[run.job_id].append(run)
     for name, spec in specs.items():
         is_safe = spec.effects is not Effects.OUTSIDE or spec.on_doubt is OnDoubt.RELAUNCH
@@ -215,12 +215,12 @@ def check_overlaps(
             demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
 
 
-def check_retry_after(service: Service, touched: set[str]) -> None:
+def check_retry_after(remote: Remote, touched: set[str]) -> None:
     """I15: nothing is asked for again before the service said so, unless a person wants it."""
-    for refusal in service.refusals:
+    for refusal in remote.refusals:
         if refusal.job_id in touched:
             continue
-        for request in service.requests[refusal.number :]:
+        for request in remote.requests[refusal.number :]:
             early = request.job_id == refusal.job_id and request.at < refusal.not_before
             demand(not early, "I15", f"{request.launch_key} came before Retry-After was over")
 

@@ -25,7 +25,7 @@ from bydawn.core.model import (
     When,
 )
 from bydawn.core.sightings import Guarantee
-from bydawn.testing.service import Troubles
+from bydawn.testing.remote import Troubles
 
 PLAN = "night"
 LEASE_MS = 12_000
@@ -122,7 +122,7 @@ def _spec(chance: random.Random, number: int) -> JobSpec:
     upstream = (f"j{chance.randrange(number)}",) if number and chance.random() < 0.3 else ()
     return JobSpec(
         id=f"j{number}",
-        backend="service",
+        backend="remote",
         payload={"version": 1},
         limits=Limits(
             timeout_ms=chance.choice((15_000, 40_000)),

@@ -26,7 +26,7 @@ from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
 from bydawn.testing.invariants import Violation, all_jobs, check_joined, check_now
 from bydawn.testing.nights import Night
 from bydawn.testing.people import People
-from bydawn.testing.service import Service, ServiceBackend
+from bydawn.testing.remote import Remote, RemoteBackend
 from bydawn.testing.virtual import HandWoundClock, SeededChance
 
 _LOOK_MS = 2_000
@@ -105,7 +105,7 @@ class Simulation:
         self.night, self._folder = night, folder
         self.random = random.Random(f"{night.seed}/world")
         self.clock = HandWoundClock()
-        self.service = Service(
+        self.remote = Remote(
             self.clock, random.Random(f"{night.seed}/service"), night.guarantee, night.troubles
         )
         self._stores: list[Store] = []
@@ -171,7 +171,7 @@ class Simulation:
 
     def _calm_down(self) -> None:
         """The troubles are over: from here on everything must come to its end."""
-        self._is_faulty, self.service.is_kind = False, True
+        self._is_faulty, self.remote.is_kind = False, True
         self.people.rest()
         self.at(self.clock.boot_ms(), self._start)
 
@@ -274,12 +274,12 @@ class Simulation:
         return store
 
     def _runner(self, process: Process, store: Store) -> Runner:
-        backend = CrashingBackend(ServiceBackend(self.service), process.points)
+        backend = CrashingBackend(RemoteBackend(self.remote), process.points)
         tools = Tools(
             clock=self.clock,
             chance=SeededChance(self.night.seed * 1_000 + process.number),
             dispatcher=_Network(self, process),
-            backends={"service": lambda: backend},
+            backends={"remote": lambda: backend},
             state_folder=self._folder,
             machine="m_1",
             pid=process.number,

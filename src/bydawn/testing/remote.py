@@ -104,7 +104,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Service:
+class Remote:
     """All runs there ever were. ``is_kind`` switches off every trouble from now on."""
 
     clock: Clock
@@ -177,77 +177,77 @@ def capabilities_of(guarantee: Guarantee) -> Capabilities:
 
 
 @dataclass(slots=True)
-class ServiceBackend:
+class RemoteBackend:
     """The four verbs over the service, as one process sees them."""
 
-    service: Service
-    name: str = "service"
+    remote: Remote
+    name: str = "remote"
     capabilities: Capabilities = field(init=False)
 
     def __post_init__(self) -> None:
-        self.capabilities = capabilities_of(self.service.guarantee)
+        self.capabilities = capabilities_of(self.remote.guarantee)
 
     def launch(self, request: Request) -> LaunchAnswer:
-        service, troubles = self.service, self.service.troubles
-        now = service.clock.utc_ms()
+        remote, troubles = self.remote, self.remote.troubles
+        now = remote.clock.utc_ms()
         payload = json.dumps(request.payload, sort_keys=True)
-        service.requests.append(Asked(now, request.job_id, request.launch_key, payload))
-        if service.happens(troubles.refused):
-            wait = service.random.choice((1_000, 20_000, 90_000))
-            service.refusals.append(Refusal(request.job_id, len(service.requests), now + wait))
-            kind = service.random.choice((FailureClass.HELD, FailureClass.TRANSIENT))
+        remote.requests.append(Asked(now, request.job_id, request.launch_key, payload))
+        if remote.happens(troubles.refused):
+            wait = remote.random.choice((1_000, 20_000, 90_000))
+            remote.refusals.append(Refusal(request.job_id, len(remote.requests), now + wait))
+            kind = remote.random.choice((FailureClass.HELD, FailureClass.TRANSIENT))
             return LaunchRefused(Failure(kind, "429", "slow down", wait))
-        if service.happens(troubles.not_accepted):
+        if remote.happens(troubles.not_accepted):
             return LaunchUnclear("503, and nothing was started")
-        run = service.accept(request)
-        if service.happens(troubles.reply_lost):
+        run = remote.accept(request)
+        if remote.happens(troubles.reply_lost):
             return LaunchUnclear("the connection was reset")
         return Launched(run.handle)
 
     def find(self, request: Request) -> FindAnswer:
-        service = self.service
-        if service.guarantee is Guarantee.BLIND:
+        remote = self.remote
+        if remote.guarantee is Guarantee.BLIND:
             return Unknown("this service has no listing")
-        if service.happens(service.troubles.breaks):
+        if remote.happens(remote.troubles.breaks):
             raise ConnectionError("the listing could not be read to its end")
-        now, searchable = service.clock.boot_ms(), service.guarantee is Guarantee.SEARCHABLE
-        for run in service.of_key(request.launch_key):
+        now, searchable = remote.clock.boot_ms(), remote.guarantee is Guarantee.SEARCHABLE
+        for run in remote.of_key(request.launch_key):
             if not searchable or run.visible_at <= now:
                 return Found(run.handle)
         return Absent()
 
     def poll(self, handle: str) -> Sighting:
-        service, run = self.service, self.service.runs[handle]
-        if service.happens(service.troubles.breaks):
+        remote, run = self.remote, self.remote.runs[handle]
+        if remote.happens(remote.troubles.breaks):
             raise ConnectionError("reset")
-        now = service.clock.boot_ms()
+        now = remote.clock.boot_ms()
         if run.lost_at <= now and (run.cancelled_at or NEVER) > run.lost_at:
             return Vanished("404")
         if run.cancelled_at is not None and run.cancelled_at <= now:
             return self._ended(run, Failure(FailureClass.TRANSIENT, run.why), run.why)
         if now >= run.ends_at:
             return self._ended(run, run.failure, None)
-        asking = now >= run.asks_from and not service.is_kind
+        asking = now >= run.asks_from and not remote.is_kind
         return Alive(
             witness=str(now // 1_000),
             needs_input="which one?" if asking else None,
-            look_again_ms=service.random.randrange(200, 5_000),
+            look_again_ms=remote.random.randrange(200, 5_000),
         )
 
     def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        service, run = self.service, self.service.runs[handle]
-        if service.happens(service.troubles.cancel_lost):
+        remote, run = self.remote, self.remote.runs[handle]
+        if remote.happens(remote.troubles.cancel_lost):
             return CancelAnswer(False, "not delivered")
-        now = service.clock.boot_ms()
-        if run.over_at > now and run.cancelled_at is None and (not run.stubborn or service.is_kind):
-            run.cancelled_at, run.why = now + service.random.randrange(1, 3_000), reason
+        now = remote.clock.boot_ms()
+        if run.over_at > now and run.cancelled_at is None and (not run.stubborn or remote.is_kind):
+            run.cancelled_at, run.why = now + remote.random.randrange(1, 3_000), reason
         return CancelAnswer(True)
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _ended(self, run: Run, failure: Failure | None, stopped: str | None) -> Sighting:
-        now = self.service.clock.utc_ms()
+        now = self.remote.clock.utc_ms()
         return Ended(
             Outcome(failure, 0 if failure is None else 1, "null", run.usage, now, now, stopped)
         )
