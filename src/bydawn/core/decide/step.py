@@ -89,6 +89,9 @@ class Broken:
     message: str
 
 
+LOOK_MS = 10_000
+"""The longest time between two looks at a run, where its backend has no idea of its own."""
+
 Fact = (
     Launched
     | LaunchRefused
@@ -157,7 +160,7 @@ class Circumstances:
     tries: int = 0
     retries_left: int = 1 << 30
     poll_initial_ms: int = 200
-    poll_max_ms: int = 10_000
+    poll_max_ms: int = LOOK_MS
     sought_ms: int | None = None
     is_elsewhere: bool = False
     spending_ms: int = 0
