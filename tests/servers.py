@@ -59,6 +59,7 @@ class Server:
             if time.monotonic() > give_up:
                 raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:])
             if self._process.poll() is not None:
+                self._dismiss()
                 self._launch()
             time.sleep(0.02)
 
@@ -72,8 +73,21 @@ class Server:
                 **self._as,
             )  # fmt: skip
 
+        # Reads nothing until this process is gone, however it went; then the server goes too.
+        self._warden = subprocess.Popen(
+            ["sh", "-c", f"read _; kill -QUIT {self._process.pid}"], stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+    def _dismiss(self) -> None:
+        self._warden.kill()
+        self._warden.wait()
+        if self._warden.stdin:
+            self._warden.stdin.close()
+
     def kill(self) -> None:
         """Every process of it, at once and without a word."""
+        self._dismiss()
         children = _children(self._process.pid)
         for pid in (self._process.pid, *children):
             with contextlib.suppress(ProcessLookupError):
@@ -82,11 +96,13 @@ class Server:
 
     def stop(self) -> None:
         """Tell everybody to leave, and wait for it."""
+        self._dismiss()
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(_START_S)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.kill()
+            self._process.wait()
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://test@/{database}?host={self.sockets}"
