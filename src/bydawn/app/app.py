@@ -112,11 +112,17 @@ class App:
         return ran
 
     @contextlib.contextmanager
-    def rehearse(self, plan: Path, overrides: Overrides, faults: int | None) -> Iterator[Rehearsed]:
-        """Play a plan on the scripted backend in a throwaway store."""
+    def rehearse(
+        self, plan: Path, overrides: Overrides, faults: int | None
+    ) -> Iterator[Rehearsed]:
+        """Play a plan on the scripted backend in a throwaway store; a plan that must earn its
+        autonomy has the rehearsal written down."""
+        from bydawn.app.earning import note_rehearsed
         from bydawn.app.rehearsal import rehearse
 
         with self._read(plan, overrides) as found, rehearse(found, faults) as rehearsed:
+            if rehearsed.is_good and found.batch.terms.autonomy_required:
+                note_rehearsed(self.store, found.batch)
             yield rehearsed
 
     @contextlib.contextmanager

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -66,7 +66,19 @@ def read_plan(
         environment=invocation.environment,
         backends=BACKENDS,
         stdin=stdin,
+        is_priced=is_priced(invocation.environment),
     )
+
+
+def is_priced(environment: Mapping[str, str]) -> Callable[[str], bool]:
+    """Whether a model has a price here; no list is opened before the first question."""
+
+    def known(model: str) -> bool:
+        from bydawn.app.prices import price_finder
+
+        return price_finder(environment)(model) is not None
+
+    return known
 
 
 def as_typed(invocation: Invocation, path: Path) -> Path:

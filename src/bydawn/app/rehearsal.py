@@ -12,12 +12,14 @@ from pathlib import Path
 
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import BatchTerms, JobSpec
+from bydawn.core.states import State
 from bydawn.plan import Plan
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.stopping import Stop
 from bydawn.runner.tools import Tools
+from bydawn.store import read
 from bydawn.store.store import Batch, Store, open_store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
 
@@ -34,6 +36,7 @@ class Rehearsed:
     batch: Batch
     stop: Stop
     virtual_ms: int
+    is_good: bool
 
 
 @contextlib.contextmanager
@@ -46,9 +49,15 @@ def rehearse(plan: Plan, faults: int | None) -> Iterator[Rehearsed]:
             batch = _opened(store, plan, clock, faults)
             began = clock.utc_ms()
             stop = _play(store, batch, Path(folder), clock, faults or 0)
-            yield Rehearsed(store, batch, stop, clock.utc_ms() - began)
+            is_good = stop is Stop.JOINED and (faults is not None or _is_clean(store, batch))
+            yield Rehearsed(store, batch, stop, clock.utc_ms() - began, is_good)
         finally:
             store.close()
+
+
+def _is_clean(store: Store, batch: Batch) -> bool:
+    """Without injected trouble every job must succeed."""
+    return all(job.state == State.SUCCEEDED.value for job in read.jobs(store.session, batch.number))
 
 
 def _opened(store: Store, plan: Plan, clock: HandWoundClock, faults: int | None) -> Batch:

@@ -9,6 +9,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from bydawn.app.driving import drive
+from bydawn.app.earning import (
+    note_beginning,
+    note_ending,
+    refuse_known_unearned,
+    refuse_unearned,
+)
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
@@ -33,7 +39,7 @@ def run_plan(
     """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
     refuse_if_stopped((place.state_folder / STOP).exists())
     batch, is_new = _recorded(invocation, store, path, wanted, face)
-    return _go_on(place, invocation, store, batch, is_new, wanted, face)
+    return _noted(place, invocation, store, batch, is_new, wanted, face)
 
 
 def run_planned(
@@ -44,9 +50,22 @@ def run_planned(
     now, source = store.session.clock.utc_ms(), Path(planned.batch.source)
     known = store.find_batch(planned.batch.plan, planned.batch.edition)
     if known and _is_unchanged(known, planned.batch.fingerprint, None, now, source):
-        return _go_on(place, invocation, store, known, False, wanted, face)
+        refuse_known_unearned(store, known, wanted)
+        return _noted(place, invocation, store, known, False, wanted, face)
     batch, is_new = _opened(store, planned, wanted, face)
-    return _go_on(place, invocation, store, batch, is_new, wanted, face)
+    return _noted(place, invocation, store, batch, is_new, wanted, face)
+
+
+def _noted(
+    place: Place, invocation: Invocation, store: Store, batch: Batch, is_new: bool,
+    wanted: RunWanted, face: Face,
+) -> Ran:  # fmt: skip
+    """Go on, and write down what the night says about the plan."""
+    note_beginning(store, batch, wanted)
+    ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
+    if ran.outcome != "detached":
+        note_ending(store, batch, wanted, ran)
+    return ran
 
 
 def _go_on(
@@ -80,6 +99,7 @@ def _recorded(
         known = store.find_batch(found.plan, found.edition) if found else None
         full = invocation.directory / path
         if known and found and _is_unchanged(known, found.fingerprint, overrides.only, now, full):
+            refuse_known_unearned(store, known, wanted)
             return known, False
         planned = read_plan(invocation, path, overrides, now, stdin)
         return _opened(store, planned, wanted, face)
@@ -88,6 +108,7 @@ def _recorded(
 def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple[Batch, bool]:
     for warning in planned.warnings:
         face.note(str(warning))
+    refuse_unearned(store, planned.batch, wanted)
     only = wanted.overrides.only
     opened = store.open_batch(
         _fingerprinted(planned, only),

@@ -42,10 +42,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown."""
+    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown;
+    ``prices`` names the list it was worked out from, where the meter counts tokens alone."""
 
     tokens: dict[str, int] = field(default_factory=dict)
     cost_micros: int | None = None
+    prices: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is
-    the backend's own idea of when the next look pays."""
+    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is the
+    backend's own idea of when the next look pays. ``steps`` changes with every progress but spending;
+    empty where the backend cannot tell the two apart."""
 
     witness: str = ""
     usage: Usage = Usage()
@@ -76,6 +79,7 @@ class Alive:
     needs_input: str | None = None
     raw: str = "running"
     look_again_ms: int | None = None
+    steps: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _EXIT_GIVE_UP = "exit_100"
 _OWN_LIMITS = {
     "timeout": Reason.TIMEOUT,
     "stalled": Reason.STALLED,
+    "spending": Reason.STALLED,
     "budget": Reason.BUDGET,
     "deadline": Reason.DEADLINE,
     "interrupt": Reason.INTERRUPTED,

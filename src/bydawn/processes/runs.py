@@ -130,8 +130,12 @@ class LocalRuns:
     def _alive(self, handle: str, folder: RunFolder) -> Alive:
         report = self._reports.setdefault(handle, Report())
         reported = report.refresh(folder.report)
+        printed = f"{_size(folder.file('output.log'))}+{_age(folder.file('output.tail'))}"
+        # Who has told of progress once is taken at its word from then on: printing is only living.
+        told = report.steps
         return Alive(
-            witness=f"{_size(folder.file('output.log'))}+{_age(folder.file('output.tail'))}+{reported}",
+            witness=f"{told}+{report.spending}" if told else f"{printed}+{reported}",
+            steps=told or f"{printed}+{report.result is not None}",
             usage=report.usage,
             progress=report.progress,
             needs_input=report.needs_input,

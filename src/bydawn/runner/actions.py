@@ -38,6 +38,7 @@ from bydawn.core.sightings import (
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held
+from bydawn.runner.pricing import priced_fact
 from bydawn.runner.publishing import Publisher
 from bydawn.runner.rendering import Beside, Place, plain_payload, render_words, rendered_payload
 from bydawn.runner.tools import Tools
@@ -63,7 +64,7 @@ class Actor:
         """The call for a held job's act, to be carried out by a dispatcher."""
         act, argument = held.act, held.argument
         if act is Act.POLL:
-            return lambda: held.backend.poll(held.job.handle or "")
+            return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
         if act is Act.COLLECT:
@@ -74,13 +75,16 @@ class Actor:
         if act is Act.CHECK:
             return lambda: self._check(held, place, request())
         if act is Act.LAUNCH:
-            return lambda: self._launch(held, request)
+            return lambda: self._priced(self._launch(held, request), held, place)
         return lambda: self._find(held, request)
 
     def folder(self, held: Held) -> str:
         """Where a local run of this generation lives."""
         job = held.job
         return f"{self.runs_folder}/{job.job_id}/{job.revision}.{job.generation}"
+
+    def _priced(self, fact: Fact, held: Held, place: Place) -> Fact:
+        return priced_fact(fact, held, place, self.tools.price_of, self.tools.environment)
 
     def _request(self, held: Held, place: Place, results: dict[str, Any]) -> Request:
         job, spec = held.job, held.spec

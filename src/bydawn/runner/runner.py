@@ -163,6 +163,7 @@ class Runner:
         turn = Turn(changes=self._taken_changes())
         if boot >= self._renew_at:
             turn.renews = (self.scope.shortest_lease_ms(), self.scope.numbers())
+            turn.progressed = self.in_flight.taken_progress()
         if boot >= self._sweep_at:
             self._sweep_at = boot + self.scope.shortest_lease_ms() // _SWEEP_SHARE
             self.store.end_dead_runners(self.name, self.tools.is_dead_here)

@@ -38,7 +38,7 @@ _BY_NUMBER = f"SELECT {JOB_COLUMNS} FROM job WHERE number = ?"
 
 _ATTEMPTS = """
 SELECT number, revision, generation, token, machine, handle, intended_at, started_at, ended_at,
-    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message
+    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices
 FROM attempt WHERE job = ? ORDER BY number"""
 
 _EVENTS = """
@@ -74,6 +74,7 @@ class Attempt:
     error_class: str | None
     error_code: str | None
     error_message: str | None
+    prices: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bydawn.store.migrate import migrate
 from bydawn.store.opening import Opened
 from bydawn.store.rows import spec_from, terms_from
 from bydawn.store.runners import Registered
-from bydawn.store.settling import settle
+from bydawn.store.settling import Progressed, note_progress, settle
 from bydawn.store.sqlite import open_sqlite
 
 
@@ -63,6 +63,7 @@ class Turn:
     releases: list[tuple[int, list[Template]]] = field(default_factory=list)
     adopts: list[tuple[Open, int]] = field(default_factory=list)
     renews: tuple[int, frozenset[int]] | None = None
+    progressed: list[Progressed] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -186,6 +187,7 @@ class Store:
         if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
             written.lost_lease = True
             return written
+        note_progress(self.session, turn.progressed)
         written.fenced = settle(self.session, turn.changes, claimer.runner, now)
         for batch, found in turn.releases:
             dependencies.release(self.session, batch, found, now)

@@ -26,6 +26,8 @@ SELECT spec, count(*) FROM job
 WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL
     AND state NOT IN ('launching', 'running', 'finishing')
 GROUP BY spec"""
+_PRICE_LISTS = """
+SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY prices"""
 _USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
 
 _ENDS = f"""
@@ -75,6 +77,11 @@ def money(session: Session, batch: int) -> Money:
     wasted = session.row(_WASTED, (batch,)) or (0,)
     unmetered = tuple((int(spec), int(count)) for spec, count in session.rows(_UNMETERED, (batch,)))
     return Money(int(spent), int(wasted[0]), int(reserved), unmetered)
+
+
+def price_lists(session: Session, batch: int) -> list[str]:
+    """The lists of prices that costs of a batch were worked out from."""
+    return [str(row[0]) for row in session.rows(_PRICE_LISTS, (batch,))]
 
 
 def usages(session: Session, batch: int) -> Iterator[str]:

@@ -185,6 +185,7 @@ def _job(reading: Reading, batch: Batch, job: Job, is_changed: bool) -> Document
         "elapsed_s": seconds(elapsed_ms(job)) if is_over else None,
         "usage": _decoded(job.usage, {}),
         "cost_usd": decimal(cost_of(job, spec)),
+        "prices": job.prices,
         "tags": _decoded(job.tags, {}),
         "result": _decoded(job.result, None),
         "published": _published(reading, job, spec),
@@ -265,6 +266,7 @@ def _cost(reading: Reading, batch: Batch) -> Document:
         "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
         "reserved_usd": decimal(money.reserved_micros),
         "unknown_price_jobs": unknown,
+        "prices": totals.price_lists(reading.store.session, batch.number),
     }
 
 
