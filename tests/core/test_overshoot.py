@@ -1,4 +1,5 @@
-"""What could pass a cap: only runs that nobody ends at their bound, and never more at once than run."""
+"""What could pass a cap: only runs that nobody ends at their bound, and never more at once than
+run."""
 
 from __future__ import annotations
 

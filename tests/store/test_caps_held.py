@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import Opener
 from filling import fill, spec
 
 from bydawn.core.accounts import account_of_batch, launches_of, usd_of
@@ -34,6 +33,7 @@ from bydawn.runner.tools import Tools
 from bydawn.store import counters, read
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
+from conftest import Opener
 
 RUNNERS = 16
 CAP = 20_000
@@ -89,8 +89,8 @@ class Meter:
 def runner_of(store: Store, meter: Meter, number: int, folder: Path) -> Runner:
     tools = Tools(
         clock=meter.clock, chance=SeededChance(number), dispatcher=InlineDispatcher(meter.clock),
-        backends={"scripted": lambda: meter}, state_folder=folder, machine=f"m_{number}", pid=number,
-        environment={}, look_ms=500,
+        backends={"scripted": lambda: meter}, state_folder=folder, machine=f"m_{number}",
+        pid=number, environment={}, look_ms=500,
     )  # fmt: skip
     made = Runner(store, Scope(store, lambda: [meter.batch]), tools, f"r_{number}")
     made.start()

@@ -112,9 +112,7 @@ class App:
         return ran
 
     @contextlib.contextmanager
-    def rehearse(
-        self, plan: Path, overrides: Overrides, faults: int | None
-    ) -> Iterator[Rehearsed]:
+    def rehearse(self, plan: Path, overrides: Overrides, faults: int | None) -> Iterator[Rehearsed]:
         """Play a plan on the scripted backend in a throwaway store; a plan that must earn its
         autonomy has the rehearsal written down."""
         from bydawn.app.earning import note_rehearsed
