@@ -190,6 +190,7 @@ def _plain(value: Any) -> Any:
 
 def _planned(batch: Batch, directory: Path, app: App) -> Plan:
     from bydawn.app.names import BACKENDS
+    from bydawn.app.reading import is_priced
     from bydawn.plan import Overrides, from_data
 
     return from_data(
@@ -199,6 +200,7 @@ def _planned(batch: Batch, directory: Path, app: App) -> Plan:
         overrides=Overrides(spooled=batch._spool.files),
         environment=app.invocation.environment,
         backends=BACKENDS,
+        is_priced=is_priced(app.invocation.environment),
     )
 
 

@@ -16,7 +16,7 @@ def declared_imports() -> set[str]:
     extras = project["optional-dependencies"]
     optional = [line for name in extras.keys() - {"test", "dev"} for line in extras[name]]
     lines = [*project["dependencies"], *optional]
-    return {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in lines}
+    return {re.split(r"[^A-Za-z0-9_-]", line)[0].replace("-", "_") for line in lines}
 
 
 def test_the_product_is_read() -> None:

@@ -259,6 +259,43 @@ def test_no_look_is_later_than_the_next_limit(
     assert 0 <= step.due_in_ms <= min(left, stall or left)
 
 
+def test_half_a_stall_is_shown_once_and_taken_back() -> None:
+    run = job("running")
+    half = around(spec(limits=PATIENT), quiet_ms=15_000)
+    step = learn(run, Alive(), half)
+    assert [(move.event, move.reason) for move in step.moves] == [(Event.STALLING, Reason.STALLED)]
+    assert (step.act, step.moves[0].changes["progress_at"]) == (Act.NONE, half.now - 15_000)
+    shown = job("running", reason="stalled")
+    assert learn(shown, Alive(), around(spec(limits=PATIENT), quiet_ms=29_999)).moves == ()
+    back = learn(shown, Alive(), around(spec(limits=PATIENT), quiet_ms=0)).moves
+    assert [(move.event, move.reason) for move in back] == [(Event.PROGRESSED, None)]
+
+
+def test_spending_without_progress_is_named_and_ended_like_a_stall() -> None:
+    one = spec(limits=PATIENT, effects=Effects.OUTSIDE)
+    step = learn(job("running"), Alive(usage=METERED), around(one, spending_ms=30_000))
+    assert (step.act, step.argument) == (Act.CANCEL, "spending")
+    ended = Ended(Outcome(Failure(FailureClass.TRANSIENT, "spending"), stopped="spending"))
+    (move,) = learn(job("running", stopping="spending"), ended, around(one)).moves
+    assert (move.to, move.reason) == (State.FAILED, Reason.STALLED)
+
+
+@pytest.mark.parametrize(
+    ("fact", "late", "why"),
+    [
+        (Alive(needs_input="which one?"), {"left_ms": 0}, "timeout"),
+        (Alive(needs_input="which one?", usage=METERED), {}, "budget"),
+    ],
+)
+def test_waiting_for_a_person_lifts_no_limit(fact: Alive, late: dict[str, int], why: str) -> None:
+    one = spec(limits=PATIENT, bound=Bound(usd_micros=0 if why == "budget" else None))
+    step = learn(job("parked", reason="needs_input"), fact, around(one, **late))
+    assert (step.act, step.argument) == (Act.CANCEL, why)
+    (move,) = step.moves
+    assert (move.to, move.reason) == (State.PARKED, Reason.NEEDS_INPUT)
+    assert move.changes == {"stopping": why}
+
+
 def test_limits_hold_for_a_run_that_cannot_be_looked_at() -> None:
     """I10: a backend that only ever breaks must not switch the limits off."""
     step = learn(job("running"), Broken("a bug"), around(left_ms=0))

@@ -9,6 +9,7 @@ from bydawn.core.limits import (
     attempt_deadline,
     is_overdue,
     is_stalled,
+    is_stalling,
     patience_over,
     until_next_limit,
 )
@@ -46,7 +47,16 @@ def test_nothing_is_up_before_the_next_limit_says_so(
 @given(left=LENGTH, quiet=st.integers(0, 10**9), stall=STALL, grace=st.integers(0, 10**6))
 def test_at_the_next_limit_one_is_up(left: int, quiet: int, stall: int | None, grace: int) -> None:
     wait = until_next_limit(left, grace, False, quiet, stall)
-    assert is_overdue(left - wait, grace, False) or is_stalled(quiet + wait, stall)
+    is_shown_now = is_stalling(quiet + wait, stall) and not is_stalling(quiet, stall)
+    is_up = is_overdue(left - wait, grace, False) or is_stalled(quiet + wait, stall)
+    assert is_up or is_shown_now
+
+
+@given(quiet=st.integers(0, 10**9), stall=STALL)
+def test_a_stall_is_shown_before_it_ends_a_run(quiet: int, stall: int | None) -> None:
+    if is_stalled(quiet, stall):
+        assert is_stalling(quiet, stall)
+    assert is_stalling(quiet, stall) == (stall is not None and quiet * 2 >= stall)
 
 
 def test_patience_is_bounded() -> None:

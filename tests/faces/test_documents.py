@@ -27,12 +27,13 @@ MONEY = re.compile(r"\d+\.\d{2,6}")
 JOB = [
     "job_id", "batch", "job", "key", "revision", "generation", "state", "reason", "exit_code",
     "attempts", "token", "backend", "guarantee", "remote_id", "runner", "machine", "started_at",
-    "ended_at", "elapsed_s", "usage", "cost_usd", "tags", "result", "published", "error",
+    "ended_at", "elapsed_s", "usage", "cost_usd", "prices", "tags", "result", "published", "error",
 ]  # fmt: skip
 BATCH = [
     "batch", "plan", "edition", "state", "outcome", "exit_code", "reasons", "counts", "wall_s",
     "serial_s", "usage", "cost", "duplicates_refused", "fenced_writes",
 ]  # fmt: skip
+COST = ["usd", "wasted_usd", "reserved_usd", "unknown_price_jobs", "prices"]
 COUNTS = ["queued", "running", "succeeded", "failed", "cancelled", "parked", "already_done"]
 STATES = set(COUNTS) - {"already_done"}
 REASONS = {reason.value for reason in Reason} | {None}
@@ -61,7 +62,7 @@ def test_a_batch_has_every_promised_field(scene: Scene) -> None:
     assert list(document) == ["schema", *BATCH, "jobs"]
     assert document["schema"] == "bydawn/batch/1"
     assert list(document["counts"]) == COUNTS
-    assert list(document["cost"]) == ["usd", "wasted_usd", "reserved_usd", "unknown_price_jobs"]
+    assert list(document["cost"]) == COST
     for job in document["jobs"]:
         check_job(job)
 

@@ -14,6 +14,7 @@ from bydawn.cli.faces import JsonFace, PlainFace
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import StoreUnavailable
+from bydawn.core.model import Limits
 from bydawn.watch.documents import counts_of, standing_of
 from bydawn.watch.follow import Following
 from bydawn.watch.progress import Frame, Shown, live_lines, marked_state, summary_line
@@ -90,6 +91,27 @@ def test_plain_lines_tell_the_night(scene: Scene, capsys: pytest.CaptureFixture[
         for line in told
     )
     assert len(lines) == 7
+
+
+def test_a_stall_is_told_before_it_ends_a_run(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = Limits(timeout_ms=2 * HOUR, stall_ms=600_000)
+    batch = scene.submit(scripted("audit", {"ends": "hang"}, limits=limits, retries=0))
+    face, said = plain(capsys)
+    face.opened(scene.store, batch, 0)
+    seen: set[str] = set()
+
+    def turned() -> None:
+        face.turned()
+        frame = Following(scene.store, batch).frame(scene.clock.utc_ms(), 5)
+        seen.update(row.note for row in frame.rows if row.state == "running")
+
+    scene.drive(batch, turned=turned)
+    face.close()
+    assert "audit stalled 5m00s, is ended at 10m00s" in said()
+    assert any(note.startswith("stalled 9m") for note in seen)
+    assert not any(note.startswith("stalled 4m") for note in seen)
 
 
 def test_silence_lasts_a_minute_at_most(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

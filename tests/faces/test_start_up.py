@@ -68,11 +68,15 @@ def test_the_menu_begins_with_examples_and_hides_what_is_not_for_people() -> Non
 
 
 def verbs() -> list[Verb]:
-    found: list[Verb] = []
-    for entry in ENTRIES:
-        command = getattr(importlib.import_module(f"bydawn.cli.{entry.module}"), entry.name)
-        found += command.commands.values() if isinstance(command, Family) else [command]
-    return found
+    modules = [(importlib.import_module(f"bydawn.cli.{one.module}"), one.name) for one in ENTRIES]
+    return [verb for module, name in modules for verb in within(getattr(module, name))]
+
+
+def within(command: Verb | Family) -> list[Verb]:
+    """A verb, or all verbs of a family and of the families in it."""
+    if isinstance(command, Verb):
+        return [command]
+    return [verb for inner in command.commands.values() for verb in within(inner)]
 
 
 @pytest.mark.parametrize("verb", verbs(), ids=lambda verb: verb.callback.__qualname__ + verb.name)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from bydawn.app.names import GUARANTEES
+from collections import Counter
+from collections.abc import Iterable
+
+from bydawn.app.earning import autonomy
+from bydawn.app.names import CAPPED_BY_BACKEND, GUARANTEES
 from bydawn.app.values import Checked, CheckRow
+from bydawn.core.decide.step import LOOK_MS
 from bydawn.core.model import Job, JobSpec, PlannedJob
+from bydawn.core.overshoot import Overshoot, may_pass, overshoot
 from bydawn.core.states import State
 from bydawn.plan import Plan
 from bydawn.store import read
@@ -16,10 +22,16 @@ def check(plan: Plan, store: Store | None) -> Checked:
     batch = store.find_batch(plan.batch.plan, plan.batch.edition) if store else None
     known = _known(store, batch) if store and batch else {}
     specs = {spec.id: spec for spec in plan.batch.specs}
-    rows = [_row(job, specs[job.template], known.pop(job.key, None)) for job in plan.jobs()]
+    counted: Counter[str] = Counter()
+    rows = []
+    for job in plan.jobs():
+        counted[job.template] += 1
+        rows.append(_row(job, specs[job.template], known.pop(job.key, None)))
     rows += [_withdrawn(job) for job in known.values() if job.state == State.QUEUED.value]
     bound = plan.batch.terms.bound.usd_micros
-    return Checked(plan, rows, plan.warnings, bound, _overshoot(plan))
+    stage = autonomy(store, plan.batch)
+    worst = _overshoot(plan, (specs[name] for name in counted.elements()))
+    return Checked(plan, rows, plan.warnings, bound, worst, stage)
 
 
 def _known(store: Store, batch: Batch) -> dict[str, Job]:
@@ -31,7 +43,7 @@ def _row(planned: PlannedJob, spec: JobSpec, job: Job | None) -> CheckRow:
     guarantee, effects = GUARANTEES[spec.backend], spec.effects.value
     return CheckRow(
         planned.name, action, why, spec.backend, guarantee, effects, planned.key,
-        f"j_{planned.key[:12]}",
+        f"j_{planned.key[:12]}", spec.bound.usd_micros, not may_pass(spec, CAPPED_BY_BACKEND),
     )  # fmt: skip
 
 
@@ -50,14 +62,12 @@ def _action(spec: JobSpec, job: Job | None) -> tuple[str, str]:
 
 
 def _withdrawn(job: Job) -> CheckRow:
-    return CheckRow(
-        job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id
-    )
+    return CheckRow(job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id)
 
 
-def _overshoot(plan: Plan) -> int | None:
-    """At worst each run in flight passes its own bound by what its backend does between two looks;
-    the cap itself is never passed by reservations. Without a cap there is nothing to overshoot."""
-    return None if plan.batch.terms.bound.usd_micros is None else 0
-
-
+def _overshoot(plan: Plan, jobs: Iterable[JobSpec]) -> Overshoot | None:
+    """Without a cap there is nothing to pass."""
+    terms = plan.batch.terms
+    if terms.bound.usd_micros is None:
+        return None
+    return overshoot(jobs, terms.parallel, LOOK_MS, CAPPED_BY_BACKEND)

@@ -16,6 +16,7 @@ from bydawn.backends.backend import Backend
 from bydawn.backends.checks import CheckRuns
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.core.prices import Price, PriceOf
 from bydawn.processes.presence import Presence, is_gone, machine_id
 from bydawn.processes.runs import LocalRuns
 from bydawn.runner.chance import SystemChance
@@ -59,12 +60,27 @@ def runner_kit(place: Place, environment: Mapping[str, str]) -> Iterator[Kit]:
         appear=lambda taken: _appear(place, taken, names),
         is_dead_here=_death(place, machine),
         is_stopped=(place.state_folder / STOP).exists,
+        price_of=_price_of(environment),
     )
     runs.listen(_ringing(rung, dispatcher))
     try:
         yield Kit(name, tools, runs, rung)
     finally:
         _let_go(tools, runs, names)
+
+
+def _price_of(environment: Mapping[str, str]) -> PriceOf:
+    """The lists of prices, opened when a meter first leaves the dollars out."""
+    finders: list[PriceOf] = []
+
+    def price_of(model: str) -> Price | None:
+        if not finders:
+            from bydawn.app.prices import price_finder
+
+            finders.append(price_finder(environment))
+        return finders[0](model)
+
+    return price_of
 
 
 def _appear(place: Place, name: str, names: list[Presence]) -> None:
@@ -82,9 +98,7 @@ def _let_go(tools: Tools, runs: LocalRuns, names: list[Presence]) -> None:
         presence.forget()
 
 
-def _backends(
-    runs: LocalRuns, environment: Mapping[str, str]
-) -> dict[str, Callable[[], Backend]]:
+def _backends(runs: LocalRuns, environment: Mapping[str, str]) -> dict[str, Callable[[], Backend]]:
     """Built-in backends by name, each imported when it is first needed."""
 
     def command() -> Backend:

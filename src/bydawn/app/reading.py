@@ -1,4 +1,5 @@
-"""Read a plan as it was named on the command line, with standard input where its items come from it."""
+"""Read a plan as it was named on the command line, with standard input where its items come from
+it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import contextlib
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,8 +22,11 @@ _STDIN = "-"
 
 
 @contextlib.contextmanager
-def plan_input(invocation: Invocation, path: Path, overrides: Overrides) -> Iterator[BinaryIO | None]:
-    """Standard input, kept so that it can be read more than once; None when no items come from it."""
+def plan_input(
+    invocation: Invocation, path: Path, overrides: Overrides
+) -> Iterator[BinaryIO | None]:
+    """Standard input, kept so that it can be read more than once; None when no items come from
+    it."""
     from bydawn.plan import spool
 
     if not _reads_stdin(invocation.directory / path, overrides):
@@ -62,7 +66,19 @@ def read_plan(
         environment=invocation.environment,
         backends=BACKENDS,
         stdin=stdin,
+        is_priced=is_priced(invocation.environment),
     )
+
+
+def is_priced(environment: Mapping[str, str]) -> Callable[[str], bool]:
+    """Whether a model has a price here; no list is opened before the first question."""
+
+    def known(model: str) -> bool:
+        from bydawn.app.prices import price_finder
+
+        return price_finder(environment)(model) is not None
+
+    return known
 
 
 def as_typed(invocation: Invocation, path: Path) -> Path:

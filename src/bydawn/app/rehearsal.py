@@ -1,4 +1,5 @@
-"""``bydawn rehearse``: the whole plan on the scripted backend in a throwaway store. No side effects."""
+"""``bydawn rehearse``: the whole plan on the scripted backend in a throwaway store. No side
+effects."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import BatchTerms, JobSpec
+from bydawn.core.states import State
 from bydawn.plan import Plan
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.stopping import Stop
 from bydawn.runner.tools import Tools
+from bydawn.store import read
 from bydawn.store.store import Batch, Store, open_store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
 
@@ -33,6 +36,7 @@ class Rehearsed:
     batch: Batch
     stop: Stop
     virtual_ms: int
+    is_good: bool
 
 
 @contextlib.contextmanager
@@ -45,14 +49,22 @@ def rehearse(plan: Plan, faults: int | None) -> Iterator[Rehearsed]:
             batch = _opened(store, plan, clock, faults)
             began = clock.utc_ms()
             stop = _play(store, batch, Path(folder), clock, faults or 0)
-            yield Rehearsed(store, batch, stop, clock.utc_ms() - began)
+            is_good = stop is Stop.JOINED and (faults is not None or _is_clean(store, batch))
+            yield Rehearsed(store, batch, stop, clock.utc_ms() - began, is_good)
         finally:
             store.close()
 
 
+def _is_clean(store: Store, batch: Batch) -> bool:
+    """Without injected trouble every job must succeed."""
+    return all(job.state == State.SUCCEEDED.value for job in read.jobs(store.session, batch.number))
+
+
 def _opened(store: Store, plan: Plan, clock: HandWoundClock, faults: int | None) -> Batch:
     chance = random.Random(faults)
-    specs = tuple(_played(spec, chance if faults is not None else None) for spec in plan.batch.specs)
+    specs = tuple(
+        _played(spec, chance if faults is not None else None) for spec in plan.batch.specs
+    )
     terms: BatchTerms = dataclasses.replace(plan.batch.terms, deadline=None)
     deadline = None
     if plan.batch.deadline_at is not None:

@@ -35,6 +35,7 @@ class JobResult:
     elapsed_s: float | None
     usage: dict[str, int]
     cost_usd: str | None
+    prices: str | None
     tags: dict[str, str]
     result: Any
     published: list[dict[str, str]]
@@ -65,6 +66,7 @@ class Cost:
     wasted_usd: str | None
     reserved_usd: str | None
     unknown_price_jobs: int
+    prices: list[str]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from bydawn.app.driving import drive
+from bydawn.app.earning import (
+    note_beginning,
+    note_ending,
+    refuse_known_unearned,
+    refuse_unearned,
+)
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
@@ -33,7 +39,7 @@ def run_plan(
     """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
     refuse_if_stopped((place.state_folder / STOP).exists())
     batch, is_new = _recorded(invocation, store, path, wanted, face)
-    return _go_on(place, invocation, store, batch, is_new, wanted, face)
+    return _noted(place, invocation, store, batch, is_new, wanted, face)
 
 
 def run_planned(
@@ -44,9 +50,22 @@ def run_planned(
     now, source = store.session.clock.utc_ms(), Path(planned.batch.source)
     known = store.find_batch(planned.batch.plan, planned.batch.edition)
     if known and _is_unchanged(known, planned.batch.fingerprint, None, now, source):
-        return _go_on(place, invocation, store, known, False, wanted, face)
+        refuse_known_unearned(store, known, wanted)
+        return _noted(place, invocation, store, known, False, wanted, face)
     batch, is_new = _opened(store, planned, wanted, face)
-    return _go_on(place, invocation, store, batch, is_new, wanted, face)
+    return _noted(place, invocation, store, batch, is_new, wanted, face)
+
+
+def _noted(
+    place: Place, invocation: Invocation, store: Store, batch: Batch, is_new: bool,
+    wanted: RunWanted, face: Face,
+) -> Ran:  # fmt: skip
+    """Go on, and write down what the night says about the plan."""
+    note_beginning(store, batch, wanted)
+    ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
+    if ran.outcome != "detached":
+        note_ending(store, batch, wanted, ran)
+    return ran
 
 
 def _go_on(
@@ -72,13 +91,15 @@ def _go_on(
 def _recorded(
     invocation: Invocation, store: Store, path: Path, wanted: RunWanted, face: Face
 ) -> tuple[Batch, bool]:
-    """The batch of this plan now. Where nothing changed since it was recorded, nothing is parsed."""
+    """The batch of this plan now. Where nothing changed since it was recorded, nothing is
+    parsed."""
     overrides, now = wanted.overrides, store.session.clock.utc_ms()
     with plan_input(invocation, path, overrides) as stdin:
         found = identify(invocation, path, overrides, now, stdin)
         known = store.find_batch(found.plan, found.edition) if found else None
         full = invocation.directory / path
         if known and found and _is_unchanged(known, found.fingerprint, overrides.only, now, full):
+            refuse_known_unearned(store, known, wanted)
             return known, False
         planned = read_plan(invocation, path, overrides, now, stdin)
         return _opened(store, planned, wanted, face)
@@ -87,6 +108,7 @@ def _recorded(
 def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple[Batch, bool]:
     for warning in planned.warnings:
         face.note(str(warning))
+    refuse_unearned(store, planned.batch, wanted)
     only = wanted.overrides.only
     opened = store.open_batch(
         _fingerprinted(planned, only),
@@ -98,9 +120,7 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
     return store.batch(opened.number), opened.is_new
 
 
-def _is_unchanged(
-    known: Batch, fingerprint: str, only: str | None, now: int, path: Path
-) -> bool:
+def _is_unchanged(known: Batch, fingerprint: str, only: str | None, now: int, path: Path) -> bool:
     if only is not None or known.source != str(path.resolve()):
         return False
     in_time = known.deadline_at is None or now < known.deadline_at
@@ -164,9 +184,7 @@ def _rivals(store: Store, batch: Batch) -> frozenset[int]:
     """Batches whose live runners keep us from running, as ``if_running`` says."""
     if batch.terms.if_running == "share":
         return frozenset()
-    return frozenset(
-        other.number for other in store.batches(batch.plan) if other.closed_at is None
-    )
+    return frozenset(other.number for other in store.batches(batch.plan) if other.closed_at is None)
 
 
 def _stand_by(face: Face) -> None:

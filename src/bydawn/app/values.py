@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from bydawn.core.errors import Complaint
 
 if TYPE_CHECKING:
+    from bydawn.app.earning import Autonomy
+    from bydawn.core.overshoot import Overshoot
     from bydawn.plan import Overrides, Plan
     from bydawn.store.store import Batch, Store
 
@@ -92,7 +94,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """What would become of one job."""
+    """What would become of one job. ``is_held_to_bound``: it cannot spend beyond its bound."""
 
     job: str
     action: str
@@ -102,6 +104,8 @@ class CheckRow:
     effects: str
     key: str
     job_id: str
+    bound_usd_micros: int | None = None
+    is_held_to_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +116,5 @@ class Checked:
     rows: list[CheckRow]
     warnings: tuple[Complaint, ...]
     bound_usd_micros: int | None
-    overshoot_usd_micros: int | None
+    overshoot: Overshoot | None
+    autonomy: Autonomy | None = None

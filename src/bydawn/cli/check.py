@@ -19,6 +19,8 @@ from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
     from bydawn.app import Checked
+    from bydawn.app.values import CheckRow
+    from bydawn.core.overshoot import Overshoot
     from bydawn.plan import Overrides
 
 
@@ -56,6 +58,7 @@ def show(settings: Settings, talk: Talk, plan: Path, overrides: Overrides) -> in
 
 def _document(plan: Path, checked: Checked) -> dict[str, Any]:
     names = ("job", "job_id", "key", "action", "why", "backend", "guarantee", "effects")
+    worst, rows = checked.overshoot, checked.rows
     return {
         "schema": "bydawn/check/1",
         "file": str(plan),
@@ -63,9 +66,11 @@ def _document(plan: Path, checked: Checked) -> dict[str, Any]:
         "batch": checked.plan.batch.address,
         "totals": _totals(checked),
         "cap_usd": amounts.decimal(checked.bound_usd_micros),
-        "overshoot_usd": amounts.decimal(checked.overshoot_usd_micros),
+        "overshoot_usd": amounts.decimal(worst.usd_micros) if worst else None,
+        "overshoot": _overshoot_document(worst),
+        "autonomy": _autonomy_document(checked),
         "warnings": [str(warning) for warning in checked.warnings],
-        "jobs": [{name: getattr(row, name) for name in names} for row in checked.rows],
+        "jobs": [{**{name: getattr(row, name) for name in names}, **_bound(row)} for row in rows],
     }
 
 
@@ -77,16 +82,67 @@ def _lines(checked: Checked) -> list[str]:
     ]
     totals = ", ".join(f"{number} {action}" for action, number in _totals(checked).items())
     said = f"{checked.plan.batch.address}: {len(rows)} jobs: {totals or 'nothing to do'}."
-    return [*table([head, *rows]), said, *_cap(checked)]
+    return [*table([head, *rows]), said, *_cap(checked), *_autonomy(checked)]
 
 
 def _cap(checked: Checked) -> list[str]:
-    if checked.bound_usd_micros is None:
+    """The cap, and everything that could still pass it."""
+    worst = checked.overshoot
+    if worst is None:
         return []
-    said = f"cap {amounts.dollars(checked.bound_usd_micros)}"
-    if checked.overshoot_usd_micros is None:
-        return [said]
-    return [f"{said}, passed at worst by {amounts.dollars(checked.overshoot_usd_micros)}"]
+    lines = [f"cap {amounts.dollars(checked.bound_usd_micros)}: no launch passes it"]
+    if worst.runs:
+        each = "1 run may pass its" if worst.runs == 1 else f"{worst.runs} runs may each pass their"
+        look = amounts.length(worst.look_ms)
+        lines.append(
+            f"at worst: {each} own bound by what is spent in the {look} between two looks; no"
+            " number bounds that, and while no runner lives only the time limits hold"
+        )
+    if worst.uncounted:
+        lines.append(f"not counted: the dollars of {worst.uncounted} jobs that run on tokens alone")
+    return lines
+
+
+def _overshoot_document(worst: Overshoot | None) -> dict[str, Any] | None:
+    if worst is None:
+        return None
+    return {
+        "usd": amounts.decimal(worst.usd_micros),
+        "runs": worst.runs,
+        "between_looks_s": amounts.seconds(worst.look_ms),
+        "uncounted_jobs": worst.uncounted,
+    }
+
+
+def _bound(row: CheckRow) -> dict[str, Any]:
+    """What one job may spend, and by how much it could pass that; null is not known."""
+    return {
+        "bound_usd": amounts.decimal(row.bound_usd_micros),
+        "overshoot_usd": "0.00" if row.is_held_to_bound else None,
+    }
+
+
+def _autonomy(checked: Checked) -> list[str]:
+    """Where a plan stands on its way to being left alone."""
+    stage = checked.autonomy
+    if stage is None:
+        return []
+    if stage.missing:
+        return [f"unattended: not yet; {'; '.join(stage.missing)}"]
+    return [f"unattended: earned, by {stage.trust.clean_nights} clean watched nights"]
+
+
+def _autonomy_document(checked: Checked) -> dict[str, Any] | None:
+    stage = checked.autonomy
+    if stage is None:
+        return None
+    return {
+        "earned": not stage.missing,
+        "rehearsed_at": amounts.rfc3339(stage.trust.rehearsed_at),
+        "clean_nights": stage.trust.clean_nights,
+        "watched_runs": stage.watched_runs,
+        "incident_at": amounts.rfc3339(stage.trust.incident_at),
+    }
 
 
 def _totals(checked: Checked) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Lengths imposed from outside, and when they are up.
 
-The rules speak in lengths measured on a clock that counts sleep, never in wall-clock moments: setting
-the wall clock neither ends a run nor lets it live on. The caller turns the stored deadline into what
-is left of it once, when it takes the run in hand.
+The rules speak in lengths measured on a clock that counts sleep, never in wall-clock moments:
+setting the wall clock neither ends a run nor lets it live on. The caller turns the stored deadline
+into what is left of it once, when it takes the run in hand.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def is_stalled(quiet_ms: int, stall_ms: int | None) -> bool:
     return stall_ms is not None and quiet_ms >= stall_ms
 
 
+def is_stalling(quiet_ms: int, stall_ms: int | None) -> bool:
+    """Whether half the stall limit is gone: a person should see it before the run is ended."""
+    return stall_ms is not None and quiet_ms >= _shown_from_ms(stall_ms)
+
+
 def until_next_limit(
     left_ms: int | None, grace_ms: int, local: bool, quiet_ms: int, stall_ms: int | None
 ) -> int:
@@ -36,12 +41,18 @@ def until_next_limit(
         lengths.append(left_ms + _allowance_ms(grace_ms, local))
     if stall_ms is not None:
         lengths.append(stall_ms - quiet_ms)
+        if not is_stalling(quiet_ms, stall_ms):
+            lengths.append(_shown_from_ms(stall_ms) - quiet_ms)
     return max(1, min(lengths))
 
 
 def patience_over(asked_ms: int, grace_ms: int) -> bool:
     """Whether a run asked to end so long ago has had all the time it will get to confirm."""
     return asked_ms >= grace_ms + _CANCEL_PATIENCE_MS
+
+
+def _shown_from_ms(stall_ms: int) -> int:
+    return (stall_ms + 1) // 2
 
 
 def _allowance_ms(grace_ms: int, local: bool) -> int:

@@ -89,8 +89,8 @@ class Publication:
 class JobSpec:
     """One ``[[job]]`` of a plan, with every default filled in.
 
-    ``payload`` holds the backend's own fields (argv, shell, cwd, env, pass_env, prompt, model, call,
-    script, …) as unrendered templates, plus ``backend_config`` for a configured backend.
+    ``payload`` holds the backend's own fields (argv, shell, cwd, env, pass_env, prompt, model,
+    call, script, …) as unrendered templates, plus ``backend_config`` for a configured backend.
     """
 
     id: str
@@ -172,6 +172,8 @@ class BatchTerms:
     pools: tuple[Pool, ...] = ()
     timezone: str = "UTC"
     day_starts_ms: int = 0
+    autonomy_required: bool = False
+    watched_runs: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +199,8 @@ class Job:
     """One job as the store holds it. The runner keeps one of these per job in flight.
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
-    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``fresh`` that this
-    runner itself just made the intention.
+    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``prices`` the
+    list its cost was worked out from, ``fresh`` that this runner itself just made the intention.
     """
 
     number: int
@@ -241,6 +243,7 @@ class Job:
     pool: str
     backend: str
     accounts: str
+    prices: str | None = None
     fresh: bool = False
 
     @property

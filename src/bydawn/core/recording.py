@@ -1,7 +1,7 @@
 """Apply moves to a job in memory and keep what the one guarded write will need.
 
-Several moves of one turn become one write: the row as it finally is, guarded by what it was, with one
-event per move.
+Several moves of one turn become one write: the row as it finally is, guarded by what it was, with
+one event per move.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Ending:
     error_class: str | None
     error_code: str | None
     error_message: str | None
+    prices: str | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +136,7 @@ def _ending(
         error_class=job.error_class,
         error_code=job.error_code,
         error_message=job.error_message,
+        prices=usage.prices if usage else None,
     )
 
 

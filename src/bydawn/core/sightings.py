@@ -42,18 +42,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown."""
+    """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown;
+    ``prices`` names the list it was worked out from, where the meter counts tokens alone."""
 
     tokens: dict[str, int] = field(default_factory=dict)
     cost_micros: int | None = None
+    prices: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended. ``failure`` None is the run's own claim of success.
 
-    ``stopped`` names our own limit when we ended it (timeout, cancel, stall). ``result`` is None when
-    none was given; an explicit JSON null is a result of ``("null",)`` in its encoded form.
+    ``stopped`` names our own limit when we ended it (timeout, cancel, stall). ``result`` is None
+    when none was given; an explicit JSON null is a result of ``("null",)`` in its encoded form.
     """
 
     failure: Failure | None = None
@@ -67,8 +69,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is the
-    backend's own idea of when the next look pays."""
+    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is
+    the backend's own idea of when the next look pays. ``steps`` changes with every progress but
+    spending; empty where the backend cannot tell the two apart."""
 
     witness: str = ""
     usage: Usage = Usage()
@@ -76,6 +79,7 @@ class Alive:
     needs_input: str | None = None
     raw: str = "running"
     look_again_ms: int | None = None
+    steps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,8 @@ class CancelAnswer:
 class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
-    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one machine.
-    ``wants_result``: a good end without a result is ``no_output``.
+    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one
+    machine. ``wants_result``: a good end without a result is ``no_output``.
     """
 
     guarantee: Guarantee
@@ -164,7 +168,8 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """All a backend is told about one launch. ``payload`` is rendered."""
+    """All a backend is told about one launch. ``payload`` is rendered; ``send_by`` is the last
+    moment, on the clock that counts sleep, at which it may still be started (0: any)."""
 
     launch_key: str
     effect_key: str
@@ -187,3 +192,4 @@ class Request:
     isolate: str = "none"
     plan_folder: str = ""
     store_id: str = ""
+    send_by: int = 0

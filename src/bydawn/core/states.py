@@ -1,8 +1,8 @@
 """The life of a job, as one literal table. Nothing else in bydawn says which move is legal.
 
-Two rules. A state says how far the work has come; *who* may move it is the claim (token and nonce) and
-stands beside the state. And every ending that is not one of the three terminal states is a *reason*,
-never a state of its own. docs/lifecycle.md is generated from the table below.
+Two rules. A state says how far the work has come; *who* may move it is the claim (token and nonce)
+and stands beside the state. And every ending that is not one of the three terminal states is a
+*reason*, never a state of its own. docs/lifecycle.md is generated from the table below.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Event(StrEnum):
     CANCEL_ASKED = "cancel_asked"
     UNCONFIRMED = "unconfirmed"
     NEEDS_INPUT = "needs_input"
+    STALLING = "stalling"
+    PROGRESSED = "progressed"
     COLLECTED = "collected"
     CHECKED = "checked"
     APPROVAL_ASKED = "approval_asked"
@@ -108,7 +110,9 @@ TABLE: tuple[Row, ...] = (
     Row(_Q, Event.WISHED, (_Q,), "a person asked for something; recorded for whoever moves it"),
     Row(_Q, Event.CANCELLED, (_C,), "a person's cancel; nothing was running"),
     Row(_L, Event.CLAIMED, (_L,), "another runner took over a lapsed claim"),
-    Row(_L, Event.RESERVED, (_L,), "two-phase backends: the free container, before the second call"),
+    Row(
+        _L, Event.RESERVED, (_L,), "two-phase backends: the free container, before the second call"
+    ),
     Row(_L, Event.LAUNCHED, (_R,), "the handle is recorded"),
     Row(_L, Event.FOUND, (_R,), "after a crash: the backend knows our launch key"),
     Row(_L, Event.ABSENT, (_Q,), "proved that nothing was started; same generation"),
@@ -124,6 +128,8 @@ TABLE: tuple[Row, ...] = (
     Row(_R, Event.VANISHED, _JUDGED, "the backend lost it"),
     Row(_R, Event.STOPPED, _JUDGED, "ended by our limit, deadline, budget or interrupt"),
     Row(_R, Event.NEEDS_INPUT, (_P,), "it waits for a human"),
+    Row(_R, Event.STALLING, (_R,), "half its stall limit has passed without progress; shown"),
+    Row(_R, Event.PROGRESSED, (_R,), "it makes progress again"),
     Row(_R, Event.UNCONFIRMED, (_P,), "asked to end and did not confirm; still watched"),
     Row(_R, Event.WISHED, (_R,), "a person asked for something"),
     Row(_R, Event.CANCELLED, (_C,), "a person's cancel, confirmed"),
@@ -138,7 +144,7 @@ TABLE: tuple[Row, ...] = (
     Row(_F, Event.WISHED, (_F,), "a person asked for something"),
     Row(_F, Event.CANCELLED, (_C,), "a person's cancel before it was published"),
     Row(_P, Event.CLAIMED, (_P,), "a parked run that may live is still watched"),
-    Row(_P, Event.CANCEL_ASKED, (_P,), "asked again to end"),
+    Row(_P, Event.CANCEL_ASKED, (_P,), "a parked run that lives came to its limit"),
     Row(_P, Event.SURFACED, (_R, _F, *_JUDGED), "a later sighting settles it"),
     Row(_P, Event.APPROVED, (_F,), "a person approved exactly this draft"),
     Row(_P, Event.RESOLVED, (_S, _X, _Q, _F), "a person decides, with a reason"),

@@ -5,7 +5,7 @@ Importing this package is cheap: the schema, and with it pydantic, is loaded by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +13,7 @@ from bydawn.plan.configuration import Setting
 from bydawn.plan.expand import expand_items
 from bydawn.plan.identity import identify
 from bydawn.plan.items import spool
-from bydawn.plan.values import Identity, Overrides, Plan
+from bydawn.plan.values import Identity, Overrides, Plan, all_priced
 
 __all__ = [
     "Identity",
@@ -38,16 +38,19 @@ def read_plan(
     environment: Mapping[str, str],
     backends: Mapping[str, str],
     stdin: BinaryIO | None = None,
+    is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
     """The valid plan; PlanInvalid with all complaints. ``backends``: name -> default effects.
 
-    ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``.
+    ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``. ``is_priced`` says
+    whether the price of a model is known; it is asked where dollars are capped.
     """
     from bydawn.plan import reading
 
     return reading.read_plan(
-        path, at=at, overrides=overrides, environment=environment, backends=backends, stdin=stdin
-    )
+        path, at=at, overrides=overrides, environment=environment, backends=backends, stdin=stdin,
+        is_priced=is_priced,
+    )  # fmt: skip
 
 
 def from_data(
@@ -58,13 +61,15 @@ def from_data(
     overrides: Overrides,
     environment: Mapping[str, str],
     backends: Mapping[str, str],
+    is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
     """As ``read_plan`` for a plan no file holds; ``path`` is where one would lie, and its name."""
     from bydawn.plan import reading
 
     return reading.from_data(
-        data, path=path, at=at, overrides=overrides, environment=environment, backends=backends
-    )
+        data, path=path, at=at, overrides=overrides, environment=environment, backends=backends,
+        is_priced=is_priced,
+    )  # fmt: skip
 
 
 def settings(

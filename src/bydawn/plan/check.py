@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path as Folder
@@ -182,17 +182,23 @@ def check_pools(entries: Sequence[Entry], pools: Mapping[str, Any], told: Compla
             told.add(("pools", name), "it limits nothing", "say parallel or per_minute")
 
 
-def check_bounds(entries: Sequence[Entry], batch: Bound, told: Complaints) -> None:
-    """A capped batch wants the same kind of bound on each job; ``{ usd = 0 }`` is costless."""
+def check_bounds(
+    entries: Sequence[Entry], batch: Bound, told: Complaints, unpriced: Collection[str] = ()
+) -> None:
+    """A capped batch wants the same kind of bound on each job; ``{ usd = 0 }`` is costless.
+
+    The jobs in ``unpriced`` run on a bound in tokens alone.
+    """
     for entry in entries:
         own = entry.table.budget
         if own.usd == 0 or "budget" in entry.wrong:
             continue
+        by_tokens = entry.table.id in unpriced and own.tokens is not None
         for unit, cap, bound in (
             ("usd", batch.usd_micros, own.usd),
             ("tokens", batch.tokens, own.tokens),
         ):
-            if cap is not None and bound is None:
+            if cap is not None and bound is None and not (by_tokens and unit == "usd"):
                 remedy = (
                     f"say budget = {{ {unit} = … }}, or budget = {{ usd = 0 }} if it costs nothing"
                 )
@@ -241,6 +247,15 @@ def _check_file(target: str, plan_file: str, at: Path, told: Complaints) -> None
         told.add(at, "it would overwrite the plan")
     elif _STATE_FOLDER in target.split("/"):
         told.add(at, f"it lies in {_STATE_FOLDER}, which belongs to bydawn")
+
+
+def check_autonomy(data: Mapping[str, Any], warnings: Complaints) -> None:
+    """A plan of one edition has one night in which to be watched."""
+    autonomy = data.get("autonomy", {})
+    nights = autonomy.get("watched_runs", 3)
+    if autonomy.get("required") and data.get("per", "once") == "once" and nights > 1:
+        remedy = 'say per = "day", or watched_runs = 1'
+        warnings.add(("autonomy", "required"), "a plan without editions has only one night", remedy)
 
 
 def check_lease(lease: str, told: Complaints) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from functools import partial
@@ -22,13 +22,14 @@ from bydawn.plan.expand import Naming, item_jobs, plain_job, suspicions
 from bydawn.plan.identity import edition_of, fingerprint, source_folder, zone
 from bydawn.plan.items import ItemsFile, first_item
 from bydawn.plan.jobs import Jobs, read_jobs
+from bydawn.plan.pricing import check_prices
 from bydawn.plan.read import Source, read_toml
 from bydawn.plan.schema import BudgetTable, ConfigFile, PlanFile, RunTable
 from bydawn.plan.specs import batch_terms, bound
 from bydawn.plan.trial import Scene
 from bydawn.plan.unbuilt import tell_unbuilt
 from bydawn.plan.validate import accepted, did_you_mean, examine, sound
-from bydawn.plan.values import Overrides, Plan
+from bydawn.plan.values import Overrides, Plan, all_priced
 
 _SUSPECTED_ITEMS = 1_000
 
@@ -53,12 +54,14 @@ def read_plan(
     environment: Mapping[str, str],
     backends: Mapping[str, str],
     stdin: BinaryIO | None = None,
+    is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
     """The valid plan; PlanInvalid with all complaints. ``backends``: name -> default effects.
 
     ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``.
     """
-    return _valid(read_toml(path), path, at, overrides, environment, backends, stdin)
+    source = read_toml(path)
+    return _valid(source, path, at, overrides, environment, backends, stdin, is_priced)
 
 
 def from_data(
@@ -69,11 +72,12 @@ def from_data(
     overrides: Overrides,
     environment: Mapping[str, str],
     backends: Mapping[str, str],
+    is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
     """As ``read_plan`` for a plan no file holds; ``path`` is where one would lie, and its name."""
     text = json.dumps(data, sort_keys=True, default=repr)
     source = Source(path.name, text, dict(data))
-    return _valid(source, path, at, overrides, environment, backends, None)
+    return _valid(source, path, at, overrides, environment, backends, None, is_priced)
 
 
 def _valid(
@@ -84,6 +88,7 @@ def _valid(
     environment: Mapping[str, str],
     backends: Mapping[str, str],
     stdin: BinaryIO | None,
+    is_priced: Callable[[str], bool],
 ) -> Plan:
     layers = gather(source_folder(path), environment, overrides, source)
     wrong = _validate(layers)
@@ -96,7 +101,8 @@ def _valid(
     said = effective(layers, overrides.raise_cap, time.deadline_at)
     pools = _declared_pools(layers)
     jobs = read_jobs(plan, wrong, said, path, overrides, backends, stdin)
-    _check_whole(jobs, pools, said, path, plan.complaints)
+    _check_whole(jobs, pools, said, path, is_priced, plan.complaints)
+    check.check_autonomy(plan.data, plan.warnings)
     naming = Naming(str(plan.data.get("name", "plan")), time.edition, str(source_folder(path)))
     jobs.try_templates(Scene(naming.batch, time.edition, naming.folder), plan.complaints)
     _raise_if_any(layers, flags, jobs)
@@ -144,13 +150,15 @@ def _declared_pools(layers: Layers) -> dict[str, Any]:
 
 
 def _check_whole(
-    jobs: Jobs, pools: Mapping[str, Any], said: Effective, path: Path, told: Complaints
-) -> None:
+    jobs: Jobs, pools: Mapping[str, Any], said: Effective, path: Path,
+    is_priced: Callable[[str], bool], told: Complaints,
+) -> None:  # fmt: skip
     budget = accepted(BudgetTable, said.data.get("budget", {})) or BudgetTable()
     run = accepted(RunTable, said.data.get("run", {})) or RunTable()
     check.check_names(jobs.entries, told)
     check.check_pools(jobs.entries, pools, told)
-    check.check_bounds(jobs.entries, bound(budget), told)
+    unpriced = check_prices(jobs.entries, budget, is_priced, told)
+    check.check_bounds(jobs.entries, bound(budget), told, unpriced)
     check.check_targets(jobs.entries, source_folder(path), str(path.absolute()), told)
     check.check_lease(run.lease, told)
 

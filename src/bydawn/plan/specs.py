@@ -208,4 +208,6 @@ def batch_terms(
         pools=pools,
         timezone=plan.timezone,
         day_starts_ms=parse_time_of_day(plan.day_starts),
+        autonomy_required=plan.autonomy.required,
+        watched_runs=plan.autonomy.watched_runs,
     )

@@ -39,7 +39,6 @@ UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt(("backends",), REFUSE),
     Unbuilt(("notify",), WARN),
     Unbuilt(("schedule",), WARN),
-    Unbuilt(("autonomy", "required"), REFUSE),
     Unbuilt(("defaults", "isolate"), REFUSE, _is_isolated),
     Unbuilt(("defaults", "workspace"), REFUSE),
     Unbuilt(("job", "*", "isolate"), REFUSE, _is_isolated),

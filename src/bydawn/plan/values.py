@@ -12,6 +12,12 @@ from bydawn.core.keys import digest
 from bydawn.core.model import PlannedBatch, PlannedJob
 
 
+def all_priced(model: str) -> bool:
+    """The answer of somebody who does not ask what models cost."""
+    del model
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which batch a plan file means, and whether it is still the one that was read before."""

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import threading
+import zlib
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -41,6 +42,18 @@ class Report:
     @property
     def usage(self) -> Usage:
         return Usage(dict(self.tokens), self.cost_micros)
+
+    @property
+    def steps(self) -> str:
+        """Changes with every step the run itself tells of; empty until it has told of one."""
+        if self.progress is None:
+            return ""
+        return f"{self.progress}/{zlib.crc32((self.result or '').encode())}"
+
+    @property
+    def spending(self) -> str:
+        """Changes with every step of its meter."""
+        return f"{sum(self.tokens.values())}/{self.cost_micros}"
 
     def refresh(self, path: str) -> int:
         """Read what is new and say how many bytes the run has reported so far."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bydawn.backends.backend import Backend
+from bydawn.core.budgets import total_tokens
 from bydawn.core.decide import Act, Circumstances
 from bydawn.core.model import Job, JobSpec
-from bydawn.core.sightings import Usage
+from bydawn.core.sightings import Alive, Usage
 from bydawn.runner.rendering import Nature
 
 
@@ -32,6 +33,17 @@ class Held:
     tries: int = 0
     witness: str = ""
     usage: Usage | None = None
+    steps: str = ""
+    stepped_at: int = 0
+    spent_then: tuple[int, int] = (0, 0)
+    is_spending: bool = False
+
+    def note_spending(self, seen: Alive, boot: int) -> None:
+        """A meter that has risen since anything else moved is spending without progress."""
+        meter = (total_tokens(seen.usage.tokens), seen.usage.cost_micros or 0)
+        if not seen.steps or seen.steps != self.steps:
+            self.steps, self.stepped_at, self.spent_then = seen.steps, boot, meter
+        self.is_spending = meter[0] > self.spent_then[0] or meter[1] > self.spent_then[1]
 
     def is_elsewhere(self, machine: str) -> bool:
         """Whether this is a local run of another machine."""
@@ -54,4 +66,5 @@ class Held:
             self.tries,
             retries_left=retries_left,
             sought_ms=None if self.sought_at is None else boot - self.sought_at,
+            spending_ms=boot - self.stepped_at if self.is_spending else 0,
         )

@@ -1,7 +1,8 @@
-"""The jobs a runner holds: what is due, what each fact leads to, what is to be written and done next.
+"""The jobs a runner holds: what is due, what each fact leads to, what is to be written and done
+next.
 
-Everything here is memory of one process. Moves are applied to the rows in memory at once, wait for the
-next write, and only a written move lets its act go out.
+Everything here is memory of one process. Moves are applied to the rows in memory at once, wait for
+the next write, and only a written move lets its act go out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bydawn.runner.held import Held
 from bydawn.runner.horizon import Horizon
 from bydawn.runner.rendering import Nature, nature_of
 from bydawn.runner.tools import Tools
+from bydawn.store.settling import Progressed
 from bydawn.store.store import Store
 
 _HELD = frozenset(state.value for state in HELD)
@@ -39,6 +41,7 @@ class InFlight:
         self._due: list[tuple[int, int]] = []
         self._by_handle: dict[str, int] = {}
         self._natures: dict[int, Nature] = {}
+        self._progressed: set[int] = set()
 
     def hold(self, jobs: Iterable[Job], now: int) -> None:
         """Take newly claimed jobs in hand, each with its first step."""
@@ -119,6 +122,17 @@ class InFlight:
             self.ready = [held for held in self.ready if held.job.number in self.held]
         return lost
 
+    def taken_progress(self) -> list[Progressed]:
+        """The runs seen to move since the last time; what is about to be written tells it
+        anyway."""
+        moved, self._progressed = self._progressed, set()
+        jobs = [self.held[number].job for number in sorted(moved) if number in self.held]
+        return [
+            Progressed(job.number, job.token, job.nonce, job.progress_at or 0)
+            for job in jobs
+            if job.state == _RUNNING and job.number not in self.changes
+        ]
+
     def drop_all(self) -> int:
         """Nothing in hand is ours any more; how many that were."""
         count = len(self.held)
@@ -140,10 +154,12 @@ class InFlight:
         if isinstance(fact, Alive):
             held.looks += 1
             held.usage = fact.usage
+            held.note_spending(fact, self._tools.clock.boot_ms())
             if fact.witness != held.witness:
                 held.witness = fact.witness
                 held.job.progress_at = now
                 held.progress_at = self._tools.clock.boot_ms()
+                self._progressed.add(held.job.number)
         elif isinstance(fact, Ended):
             held.usage = fact.outcome.usage
         elif isinstance(fact, Published):

@@ -10,6 +10,7 @@ from typing import Protocol
 from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
 from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.core.prices import PriceOf, no_price
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
 from bydawn.runner.dispatch import Dispatcher
 from bydawn.store.runners import Registered
@@ -41,7 +42,8 @@ Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]
 class Tools:
     """``state_folder`` holds run folders, the STOP file and the presence locks of this machine;
     ``appear`` takes up a runner's name there, so that others can tell whether it lives; ``look_ms``
-    is how often the runner looks for what others did when nothing rings."""
+    is how often the runner looks for what others did when nothing rings; ``price_of`` prices what a
+    meter counts in tokens alone."""
 
     clock: Clock
     chance: Chance
@@ -57,6 +59,7 @@ class Tools:
     is_dead_here: Callable[[Registered], bool] = lambda _: False
     is_stopped: Callable[[], bool] = lambda: False
     look_ms: int = 500
+    price_of: PriceOf = no_price
     opened: dict[str, Backend] = field(default_factory=dict)
 
     def backend(self, name: str) -> Backend:

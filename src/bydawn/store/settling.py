@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.fingerprints import fingerprint
@@ -18,7 +19,7 @@ _WRITTEN = (
     "state", "reason", "revision", "generation", "attempts", "faults", "not_before", "runner",
     "machine", "handle", "step", "stopping", "intended_at", "started_at", "ended_at", "deadline_at",
     "progress_at", "exit_code", "result", "usage", "cost_micros", "error_class", "error_code",
-    "error_message", "reserved_micros", "reserved_tokens",
+    "error_message", "reserved_micros", "reserved_tokens", "prices",
 )  # fmt: skip
 
 _UPDATE = f"""
@@ -31,11 +32,15 @@ UPDATE job SET reason = 'withdrawn', not_before = ?
 WHERE number = ? AND state = 'queued' AND withdrawn = 1"""
 _QUEUED = State.QUEUED.value
 
+_MOVED = """
+UPDATE job SET progress_at = ?
+WHERE number = ? AND state = 'running' AND token = ? AND nonce = ?"""
+
 _ATTEMPT = """
 INSERT INTO attempt (job, number, revision, generation, token, machine, handle, intended_at,
     started_at, ended_at, event, reason, exit_code, usage, cost_micros, error_class, error_code,
-    error_message)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    error_message, prices)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (job, number) DO UPDATE SET ended_at = excluded.ended_at, event = excluded.event,
     reason = excluded.reason, exit_code = excluded.exit_code, error_class = excluded.error_class,
     error_code = excluded.error_code, error_message = excluded.error_message"""
@@ -49,8 +54,23 @@ _JUDGED = frozenset({Event.JUDGED, Event.REFUSED, Event.STOPPED})
 _TERMINAL_VALUES = frozenset(state.value for state in TERMINAL)
 
 
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A run that was seen to move, under the claim that saw it."""
+
+    number: int
+    token: int
+    nonce: str
+    at: int
+
+
 class _OneWasFenced(Exception):
     """The count of a group shows that not every guard matched."""
+
+
+def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
+    """When runs were last seen to move: for people to see, and for whoever takes over. No event."""
+    session.change_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
 
 
 def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
@@ -76,9 +96,7 @@ def _settle_all(session: Session, changes: Sequence[Change], runner: str, now: i
         raise _OneWasFenced
 
 
-def _settle_singly(
-    session: Session, changes: Sequence[Change], runner: str, now: int
-) -> set[int]:
+def _settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
     kept = [change for change in changes if session.change(_UPDATE, _values(change)) == 1]
     _tell_of(session, kept, runner, now)
     fenced = {change.job.number for change in changes} - {change.job.number for change in kept}
@@ -106,7 +124,7 @@ def _values(change: Change) -> tuple[Any, ...]:
         job.not_before, job.runner, job.machine, job.handle, job.step, job.stopping,
         job.intended_at, job.started_at, job.ended_at, job.deadline_at, job.progress_at,
         job.exit_code, job.result, job.usage, job.cost_micros, job.error_class, job.error_code,
-        job.error_message, job.reserved_micros, job.reserved_tokens,
+        job.error_message, job.reserved_micros, job.reserved_tokens, job.prices,
         1 if job.state in _TERMINAL_VALUES else 0,
         job.number, change.before_state, change.before_token, change.before_nonce,
     )  # fmt: skip
@@ -164,10 +182,18 @@ def _told(changes: Sequence[Change], runner: str, now: int) -> list[Told]:
         for from_state, move in change.moves:
             told.append(
                 Told(
-                    now, job.batch, job.number, move.event._value_, from_state, move.to._value_,
-                    move.reason._value_ if move.reason else None, job.token, job.attempts, runner,
+                    now,
+                    job.batch,
+                    job.number,
+                    move.event._value_,
+                    from_state,
+                    move.to._value_,
+                    move.reason._value_ if move.reason else None,
+                    job.token,
+                    job.attempts,
+                    runner,
                     encoded(move.detail),
-                )  # fmt: skip
+                )
             )
     return told
 
@@ -191,5 +217,5 @@ def _attempt_row(job: Job, ending: Ending) -> tuple[Any, ...]:
         job.number, ending.number, job.revision, ending.generation, job.token, job.machine,
         ending.handle, job.intended_at, ending.started_at, ending.ended_at, ending.event,
         ending.reason, ending.exit_code, ending.usage, ending.cost_micros, ending.error_class,
-        ending.error_code, ending.error_message,
+        ending.error_code, ending.error_message, ending.prices,
     )  # fmt: skip

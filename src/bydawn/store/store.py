@@ -1,4 +1,5 @@
-"""The durable memory as its users see it: one method per question or act, each a short transaction."""
+"""The durable memory as its users see it: one method per question or act, each a short
+transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from bydawn.store.migrate import migrate
 from bydawn.store.opening import Opened
 from bydawn.store.rows import spec_from, terms_from
 from bydawn.store.runners import Registered
-from bydawn.store.settling import settle
+from bydawn.store.settling import Progressed, note_progress, settle
 from bydawn.store.sqlite import open_sqlite
 
 
@@ -62,6 +63,7 @@ class Turn:
     releases: list[tuple[int, list[Template]]] = field(default_factory=list)
     adopts: list[tuple[Open, int]] = field(default_factory=list)
     renews: tuple[int, frozenset[int]] | None = None
+    progressed: list[Progressed] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -102,8 +104,6 @@ class Store:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._specs: dict[int, JobSpec] = {}
-
-    # Batches
 
     def open_batch(
         self, planned: PlannedBatch, jobs: Iterable[PlannedJob], *, adopt_folder: bool = False,
@@ -165,7 +165,9 @@ class Store:
 
     def specs(self, batch: int) -> list[JobSpec]:
         """Every spec a batch ever had, of all its revisions."""
-        rows = self.session.rows("SELECT number FROM spec WHERE batch = ? ORDER BY number", (batch,))
+        rows = self.session.rows(
+            "SELECT number FROM spec WHERE batch = ? ORDER BY number", (batch,)
+        )
         return [self.spec(int(row[0])) for row in rows]
 
     def templates(self, batch: int) -> list[Template]:
@@ -174,10 +176,9 @@ class Store:
     def is_met(self, batch: int, template: Template, found: list[Template]) -> bool:
         return dependencies.is_met(self.session, batch, template, found)
 
-    # Runners
-
     def write(self, turn: Turn, claimer: Claimer) -> Written:
-        """One group commit: changes with their events, releases, takeovers, new claims, the lease."""
+        """One group commit: changes with their events, releases, takeovers, new claims, the
+        lease."""
         return self.session.transact(lambda: self._written(turn, claimer))
 
     def _written(self, turn: Turn, claimer: Claimer) -> Written:
@@ -186,6 +187,7 @@ class Store:
         if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
             written.lost_lease = True
             return written
+        note_progress(self.session, turn.progressed)
         written.fenced = settle(self.session, turn.changes, claimer.runner, now)
         for batch, found in turn.releases:
             dependencies.release(self.session, batch, found, now)
@@ -241,8 +243,6 @@ class Store:
         for batch in batches:
             found.update(read.wishes(self.session, batch))
         return found
-
-    # People
 
     def cancel(self, number: int, nonce: Callable[[], str]) -> bool:
         return self.session.transact(lambda: people.cancel(self.session, number, nonce))

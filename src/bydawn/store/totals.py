@@ -26,10 +26,13 @@ SELECT spec, count(*) FROM job
 WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL
     AND state NOT IN ('launching', 'running', 'finishing')
 GROUP BY spec"""
+_PRICE_LISTS = """
+SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY prices"""
 _USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
 
 _ENDS = f"""
-SELECT coalesce(max(ended_at), 0), coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
+SELECT coalesce(max(ended_at), 0),
+    coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
 FROM job WHERE batch = ? AND {_LISTED}"""
 _LONGEST = f"""
 SELECT name, ended_at - started_at FROM job
@@ -45,7 +48,8 @@ GROUP BY reason, backend, not_before > 0"""
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What a batch has cost, in millionths; ``unmetered`` counts jobs without a price by their spec."""
+    """What a batch has cost, in millionths; ``unmetered`` counts jobs without a price by their
+    spec."""
 
     usd_micros: int
     wasted_micros: int
@@ -73,6 +77,11 @@ def money(session: Session, batch: int) -> Money:
     wasted = session.row(_WASTED, (batch,)) or (0,)
     unmetered = tuple((int(spec), int(count)) for spec, count in session.rows(_UNMETERED, (batch,)))
     return Money(int(spent), int(wasted[0]), int(reserved), unmetered)
+
+
+def price_lists(session: Session, batch: int) -> list[str]:
+    """The lists of prices that costs of a batch were worked out from."""
+    return [str(row[0]) for row in session.rows(_PRICE_LISTS, (batch,))]
 
 
 def usages(session: Session, batch: int) -> Iterator[str]:

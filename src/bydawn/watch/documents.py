@@ -185,6 +185,7 @@ def _job(reading: Reading, batch: Batch, job: Job, is_changed: bool) -> Document
         "elapsed_s": seconds(elapsed_ms(job)) if is_over else None,
         "usage": _decoded(job.usage, {}),
         "cost_usd": decimal(cost_of(job, spec)),
+        "prices": job.prices,
         "tags": _decoded(job.tags, {}),
         "result": _decoded(job.result, None),
         "published": _published(reading, job, spec),
@@ -253,9 +254,7 @@ def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None)
 def unpriced(reading: Reading, money: totals.Money) -> int:
     """Jobs that ran and whose price nobody knows; what is declared costless is not among them."""
     store = reading.store
-    return sum(
-        count for spec, count in money.unmetered if store.spec(spec).bound.usd_micros != 0
-    )
+    return sum(count for spec, count in money.unmetered if store.spec(spec).bound.usd_micros != 0)
 
 
 def _cost(reading: Reading, batch: Batch) -> Document:
@@ -267,6 +266,7 @@ def _cost(reading: Reading, batch: Batch) -> Document:
         "wasted_usd": None if is_unknown else decimal(money.wasted_micros),
         "reserved_usd": decimal(money.reserved_micros),
         "unknown_price_jobs": unknown,
+        "prices": totals.price_lists(reading.store.session, batch.number),
     }
 
 

@@ -107,7 +107,8 @@ def _shown(job: Job, now: int) -> Shown:
 
 def _note(job: Job, state: str, now: int) -> str:
     if state == "running":
-        return "finishing" if job.state == State.FINISHING.value else ""
+        is_finishing = job.state == State.FINISHING.value
+        return "finishing" if is_finishing else wording.stalled(job, now)
     if state == "succeeded":
         return ""
     if _waits(job) and job.not_before > now:

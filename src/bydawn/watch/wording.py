@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Any
 
 from bydawn.core.model import BatchTerms, Job
 from bydawn.core.states import Event, Reason, State
@@ -150,7 +151,7 @@ def event_line(event: EventRow, facts: Facts) -> str | None:
 
 def needs_eyes(event: EventRow) -> bool:
     """What is told even when a batch is too large to tell everything."""
-    if event.job is None:
+    if event.job is None or event.kind == Event.STALLING.value:
         return True
     return event.to_state in (State.FAILED.value, State.PARKED.value) and event.kind not in (
         Event.WISHED.value, Event.CLAIMED.value, Event.REVISED.value
@@ -187,10 +188,33 @@ def _job_line(event: EventRow, facts: Facts) -> str | None:
         verb = "started" if event.kind == Event.LAUNCHED.value else "found running"
         return verb + (f", attempt {event.attempt}" if (event.attempt or 0) > 1 else "")
     if event.kind == Event.CANCEL_ASKED.value:
-        return "is asked to end"
+        return "is asked to end" + _STALLS.get(_detail(event).get("why", ""), "")
+    if event.kind == Event.STALLING.value:
+        detail = _detail(event)
+        return f"stalled {length(detail['unmoved_ms'])}, is ended at {length(detail['limit_ms'])}"
+    if event.kind == Event.PROGRESSED.value:
+        return "goes on after all"
     if event.from_state == event.to_state:
         return None
     return _moved(event, facts)
+
+
+_STALLS = {
+    "stalled": ": it makes no progress",
+    "spending": ": it spends and makes no progress",
+}
+
+
+def _detail(event: EventRow) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(event.detail) if event.detail else {}
+    return found
+
+
+def stalled(job: Job, now: int) -> str:
+    """``stalled 9m`` for a run that has shown no progress for half its limit; empty for others."""
+    if job.reason != Reason.STALLED or job.progress_at is None:
+        return ""
+    return f"stalled {length(max(0, now - job.progress_at))}"
 
 
 def _moved(event: EventRow, facts: Facts) -> str | None:
@@ -209,7 +233,7 @@ def _moved(event: EventRow, facts: Facts) -> str | None:
 
 
 def _told(event: EventRow) -> str:
-    detail = json.loads(event.detail) if event.detail else {}
+    detail = _detail(event)
     said, reason = fault(detail.get("code"), detail.get("message")), why(event.reason)
     return f"{said} ({reason})" if said and reason else said or reason
 

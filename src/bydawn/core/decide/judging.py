@@ -88,6 +88,8 @@ def usage_columns(job: Job, usage: Usage) -> dict[str, Any]:
         columns["usage"] = json.dumps(total, sort_keys=True)
     if usage.cost_micros is not None:
         columns["cost_micros"] = (job.cost_micros or 0) + usage.cost_micros
+    if usage.prices is not None:
+        columns["prices"] = usage.prices
     return columns
 
 

@@ -1,4 +1,5 @@
-"""Parked: a person is needed. Where a run may still live it stays watched, and may settle itself."""
+"""Parked: a person is needed. Where a run may still live it stays watched, and may settle
+itself."""
 
 from __future__ import annotations
 
@@ -27,6 +28,9 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
         return _surface(running.settle(job, fact.outcome, around))
     if isinstance(fact, Vanished) and job.reason != Reason.LOST:
         return _surface(Step(moves=(running.lost(job, fact, around),)))
+    past = _past_limit(job, fact, around)
+    if past:
+        return _end(job, past)
     if isinstance(fact, Alive) and job.reason == Reason.NEEDS_INPUT and not fact.needs_input:
         answered = Move(Event.SURFACED, State.RUNNING, None, {"error_message": None})
         return Step(moves=(answered,), due_in_ms=around.poll_initial_ms)
@@ -39,6 +43,19 @@ def _must_end(job: Job, around: Circumstances) -> bool:
     wanted = job.wish == "cancel" or job.stopping is not None or around.halt is not None
     recently = around.asked_ms is not None and around.asked_ms < around.poll_max_ms
     return wanted and not recently
+
+
+def _past_limit(job: Job, fact: Fact, around: Circumstances) -> str | None:
+    """Waiting for a person lifts no limit of a run that lives."""
+    if job.stopping or not isinstance(fact, Alive):
+        return None
+    return running.past_limit(job, fact.usage, around)
+
+
+def _end(job: Job, why: str) -> Step:
+    reason = Reason(job.reason) if job.reason else None
+    asked = Move(Event.CANCEL_ASKED, State.PARKED, reason, {"stopping": why}, {"why": why})
+    return Step(moves=(asked,), act=Act.CANCEL, argument=why)
 
 
 def _surface(step: Step) -> Step:

@@ -9,7 +9,13 @@ from bydawn.core.budgets import Amount, is_overrun, total_tokens
 from bydawn.core.decide.finishing import after_end
 from bydawn.core.decide.judging import NO_FAILURE, judged_move, outcome_columns
 from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
-from bydawn.core.limits import is_overdue, is_stalled, patience_over, until_next_limit
+from bydawn.core.limits import (
+    is_overdue,
+    is_stalled,
+    is_stalling,
+    patience_over,
+    until_next_limit,
+)
 from bydawn.core.model import Job
 from bydawn.core.sightings import (
     Alive,
@@ -27,7 +33,7 @@ OPERATOR = "operator"
 _CANCEL_AGAIN_MS = 2_000
 
 
-def next_step(job: Job, around: Circumstances) -> Step:
+def next_step(job: Job, _around: Circumstances) -> Step:
     """A person's cancel is carried out at once; everything else begins with a look."""
     if job.wish == "cancel" and job.stopping is None:
         return ask_to_end(OPERATOR)
@@ -46,9 +52,7 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 def ask_to_end(reason: str) -> Step:
     """Record why, then ask; the answer is believed only when a look confirms it."""
-    move = Move(
-        Event.CANCEL_ASKED, State.RUNNING, None, {"stopping": reason}, {"why": reason}
-    )
+    move = Move(Event.CANCEL_ASKED, State.RUNNING, None, {"stopping": reason}, {"why": reason})
     return Step(moves=(move,), act=Act.CANCEL, argument=reason)
 
 
@@ -63,9 +67,7 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
     return Step(moves=(_judged(job, outcome, columns, around),))
 
 
-def _judged(
-    job: Job, outcome: Outcome, columns: dict[str, object], around: Circumstances
-) -> Move:
+def _judged(job: Job, outcome: Outcome, columns: dict[str, object], around: Circumstances) -> Move:
     failure = outcome.failure
     assert failure is not None
     stopped = outcome.stopped or job.stopping
@@ -112,12 +114,32 @@ def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
         detail = {"question": fact.needs_input}
         changes = {"error_message": fact.needs_input}
         return Step(
-            moves=(
-                Move(Event.NEEDS_INPUT, State.PARKED, Reason.NEEDS_INPUT, changes, detail),
-            ),
+            moves=(Move(Event.NEEDS_INPUT, State.PARKED, Reason.NEEDS_INPUT, changes, detail),),
             due_in_ms=around.poll_max_ms,
         )
-    return Step(due_in_ms=_pace(fact, around))
+    return Step(moves=_noticed(job, around), due_in_ms=_pace(fact, around))
+
+
+def _noticed(job: Job, around: Circumstances) -> tuple[Move, ...]:
+    """A stall is shown from half its limit on, and taken back when the run goes on."""
+    unmoved, limit = around.unmoved_ms, around.spec.limits.stall_ms
+    is_shown = job.reason == Reason.STALLED
+    if is_stalling(unmoved, limit) == is_shown:
+        return ()
+    if is_shown:
+        return (Move(Event.PROGRESSED, State.RUNNING, None, {"progress_at": job.progress_at}),)
+    detail = {"unmoved_ms": unmoved, "limit_ms": limit}
+    changes = {"progress_at": around.now - unmoved}
+    return (Move(Event.STALLING, State.RUNNING, Reason.STALLED, changes, detail),)
+
+
+def past_limit(job: Job, usage: Usage, around: Circumstances) -> str | None:
+    """The limit of the attempt or of the job that is up, whatever else may be going on."""
+    if is_overdue(around.left_ms, around.spec.limits.grace_ms, around.capabilities.local):
+        return "timeout"
+    if is_overrun(around.spec.bound, spent(job), usage):
+        return "budget"
+    return None
 
 
 def _why_end(job: Job, usage: Usage, around: Circumstances) -> str | None:
@@ -126,14 +148,13 @@ def _why_end(job: Job, usage: Usage, around: Circumstances) -> str | None:
         return OPERATOR
     if around.halt:
         return OPERATOR if around.halt == "cancel" else around.halt
-    limits = around.spec.limits
-    if is_overdue(around.left_ms, limits.grace_ms, around.capabilities.local):
-        return "timeout"
-    if is_stalled(around.quiet_ms, limits.stall_ms):
+    past = past_limit(job, usage, around)
+    if past:
+        return past
+    stall_ms = around.spec.limits.stall_ms
+    if is_stalled(around.quiet_ms, stall_ms):
         return "stalled"
-    if is_overrun(around.spec.bound, spent(job), usage):
-        return "budget"
-    return None
+    return "spending" if is_stalled(around.spending_ms, stall_ms) else None
 
 
 def _still_ending(job: Job, around: Circumstances) -> Step:
@@ -163,7 +184,7 @@ def _pace(fact: Alive, around: Circumstances) -> int:
     return min(
         wanted,
         until_next_limit(
-            around.left_ms, limits.grace_ms, around.capabilities.local, around.quiet_ms,
+            around.left_ms, limits.grace_ms, around.capabilities.local, around.unmoved_ms,
             limits.stall_ms,
         ),
     )  # fmt: skip

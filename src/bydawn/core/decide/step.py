@@ -52,9 +52,10 @@ class CheckPending:
 
 @dataclass(frozen=True, slots=True)
 class CheckEnded:
-    """The plan's check accepted the draft, or says why not."""
+    """The plan's check accepted the draft as it is now, or says why not."""
 
     failure: Failure | None = None
+    draft_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,9 @@ class Broken:
 
     message: str
 
+
+LOOK_MS = 10_000
+"""The longest time between two looks at a run, where its backend has no idea of its own."""
 
 Fact = (
     Launched
@@ -136,12 +140,13 @@ class Circumstances:
     """All that deciding needs to know beside the job itself.
 
     ``halt`` is set when everything of this batch must end (deadline, budget, interrupt, cancel);
-    ``chance`` is a fresh random number in [0, 1). Lengths are measured on the clock that counts sleep:
-    ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of progress,
-    ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts polls
-    of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the time since this
-    process first asked what became of an unclear launch. ``is_elsewhere``: it is a local run of
-    another machine.
+    ``chance`` is a fresh random number in [0, 1). Lengths are measured on the clock that counts
+    sleep: ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of
+    progress, ``spending_ms`` for which its meter has risen and nothing else moved (0: it is not
+    so), ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks``
+    counts polls of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the
+    time since this process first asked what became of an unclear launch. ``is_elsewhere``: it is a
+    local run of another machine.
     """
 
     spec: JobSpec
@@ -156,6 +161,12 @@ class Circumstances:
     tries: int = 0
     retries_left: int = 1 << 30
     poll_initial_ms: int = 200
-    poll_max_ms: int = 10_000
+    poll_max_ms: int = LOOK_MS
     sought_ms: int | None = None
     is_elsewhere: bool = False
+    spending_ms: int = 0
+
+    @property
+    def unmoved_ms(self) -> int:
+        """How long the run has shown nothing that counts as progress, spending aside."""
+        return max(self.quiet_ms, self.spending_ms)
