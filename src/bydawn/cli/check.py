@@ -95,8 +95,8 @@ def _cap(checked: Checked) -> list[str]:
         each = "1 run may pass its" if worst.runs == 1 else f"{worst.runs} runs may each pass their"
         look = amounts.length(worst.look_ms)
         lines.append(
-            f"at worst: {each} own bound by what is spent in the {look} between two looks; no number"
-            " bounds that, and while no runner lives only the time limits hold"
+            f"at worst: {each} own bound by what is spent in the {look} between two looks; no"
+            " number bounds that, and while no runner lives only the time limits hold"
         )
     if worst.uncounted:
         lines.append(f"not counted: the dollars of {worst.uncounted} jobs that run on tokens alone")

@@ -199,8 +199,8 @@ class Job:
     """One job as the store holds it. The runner keeps one of these per job in flight.
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
-    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``prices`` the list
-    its cost was worked out from, ``fresh`` that this runner itself just made the intention.
+    what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``prices`` the
+    list its cost was worked out from, ``fresh`` that this runner just made the intention itself.
     """
 
     number: int

@@ -1,8 +1,8 @@
 """How far a night could pass its cap in dollars, said before it begins.
 
-At a launch reserved plus spent never passes the cap. What can pass it is a run in flight that spends
-beyond its own bound between two looks at its meter; of that no number is known beforehand, unless the
-backend itself ends a run at its bound.
+At a launch reserved plus spent never passes the cap. What can pass it is a run in flight that
+spends beyond its own bound between two looks at its meter; of that no number is known beforehand,
+unless the backend itself ends a run at its bound.
 """
 
 from __future__ import annotations

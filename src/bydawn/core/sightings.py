@@ -70,8 +70,8 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Alive:
     """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is the
-    backend's own idea of when the next look pays. ``steps`` changes with every progress but spending;
-    empty where the backend cannot tell the two apart."""
+    backend's own idea of when the next look pays. ``steps`` changes with every progress but
+    spending; empty where the backend cannot tell the two apart."""
 
     witness: str = ""
     usage: Usage = Usage()
