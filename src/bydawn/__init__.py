@@ -52,9 +52,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Batch", "Budget", "key", "run"), "bydawn.api"),
     **dict.fromkeys(("BatchResult", "JobResult"), "bydawn.app.results"),
-    **dict.fromkeys(
-        ("fenced_sql", "fenced_transaction", "lease", "publish"), "bydawn.app.writing"
-    ),
+    **dict.fromkeys(("fenced_sql", "fenced_transaction", "lease", "publish"), "bydawn.app.writing"),
     "__version__": "bydawn.version",
 }
 _ERRORS = "bydawn.core.errors"

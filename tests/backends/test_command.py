@@ -14,7 +14,14 @@ import pytest
 from ordered import handle_of, outcome_of, output, request, until
 
 from bydawn.backends.command import CommandBackend
-from bydawn.core.sightings import Alive, Failure, FailureClass, LaunchRefused, Outcome
+from bydawn.core.sightings import (
+    Alive,
+    Failure,
+    FailureClass,
+    Launched,
+    LaunchRefused,
+    Outcome,
+)
 from bydawn.processes.runs import LocalRuns
 
 _SECRET = "s3cret-of-the-plan"
@@ -314,3 +321,15 @@ def test_a_large_environment_reaches_the_job(backend: CommandBackend, tmp_path: 
         wanted = request(tmp_path, name, payload)
         outcome_of(backend, wanted)
         assert output(wanted) == "100000\n"
+
+
+def test_what_was_sent_too_late_is_not_started_and_may_be_sent_again(
+    backend: CommandBackend, tmp_path: Path
+) -> None:
+    late = request(tmp_path, "one", {"shell": "true"}, send_by=1)
+    answer = backend.launch(late)
+    assert isinstance(answer, LaunchRefused)
+    assert answer.failure.code == "late"
+    assert not (tmp_path / "runs/one/claim").exists()
+    assert outcome_of(backend, request(tmp_path, "one", {"shell": "true"})).exit_code == 0
+    assert isinstance(backend.launch(late), Launched)

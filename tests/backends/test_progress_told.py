@@ -14,7 +14,7 @@ from bydawn.core.sightings import Alive
 from bydawn.processes.runs import LocalRuns
 
 STEP = "until [ -e ../go{0} ]; do sleep 0.02; done; {1};"
-PRINT, TELL = "echo dot", 'echo \'{{"{0}": {1}}}\' >> $BYDAWN_REPORT'
+PRINT, TELL = "echo dot", "echo '{{\"{0}\": {1}}}' >> $BYDAWN_REPORT"
 
 
 @pytest.fixture
@@ -53,9 +53,7 @@ class Watched:
         return [path.stat().st_size if path.exists() else 0 for path in paths]
 
 
-def test_dots_are_progress_until_progress_was_told(
-    backend: CommandBackend, tmp_path: Path
-) -> None:
+def test_dots_are_progress_until_progress_was_told(backend: CommandBackend, tmp_path: Path) -> None:
     told = [TELL.format("progress", part) for part in ("0.1", "0.1", "0.2")]
     run = Watched(backend, tmp_path, PRINT, told[0], PRINT, told[1], told[2])
     first = run.seen()

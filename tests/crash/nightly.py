@@ -97,3 +97,11 @@ def living(marks: Iterable[str]) -> list[int]:
             if any(mark in line for mark in marks) and int(entry.name) != os.getpid():
                 found.append(int(entry.name))
     return found
+
+
+def working_folder(pid: int) -> Path | None:
+    """Where a process stands; None when it is gone."""
+    try:
+        return (Path("/proc") / str(pid) / "cwd").readlink()
+    except OSError:
+        return None

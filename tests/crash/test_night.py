@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from nightly import Night, kill, living, until
+from nightly import Night, kill, living, until, working_folder
 
 ITEMS = """
 schema = 1
@@ -44,9 +44,7 @@ def items_plan(night: Night, shell: str, run: str = "") -> str:
 
 def test_ten_kills_and_every_effect_exactly_once(night: Night) -> None:
     night.items(200)
-    plan = items_plan(
-        night, f"sleep 0.1; echo {{{{ item.slug }}}} >> {night.recorder}; sleep 0.1"
-    )
+    plan = items_plan(night, f"sleep 0.1; echo {{{{ item.slug }}}} >> {night.recorder}; sleep 0.1")
     chance = random.Random(137)
     for _ in range(10):
         before = sum(night.effects().values())
@@ -103,7 +101,8 @@ if os.fork() == 0:
     if os.fork() == 0:
         os.environ.clear()
         os.execv(sys.executable, [sys.executable, "-c", "import time, signal; "
-            "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)", sys.argv[1] + "-deep"])
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
+            sys.argv[1] + "-deep"])
     os._exit(0)
 open(sys.argv[2], "w").close()
 time.sleep(600)
@@ -161,7 +160,8 @@ def test_the_shell_loop_a_person_would_write(night: Night) -> None:
 
 
 def background_runners(night: Night) -> list[int]:
-    return living([f"{night.folder}/.bydawn/store.db\0background"])
+    found = living(["bydawn\0background"])
+    return [pid for pid in found if working_folder(pid) == night.folder]
 
 
 def test_one_background_runner_for_a_store_and_wait_takes_over_when_it_is_killed(
@@ -253,3 +253,43 @@ def test_if_running_wait_stands_by_and_takes_over(night: Night) -> None:
     assert second.returncode == 0, out + err
     assert set(night.effects().values()) == {1}
     assert len(night.effects()) == 6
+
+
+def test_a_check_may_leave_files_in_the_draft_it_checks(night: Night) -> None:
+    night.plan(
+        """
+schema = 1
+name = "checked"
+[[job]]
+id = "it"
+shell = "echo text > a.txt"
+check = ["sh", "-c", "echo looked > report.txt"]
+publish = [ { from = "a.txt", file = "public/a.txt" } ]
+"""
+    )
+    code, batch = night.json("run", "plan.toml")
+    assert (code, batch["jobs"][0]["state"]) == (0, "succeeded")
+    assert (night.folder / "public/a.txt").read_text() == "text\n"
+
+
+def test_interrupt_with_cancel_does_not_wait_for_what_is_parked(night: Night) -> None:
+    mark = f"mark-{night.folder.name}"
+    night.plan(
+        f"""
+schema = 1
+name = "asks"
+[[job]]
+id = "asks"
+shell = '''echo '{{"needs_input": "which one?"}}' >> $BYDAWN_REPORT; sleep 600'''
+[[job]]
+id = "works"
+argv = ["{sys.executable}", "-c", "import time; time.sleep(600)", "{mark}"]
+"""
+    )
+    runner = night.start("run", "plan.toml", "--on-interrupt", "cancel")
+    until(lambda: (night.json("status", "asks")[1] or {"counts": {}})["counts"].get("parked") == 1)
+    until(lambda: len(living([mark])) >= 1)
+    runner.send_signal(2)
+    runner.communicate(timeout=30)
+    assert runner.returncode == 130
+    night.run("stop")

@@ -107,7 +107,7 @@ def test_another_plan_begins_anew_and_other_items_do_not(tmp_path: Path, say: Sa
 
 
 def test_an_incident_leads_back_to_watched_nights(tmp_path: Path, say: Say) -> None:
-    flaky = "[[job]]\nid = \"flaky\"\nargv = [\"test\", \"-e\", \"{{ plan.dir }}/well\"]\n"
+    flaky = '[[job]]\nid = "flaky"\nargv = ["test", "-e", "{{ plan.dir }}/well"]\n'
     flaky += "retries = 0\nbudget = { usd = 0 }\n"
     (tmp_path / "well").touch()
     write(tmp_path, more=flaky)

@@ -39,9 +39,7 @@ def forgets_editions(patch: pytest.MonkeyPatch) -> None:
 
 
 def believes_any_nonce(patch: pytest.MonkeyPatch) -> None:
-    def trusting(
-        record: FenceRecord | None, claim: Claim, target: str, has_history: bool
-    ) -> None:
+    def trusting(record: FenceRecord | None, claim: Claim, target: str, has_history: bool) -> None:
         if record is None or record.claim.token != claim.token:
             fencing.admit(record, claim, target, has_history)
 

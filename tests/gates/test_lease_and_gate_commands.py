@@ -106,9 +106,7 @@ def test_the_session_of_the_manual(typed: Typed, tmp_path: Path) -> None:
     assert page.read_text() == "two"
 
 
-def test_a_token_that_was_never_given_out_cannot_close_a_gate(
-    typed: Typed, tmp_path: Path
-) -> None:
+def test_a_token_that_was_never_given_out_cannot_close_a_gate(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "d").write_text("x")
     typed("lease", "acquire", "a")
     assert typed("gate", "publish", "d", "out", "--name", "a", "--token", "999")[0] == 2

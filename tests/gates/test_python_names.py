@@ -173,9 +173,7 @@ def test_fenced_sql(here: Path) -> None:
         assert bydawn.fenced_sql(connection, old, "CREATE TABLE t (x)")
         assert bydawn.fenced_sql(connection, old, "INSERT INTO t VALUES (?)", (1,), effect="once")
     with bydawn.lease("a") as new:
-        once = bydawn.fenced_sql(
-            connection, new, "INSERT INTO t VALUES (?)", (2,), effect="once"
-        )
+        once = bydawn.fenced_sql(connection, new, "INSERT INTO t VALUES (?)", (2,), effect="once")
         assert not once
         with bydawn.fenced_transaction(connection, new) as cursor:
             cursor.execute("INSERT INTO t VALUES (3)")

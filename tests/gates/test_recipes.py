@@ -30,9 +30,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_does_what_it_says(
-    name: str, tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_recipe_does_what_it_says(name: str, tmp_path: Path, environment: dict[str, str]) -> None:
     text = (ROOT / "docs" / "recipes" / f"{name}.md").read_text("utf-8")
     steps = _STEP.findall(text)
     assert len(steps) == len(_SCRIPT.findall(text)) > 0, "each script says what it prints"

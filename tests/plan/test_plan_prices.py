@@ -24,9 +24,7 @@ USD = "usd = 5.0"
 BOUND = "budget = { usd = 1.0 }"
 
 
-def read(
-    folder: Path, model: str = "known", cap: str = USD, bound: str = BOUND
-) -> Plan:
+def read(folder: Path, model: str = "known", cap: str = USD, bound: str = BOUND) -> Plan:
     path = folder / "plan.toml"
     path.write_text(PLAN.format(model=model, cap=cap, bound=bound))
     return read_plan(

@@ -9,7 +9,7 @@ import pytest
 from world import World, jobs_of, planned, spec
 
 from bydawn.core.accounts import account_of_tag, usd_of
-from bydawn.core.model import Backoff, Bound
+from bydawn.core.model import Backoff, Bound, Pool
 from bydawn.runner.stopping import Stop
 from bydawn.store import counters, read
 
@@ -113,7 +113,6 @@ def test_a_canary_that_fails_ends_the_night_for_the_rest(world: World) -> None:
     assert {job.reason for job in world.jobs(batch) if job.state == "queued"} == {"canary"}
 
 
-
 def test_an_outage_opens_the_breaker_and_a_probe_closes_it(world: World) -> None:
     one = spec(script=[{"ends": "error 503"}], retries=0)
     batch = world.submit(one, count=200, parallel=4, breaker=5)
@@ -152,3 +151,17 @@ def test_the_retry_budget_bounds_the_whole_batch(world: World) -> None:
     world.drive(batch, hours=1)
     assert world.states(batch) == {"failed": 40}
     assert len(world.ledger) == 40 + 20
+
+
+def test_no_minute_sees_more_starts_than_the_rate_says(world: World) -> None:
+    one = spec(script=[{"takes_ms": 0}], pool="api")
+    pools = (Pool("api", per_minute=20),)
+    batch = world.submit(one, count=60, parallel=60, pools=pools)
+    runner = world.runner(batch)
+    starts: list[int] = []
+    for _ in range(5 * 60 * 10):
+        runner.turn()
+        starts += [world.clock.utc_ms()] * (len(world.ledger) - len(starts))
+        world.clock.wind(100)
+    assert len(starts) == 60
+    assert max(sum(1 for at in starts if first <= at < first + 60_000) for first in starts) <= 20

@@ -214,7 +214,8 @@ def test_a_late_fact_of_an_older_claim_is_not_believed(world: World) -> None:
 
 
 def test_a_deadline_is_noticed_at_once_not_waited_for_in_circles(world: World) -> None:
-    """Until the next look around, the runner took the deadline for something still to wake up for."""
+    """Until the next look around, the runner took the deadline for something still to wake up
+    for."""
     one = spec(script=[{"ends": "hang"}])
     due = dataclasses.replace(planned([one]), deadline_at=world.clock.utc_ms() + 60_700)
     batch = world.store.open_batch(due, jobs_of(one)).number

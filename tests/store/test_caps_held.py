@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import Opener
 from filling import fill, spec
 
 from bydawn.core.accounts import account_of_batch, launches_of, usd_of
@@ -34,6 +33,7 @@ from bydawn.runner.tools import Tools
 from bydawn.store import counters, read
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
+from conftest import Opener
 
 RUNNERS = 16
 CAP = 20_000

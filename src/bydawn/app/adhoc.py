@@ -19,7 +19,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 def record(store: Store, wanted: AdhocWanted, terms: BatchTerms) -> Job:
-    """Record the job, or find it again under its key; the same key with other content is refused."""
+    """Record the job, or find it again under its key; the same key with other content is
+    refused."""
     name = _name(wanted)
     spec = _spec(wanted)
     key = job_key(PLAN, "", TEMPLATE, [name])

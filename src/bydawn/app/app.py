@@ -112,9 +112,7 @@ class App:
         return ran
 
     @contextlib.contextmanager
-    def rehearse(
-        self, plan: Path, overrides: Overrides, faults: int | None
-    ) -> Iterator[Rehearsed]:
+    def rehearse(self, plan: Path, overrides: Overrides, faults: int | None) -> Iterator[Rehearsed]:
         """Play a plan on the scripted backend in a throwaway store; a plan that must earn its
         autonomy has the rehearsal written down."""
         from bydawn.app.earning import note_rehearsed
@@ -155,9 +153,7 @@ class App:
         """Drive until these jobs are over."""
         return self.wait_jobs(jobs, "all", timeout_ms, face)
 
-    def wait_jobs(
-        self, jobs: list[Job], mode: str, timeout_ms: int | None, face: Face
-    ) -> Ran:
+    def wait_jobs(self, jobs: list[Job], mode: str, timeout_ms: int | None, face: Face) -> Ran:
         return wait_for_jobs(
             self.place, self.invocation, self.existing_store(), jobs, mode, timeout_ms, face
         )
@@ -255,5 +251,3 @@ class App:
 def open_app(invocation: Invocation, plan: Path | None = None) -> App:
     """Find the place a command speaks of; nothing is made yet."""
     return App(invocation, locate(invocation, plan), SystemClock())
-
-

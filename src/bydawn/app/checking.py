@@ -62,9 +62,7 @@ def _action(spec: JobSpec, job: Job | None) -> tuple[str, str]:
 
 
 def _withdrawn(job: Job) -> CheckRow:
-    return CheckRow(
-        job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id
-    )
+    return CheckRow(job.name, "withdrawn", "no longer in the plan", "", "", "", job.key, job.job_id)
 
 
 def _overshoot(plan: Plan, jobs: Iterable[JobSpec]) -> Overshoot | None:

@@ -81,8 +81,6 @@ class LeaseBlock:
         return self._keeper
 
 
-def lease_block(
-    opened: Callable[[], App], name: str, ttl_ms: int, wait_ms: int
-) -> LeaseBlock:
+def lease_block(opened: Callable[[], App], name: str, ttl_ms: int, wait_ms: int) -> LeaseBlock:
     """A block that opens the store anew for each act: a connection belongs to one thread."""
     return LeaseBlock(lambda: contextlib.closing(opened()), name, ttl_ms, wait_ms)

@@ -98,9 +98,7 @@ def _let_go(tools: Tools, runs: LocalRuns, names: list[Presence]) -> None:
         presence.forget()
 
 
-def _backends(
-    runs: LocalRuns, environment: Mapping[str, str]
-) -> dict[str, Callable[[], Backend]]:
+def _backends(runs: LocalRuns, environment: Mapping[str, str]) -> dict[str, Callable[[], Backend]]:
     """Built-in backends by name, each imported when it is first needed."""
 
     def command() -> Backend:

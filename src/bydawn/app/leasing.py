@@ -204,9 +204,7 @@ class Keeper:
     def _renewed(self, app: App, asked_at: int) -> bool:
         lease, ttl_ms = self._granted.lease, self._granted.ttl_ms
         try:
-            found = leases.renew(
-                app.store.session, lease.name, lease.token, lease.nonce, ttl_ms
-            )
+            found = leases.renew(app.store.session, lease.name, lease.token, lease.nonce, ttl_ms)
         except StoreUnavailable:
             return False
         if found is None:

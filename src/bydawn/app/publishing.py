@@ -94,9 +94,7 @@ def publish(app: App, source: Path, target: str, claim: Claim, folder: Path) -> 
         return gate.publish(draft, name, claim, _has_history(app, gate))
 
 
-def push(
-    app: App, remote: str, branch: str, revision: str, claim: Claim, folder: Path
-) -> Receipt:
+def push(app: App, remote: str, branch: str, revision: str, claim: Claim, folder: Path) -> Receipt:
     """Bring a commit to a remote branch together with its fence, or neither."""
     with explained():
         gate = branch_gate(remote, branch, folder, app.invocation.environment)

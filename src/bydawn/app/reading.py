@@ -1,4 +1,5 @@
-"""Read a plan as it was named on the command line, with standard input where its items come from it."""
+"""Read a plan as it was named on the command line, with standard input where its items come from
+it."""
 
 from __future__ import annotations
 
@@ -21,8 +22,11 @@ _STDIN = "-"
 
 
 @contextlib.contextmanager
-def plan_input(invocation: Invocation, path: Path, overrides: Overrides) -> Iterator[BinaryIO | None]:
-    """Standard input, kept so that it can be read more than once; None when no items come from it."""
+def plan_input(
+    invocation: Invocation, path: Path, overrides: Overrides
+) -> Iterator[BinaryIO | None]:
+    """Standard input, kept so that it can be read more than once; None when no items come from
+    it."""
     from bydawn.plan import spool
 
     if not _reads_stdin(invocation.directory / path, overrides):

@@ -1,4 +1,5 @@
-"""``bydawn rehearse``: the whole plan on the scripted backend in a throwaway store. No side effects."""
+"""``bydawn rehearse``: the whole plan on the scripted backend in a throwaway store. No side
+effects."""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ def _is_clean(store: Store, batch: Batch) -> bool:
 
 def _opened(store: Store, plan: Plan, clock: HandWoundClock, faults: int | None) -> Batch:
     chance = random.Random(faults)
-    specs = tuple(_played(spec, chance if faults is not None else None) for spec in plan.batch.specs)
+    specs = tuple(
+        _played(spec, chance if faults is not None else None) for spec in plan.batch.specs
+    )
     terms: BatchTerms = dataclasses.replace(plan.batch.terms, deadline=None)
     deadline = None
     if plan.batch.deadline_at is not None:

@@ -91,7 +91,8 @@ def _go_on(
 def _recorded(
     invocation: Invocation, store: Store, path: Path, wanted: RunWanted, face: Face
 ) -> tuple[Batch, bool]:
-    """The batch of this plan now. Where nothing changed since it was recorded, nothing is parsed."""
+    """The batch of this plan now. Where nothing changed since it was recorded, nothing is
+    parsed."""
     overrides, now = wanted.overrides, store.session.clock.utc_ms()
     with plan_input(invocation, path, overrides) as stdin:
         found = identify(invocation, path, overrides, now, stdin)
@@ -119,9 +120,7 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
     return store.batch(opened.number), opened.is_new
 
 
-def _is_unchanged(
-    known: Batch, fingerprint: str, only: str | None, now: int, path: Path
-) -> bool:
+def _is_unchanged(known: Batch, fingerprint: str, only: str | None, now: int, path: Path) -> bool:
     if only is not None or known.source != str(path.resolve()):
         return False
     in_time = known.deadline_at is None or now < known.deadline_at
@@ -185,9 +184,7 @@ def _rivals(store: Store, batch: Batch) -> frozenset[int]:
     """Batches whose live runners keep us from running, as ``if_running`` says."""
     if batch.terms.if_running == "share":
         return frozenset()
-    return frozenset(
-        other.number for other in store.batches(batch.plan) if other.closed_at is None
-    )
+    return frozenset(other.number for other in store.batches(batch.plan) if other.closed_at is None)
 
 
 def _stand_by(face: Face) -> None:

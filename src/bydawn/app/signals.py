@@ -16,7 +16,8 @@ _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def listening(interrupt: Interrupt, wake: Callable[[], None]) -> Iterator[None]:
-    """Turn signals into an Interrupt while the body runs; elsewhere than in the main thread, don't."""
+    """Turn signals into an Interrupt while the body runs; elsewhere than in the main thread,
+    don't."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

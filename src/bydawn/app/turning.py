@@ -14,7 +14,9 @@ from bydawn.runner.stopping import Interrupt, Stop
 from bydawn.store.store import Store
 
 
-def carry_out(place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face) -> Driven:
+def carry_out(
+    place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face
+) -> Driven:
     """Be a runner until the errand is done; the store connection is the caller's."""
     with runner_kit(place, invocation.environment) as kit:
         runner = Runner(
@@ -24,9 +26,7 @@ def carry_out(place: Place, invocation: Invocation, store: Store, errand: Errand
         if others:
             return Driven(Stop.DONE, others=others)
         interrupt = Interrupt(cancels=errand.cancels)
-        journey = Drive(
-            runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung
-        )
+        journey = Drive(runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung)
         with listening(interrupt, kit.tools.dispatcher.wake):
             stop = journey.run()
         if stop is Stop.INTERRUPTED:

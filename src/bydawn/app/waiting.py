@@ -52,7 +52,12 @@ def wait_for_jobs(
 
 
 def wait_for_batch(
-    place: Place, invocation: Invocation, store: Store, batch: Batch, timeout_ms: int | None, face: Face
+    place: Place,
+    invocation: Invocation,
+    store: Store,
+    batch: Batch,
+    timeout_ms: int | None,
+    face: Face,
 ) -> Ran:
     """Until the batch is joined; exits as its run would."""
     if batch.paused:
@@ -70,8 +75,8 @@ def wait_for_batch(
 
 
 def _until(
-    place: Place, invocation: Invocation, store: Store, batches: set[int], is_done: Callable[[], bool],
-    timeout_ms: int | None, face: Face,
+    place: Place, invocation: Invocation, store: Store, batches: set[int],
+    is_done: Callable[[], bool], timeout_ms: int | None, face: Face,
 ) -> tuple[Stop, int | None]:  # fmt: skip
     """Watch while somebody is at work; take over when nobody is."""
     now = store.session.clock.utc_ms

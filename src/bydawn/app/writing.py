@@ -36,14 +36,10 @@ def lease(
     when it was lost meanwhile, which ``lost.is_set()`` tells before anybody else can hold it.
     """
     place = Path(directory or ".").absolute()
-    return lease_block(
-        lambda: _opened(place, store), name, round(ttl * 1000), round(wait * 1000)
-    )
+    return lease_block(lambda: _opened(place, store), name, round(ttl * 1000), round(wait * 1000))
 
 
-def publish(
-    source: str | Path, target: str | Path, lease: LeaseBlock | None = None
-) -> Receipt:
+def publish(source: str | Path, target: str | Path, lease: LeaseBlock | None = None) -> Receipt:
     """Install a file or folder at a target, whole or not at all.
 
     Raises Fenced, and touches nothing, when a newer claim was seen there; Refused where the record

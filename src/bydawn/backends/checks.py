@@ -10,7 +10,8 @@ from bydawn.processes.runs import LocalRuns, Order
 
 
 class CheckRuns:
-    """Starts checks in a draft and looks at them. The claim makes each start happen at most once."""
+    """Starts checks in a draft and looks at them. The claim makes each start happen at most
+    once."""
 
     def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
         self._runs = runs
@@ -26,6 +27,7 @@ class CheckRuns:
             environment=environment_for(self._machine_environment, request),
             timeout_ms=timeout_ms,
             grace_ms=request.grace_ms,
+            send_by=request.send_by,
             argv=argv,
             cwd=f"{request.folder}/draft",
         )

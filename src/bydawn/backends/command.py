@@ -47,6 +47,7 @@ class CommandBackend:
                 environment=environment_for(self._machine_environment, request),
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
+                send_by=request.send_by,
                 argv=argv,
                 cwd=_cwd(request),
             )

@@ -46,6 +46,7 @@ class PythonBackend:
                 environment=self._environment(request),
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
+                send_by=request.send_by,
                 call=self._call(request, function),
             )
         )

@@ -1,8 +1,10 @@
-"""Plays what the plan says: rehearsal, demonstration and tests. Nothing outside the process happens.
+"""Plays what the plan says: rehearsal, demonstration and tests. Nothing outside the process
+happens.
 
 A job's ``script`` is a list with one entry per generation (the last repeats):
-``{takes_ms, ends, result, usage, cost_usd}`` where ``ends`` is "ok", "exit N", "error CODE", "held",
-"hang", "vanish" or "refuse". The run's whole fate is in its handle, so a successor sees the same run.
+``{takes_ms, ends, result, usage, cost_usd}`` where ``ends`` is "ok", "exit N", "error CODE",
+"held", "hang", "vanish" or "refuse". The run's whole fate is in its handle, so a successor sees the
+same run.
 """
 
 from __future__ import annotations
@@ -44,9 +46,7 @@ class ScriptedBackend:
     name = "scripted"
     capabilities = Capabilities(guarantee=Guarantee.KEYED, prompt=True)
 
-    def __init__(
-        self, clock: Clock, ledger: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, clock: Clock, ledger: Callable[[str], None] = lambda _: None) -> None:
         self._clock = clock
         self._ledger = ledger
         self._cancelled: dict[str, tuple[str, int]] = {}

@@ -1,7 +1,7 @@
 """Where money, tokens and launches are counted: the batch, each capped tag of it, and the day.
 
-An account is a name; its counters hold reserved plus spent. A job remembers the accounts its attempt
-was booked on, so that settling it moves exactly those, whatever the plan says by then.
+An account is a name; its counters hold reserved plus spent. A job remembers the accounts its
+attempt was booked on, so that settling it moves exactly those, whatever the plan says by then.
 """
 
 from __future__ import annotations

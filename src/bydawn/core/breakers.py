@@ -1,4 +1,5 @@
-"""A breaker per batch and backend: the same failure on many different jobs stops new launches there.
+"""A breaker per batch and backend: the same failure on many different jobs stops new launches
+there.
 
 Opened, it lets one probe through after a while, at growing distances; one success closes it.
 """

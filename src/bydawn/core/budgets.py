@@ -1,8 +1,8 @@
 """Reserve before a launch, settle after it. Whole millionths and whole tokens, never floats.
 
 What counts against a cap is *reserved + spent*. A job reserves what remains of its own bound; an
-attempt whose usage never arrives is charged its reservation; a reservation is given back only when it
-is proved that nothing was launched.
+attempt whose usage never arrives is charged its reservation; a reservation is given back only when
+it is proved that nothing was launched.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def reservation(bound: Bound, spent: Amount) -> Amount:
 
 
 def charge(usage: Usage, reserved: Amount) -> Amount:
-    """What an ended attempt costs: its meter, or all of its reservation where the meter is silent."""
+    """What an ended attempt costs: its meter, or all of its reservation where the meter is
+    silent."""
     usd = reserved.usd_micros if usage.cost_micros is None else usage.cost_micros
     tokens = total_tokens(usage.tokens) if usage.tokens else reserved.tokens
     return Amount(usd, tokens)

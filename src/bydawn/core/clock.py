@@ -1,4 +1,5 @@
-"""What time it is, as an argument: the shape every clock has, the system's and the hand-wound one."""
+"""What time it is, as an argument: the shape every clock has, the system's and the hand-wound
+one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which counters a job holds, and how a change of state moves them.
 
-Every cap is a counter row that is raised in the claim's transaction and lowered in the transaction that
-leaves the state it was raised for; so caps hold across runners and machines.
+Every cap is a counter row that is raised in the claim's transaction and lowered in the transaction
+that leaves the state it was raised for; so caps hold across runners and machines.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     BydawnError              has a message, a remedy and an exit code
     ├── UsageError            2   the command line is wrong
     ├── PlanInvalid           3   the plan or a configuration file is wrong; nothing was started
-    ├── StoreRefused          3   the store is not ours, newer, damaged, or on a disk we must not use
+    ├── StoreRefused          3   the store is not ours, newer, damaged, or on a disk we must not
+    use
     ├── Refused               6   somebody else holds it, or a person stopped or paused it
     ├── Fenced                9   a newer token holds it
     ├── BackendMissing       69   a backend or its credentials are not there; nothing was started

@@ -1,4 +1,5 @@
-"""The same failure on different jobs looks the same: its code, and its message without what varies."""
+"""The same failure on different jobs looks the same: its code, and its message without what
+varies."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ _ORDER: tuple[tuple[str, int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the join needs to know of a batch, counted in one snapshot. ``launching`` jobs are shown,
-    and counted, as queued."""
+    """What the join needs to know of a batch, counted in one snapshot. ``launching`` jobs are
+    shown, and counted, as queued."""
 
     queued: int = 0
     launching: int = 0
@@ -57,7 +57,8 @@ class Joined:
 
 
 def is_joined(standing: Standing) -> bool:
-    """Nothing in flight, and nothing that could start now or by timer. A paused batch never joins."""
+    """Nothing in flight, and nothing that could start now or by timer. A paused batch never
+    joins."""
     if standing.paused:
         return False
     in_flight = standing.launching + standing.running

@@ -1,8 +1,8 @@
 """Who may move a job, and until when.
 
-A lease is counted by the store's one clock. Its holder distrusts itself first: it counts from *before*
-it asked and leaves a margin, so it stops believing before anybody else may start. Order among holders
-is by token only, never by time.
+A lease is counted by the store's one clock. Its holder distrusts itself first: it counts from
+*before* it asked and leaves a margin, so it stops believing before anybody else may start. Order
+among holders is by token only, never by time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Lengths imposed from outside, and when they are up.
 
-The rules speak in lengths measured on a clock that counts sleep, never in wall-clock moments: setting
-the wall clock neither ends a run nor lets it live on. The caller turns the stored deadline into what
-is left of it once, when it takes the run in hand.
+The rules speak in lengths measured on a clock that counts sleep, never in wall-clock moments:
+setting the wall clock neither ends a run nor lets it live on. The caller turns the stored deadline
+into what is left of it once, when it takes the run in hand.
 """
 
 from __future__ import annotations

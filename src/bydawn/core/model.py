@@ -89,8 +89,8 @@ class Publication:
 class JobSpec:
     """One ``[[job]]`` of a plan, with every default filled in.
 
-    ``payload`` holds the backend's own fields (argv, shell, cwd, env, pass_env, prompt, model, call,
-    script, …) as unrendered templates, plus ``backend_config`` for a configured backend.
+    ``payload`` holds the backend's own fields (argv, shell, cwd, env, pass_env, prompt, model,
+    call, script, …) as unrendered templates, plus ``backend_config`` for a configured backend.
     """
 
     id: str

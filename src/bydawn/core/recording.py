@@ -1,7 +1,7 @@
 """Apply moves to a job in memory and keep what the one guarded write will need.
 
-Several moves of one turn become one write: the row as it finally is, guarded by what it was, with one
-event per move.
+Several moves of one turn become one write: the row as it finally is, guarded by what it was, with
+one event per move.
 """
 
 from __future__ import annotations

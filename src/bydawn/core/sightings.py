@@ -54,8 +54,8 @@ class Usage:
 class Outcome:
     """How an attempt ended. ``failure`` None is the run's own claim of success.
 
-    ``stopped`` names our own limit when we ended it (timeout, cancel, stall). ``result`` is None when
-    none was given; an explicit JSON null is a result of ``("null",)`` in its encoded form.
+    ``stopped`` names our own limit when we ended it (timeout, cancel, stall). ``result`` is None
+    when none was given; an explicit JSON null is a result of ``("null",)`` in its encoded form.
     """
 
     failure: Failure | None = None
@@ -69,8 +69,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is the
-    backend's own idea of when the next look pays. ``steps`` changes with every progress but
+    """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is
+    the backend's own idea of when the next look pays. ``steps`` changes with every progress but
     spending; empty where the backend cannot tell the two apart."""
 
     witness: str = ""
@@ -154,8 +154,8 @@ class CancelAnswer:
 class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
-    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one machine.
-    ``wants_result``: a good end without a result is ``no_output``.
+    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one
+    machine. ``wants_result``: a good end without a result is ``no_output``.
     """
 
     guarantee: Guarantee
@@ -168,7 +168,8 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """All a backend is told about one launch. ``payload`` is rendered."""
+    """All a backend is told about one launch. ``payload`` is rendered; ``send_by`` is the last
+    moment, on the clock that counts sleep, at which it may still be started (0: any)."""
 
     launch_key: str
     effect_key: str
@@ -191,3 +192,4 @@ class Request:
     isolate: str = "none"
     plan_folder: str = ""
     store_id: str = ""
+    send_by: int = 0

@@ -1,8 +1,8 @@
 """The life of a job, as one literal table. Nothing else in bydawn says which move is legal.
 
-Two rules. A state says how far the work has come; *who* may move it is the claim (token and nonce) and
-stands beside the state. And every ending that is not one of the three terminal states is a *reason*,
-never a state of its own. docs/lifecycle.md is generated from the table below.
+Two rules. A state says how far the work has come; *who* may move it is the claim (token and nonce)
+and stands beside the state. And every ending that is not one of the three terminal states is a
+*reason*, never a state of its own. docs/lifecycle.md is generated from the table below.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ TABLE: tuple[Row, ...] = (
     Row(_Q, Event.WISHED, (_Q,), "a person asked for something; recorded for whoever moves it"),
     Row(_Q, Event.CANCELLED, (_C,), "a person's cancel; nothing was running"),
     Row(_L, Event.CLAIMED, (_L,), "another runner took over a lapsed claim"),
-    Row(_L, Event.RESERVED, (_L,), "two-phase backends: the free container, before the second call"),
+    Row(
+        _L, Event.RESERVED, (_L,), "two-phase backends: the free container, before the second call"
+    ),
     Row(_L, Event.LAUNCHED, (_R,), "the handle is recorded"),
     Row(_L, Event.FOUND, (_R,), "after a crash: the backend knows our launch key"),
     Row(_L, Event.ABSENT, (_Q,), "proved that nothing was started; same generation"),

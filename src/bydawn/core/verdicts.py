@@ -58,7 +58,8 @@ def judge(failure: Failure, spec: JobSpec, faults: int) -> Judgement:
 
 
 def judge_stopped(stopped: str, spec: JobSpec, faults: int) -> Judgement:
-    """We ended the run. Outside effects may be half done, so only a declared-safe job goes again."""
+    """We ended the run. Outside effects may be half done, so only a declared-safe job goes
+    again."""
     reason = _OWN_LIMITS.get(stopped, Reason.INTERRUPTED)
     # A job's own budget is gone for good; another generation could only overrun it further.
     if reason is Reason.BUDGET or not safe_to_repeat(spec):

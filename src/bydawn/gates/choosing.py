@@ -52,9 +52,7 @@ def request_gate(words: str, state_folder: Path) -> RequestGate:
     return RequestGate(method, url.strip(), state_folder)
 
 
-def named_gate(
-    name: str, folder: Path, state_folder: Path, environment: Mapping[str, str]
-) -> Gate:
+def named_gate(name: str, folder: Path, state_folder: Path, environment: Mapping[str, str]) -> Gate:
     """The gate a message spoke of: a path, ``REMOTE#BRANCH``, ``FOLDER:REMOTE#BRANCH``, or
     ``PUT https://…``."""
     if name.startswith(("PUT ", "POST ")):

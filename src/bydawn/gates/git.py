@@ -83,9 +83,7 @@ class GitGate:
 
         return self._move(same, commit, claim, has_history)
 
-    def publish(
-        self, draft: Path, source: str, claim: Claim, has_history: bool = False
-    ) -> Receipt:
+    def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
         """Make the branch's files those of the folder ``source`` of the draft, in one commit."""
         folder = draft / source
         try:

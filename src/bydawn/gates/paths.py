@@ -33,9 +33,7 @@ class PathGate(ABC):
     def target(self) -> str:
         return str(self._path)
 
-    def publish(
-        self, draft: Path, source: str, claim: Claim, has_history: bool = False
-    ) -> Receipt:
+    def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
         """Install ``source`` of the draft; proof of what readers see from now on."""
         try:
             digest = self._digest(draft, source)

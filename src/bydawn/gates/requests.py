@@ -83,9 +83,7 @@ class RequestGate:
         seen = self._beside.read()
         return Guarantee.KEYED if seen and _known(seen).heeds_key else Guarantee.BLIND
 
-    def publish(
-        self, draft: Path, source: str, claim: Claim, has_history: bool = False
-    ) -> Receipt:
+    def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
         """Send ``source`` of the draft, unless this effect is there already."""
         body = bytes_inside(draft, source, _MOST_BYTES)
         digest = hashlib.sha256(body).hexdigest()
@@ -162,9 +160,7 @@ class RequestGate:
             headers["If-None-Match"] = "*"
         return headers
 
-    def _refused(
-        self, answer: Answer, seen: FenceRecord | None, record: FenceRecord
-    ) -> Receipt:
+    def _refused(self, answer: Answer, seen: FenceRecord | None, record: FenceRecord) -> Receipt:
         said = f"{self.target}: {answer.words}"
         if answer.is_in_doubt:
             raise PublishError(said)

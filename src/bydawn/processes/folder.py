@@ -100,7 +100,8 @@ class RunFolder:
         return value if isinstance(value, dict) else None
 
     def write_end(self, record: dict[str, Any]) -> None:
-        # Not flushed: what a power loss takes of it is a run that counts as lost, never as repeated.
+        # Not flushed: what a power loss takes of it is a run that counts as lost, never as
+        # repeated.
         write_whole(self.file("end.json"), json.dumps(record).encode())
 
     def ask_to_stop(self, reason: str) -> None:

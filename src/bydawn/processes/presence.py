@@ -1,4 +1,5 @@
-"""Proof of life on this machine: a lock the kernel releases when its holder dies, however it dies."""
+"""Proof of life on this machine: a lock the kernel releases when its holder dies, however it
+dies."""
 
 from __future__ import annotations
 

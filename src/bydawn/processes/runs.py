@@ -50,6 +50,7 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Order:
     """One run to be started at most once. ``environment`` is complete and is never written down.
+    After ``send_by`` (on the clock that counts sleep; 0 is never) it is too late to start it.
 
     ``folder`` and ``cwd`` are absolute; an empty ``cwd`` is the run's draft. With ``call`` the run
     is a function in a call host, else the program ``argv``.
@@ -64,6 +65,7 @@ class Order:
     cwd: str = ""
     call: Call | None = None
     output_cap_bytes: int = 10_000_000
+    send_by: int = 0
 
 
 class LocalRuns:
@@ -173,6 +175,7 @@ def _encode(order: Order, handle: str, state_folder: str) -> tuple[str, str]:
         "timeout_ms": order.timeout_ms,
         "grace_ms": order.grace_ms,
         "output_cap_bytes": order.output_cap_bytes,
+        "send_by": order.send_by,
     }
     home = "command"
     if order.call:

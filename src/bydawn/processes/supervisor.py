@@ -23,6 +23,7 @@ from bydawn.processes.records import Answer, parse_order
 from bydawn.processes.spawn import SpawnFailed
 from bydawn.processes.wake import announce
 
+LATE = "late"
 _PATIENCE_S = 300
 _NEVER_STORED = ("environment", "state_folder")
 
@@ -53,6 +54,9 @@ class Supervisor:
     def _carry_out(self, line: bytes) -> None:
         answer, _, order = parse_order(line)
         folder = RunFolder(order["folder"])
+        if _is_too_late(order) and not folder.is_claimed():
+            answer.refused("transient", LATE, "the order came after the lease it was given under")
+            return
         try:
             claim = self._claim(folder, order)
         except OSError as problem:
@@ -89,6 +93,12 @@ class Supervisor:
             raise
         finally:
             os.close(claim)
+
+
+def _is_too_late(order: dict[str, Any]) -> bool:
+    """A runner that was stopped between asking and sending must not start what is no longer its
+    own."""
+    return bool(order["send_by"]) and machine.sleepless_ms() >= order["send_by"]
 
 
 def _write_end(folder: RunFolder, record: dict[str, Any]) -> None:

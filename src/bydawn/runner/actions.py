@@ -1,4 +1,5 @@
-"""What each act does, as a call that returns one fact. Every call first asks whether it still may."""
+"""What each act does, as a call that returns one fact. Every call first asks whether it still
+may."""
 
 from __future__ import annotations
 
@@ -19,12 +20,14 @@ from bydawn.core.decide.step import (
 )
 from bydawn.core.errors import TemplateError
 from bydawn.core.keys import effect_key, launch_key
+from bydawn.core.model import JobSpec
 from bydawn.core.sightings import (
     Absent,
     Alive,
     Ended,
     Failure,
     FailureClass,
+    LaunchAnswer,
     Launched,
     LaunchRefused,
     LaunchUnclear,
@@ -45,11 +48,13 @@ _CHECK_TRIES = 3
 
 @dataclass(slots=True)
 class Actor:
-    """Makes the calls of one runner. ``may_act`` is its own belief in its lease."""
+    """Makes the calls of one runner. ``may_act`` is its own belief in its lease, ``send_by`` when
+    that ends."""
 
     tools: Tools
     may_act: Callable[[], bool]
     publisher: Publisher
+    send_by: Callable[[], int]
     runs_folder: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,6 +118,7 @@ class Actor:
             isolate=spec.isolate,
             plan_folder=place.plan_folder,
             store_id=self.publisher.store_id,
+            send_by=self.send_by(),
         )
 
     def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:
@@ -123,9 +129,10 @@ class Actor:
         except TemplateError as error:
             return LaunchRefused(Failure(FailureClass.PERMANENT, "template", str(error)))
         try:
-            return held.backend.launch(ready)
+            answer = held.backend.launch(ready)
         except Exception as error:
             return LaunchUnclear(f"{type(error).__name__}: {error}")
+        return Absent() if _was_late(answer) else answer
 
     def _find(self, held: Held, request: Callable[[], Request]) -> Fact:
         try:
@@ -160,15 +167,24 @@ class Actor:
                 return _check_not_started(started)
             sighting = started.sighting or checks.look(started.handle)
             if not isinstance(sighting, Vanished):
-                return _check_fact(sighting)
+                return _check_fact(held.spec, sighting, Path(request.folder, "draft"))
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
 
 
-def _check_fact(sighting: Alive | Ended | Vanished) -> Fact:
-    if isinstance(sighting, Ended):
-        failure = sighting.outcome.failure
-        return CheckEnded(_refused_by_check(failure.message or failure.code) if failure else None)
-    return CheckPending()
+def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) -> Fact:
+    if not isinstance(sighting, Ended):
+        return CheckPending()
+    failure = sighting.outcome.failure
+    if failure:
+        return CheckEnded(_refused_by_check(failure.message or failure.code))
+    # A check may leave files of its own; what is approved and published is the draft after it.
+    return CheckEnded(None, draft_digest(draft) if spec.approve or spec.publish else None)
+
+
+def _was_late(answer: LaunchAnswer) -> bool:
+    """Refused because our lease was over by then: nothing was started, and nothing is to be
+    judged."""
+    return isinstance(answer, LaunchRefused) and answer.failure.code == "late"
 
 
 def _check_not_started(answer: LaunchRefused | LaunchUnclear) -> Fact:
@@ -184,4 +200,3 @@ def _refused_by_check(message: str) -> Failure:
 def _trace_parent(key: str, token: int) -> str:
     """W3C trace context: the job is the trace, the claim is the span."""
     return f"00-{key[:32]}-{token & 0xFFFF_FFFF_FFFF_FFFF:016x}-01"
-

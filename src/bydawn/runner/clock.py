@@ -10,7 +10,8 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def _suspend_counting() -> int:
-    """Linux counts sleep on CLOCK_BOOTTIME only; macOS does on CLOCK_MONOTONIC_RAW's mach sibling."""
+    """Linux counts sleep on CLOCK_BOOTTIME only; macOS does on CLOCK_MONOTONIC_RAW's mach
+    sibling."""
     if sys.platform == "darwin":
         return time.CLOCK_MONOTONIC
     return getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -14,7 +14,8 @@ from bydawn.core.decide.step import Broken
 
 Call = Callable[[], Fact]
 Ticket = tuple[int, int]
-"""A job's number and the token under which it was asked: a late fact of an older claim is no fact."""
+"""A job's number and the token under which it was asked: a late fact of an older claim is no
+fact."""
 
 
 class Dispatcher(Protocol):

@@ -15,7 +15,8 @@ _LINGER_MS = 5_000
 
 @dataclass(slots=True)
 class Drive:
-    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early."""
+    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it
+    early."""
 
     runner: Runner
     interrupt: Interrupt = field(default_factory=Interrupt)
@@ -66,8 +67,9 @@ class Drive:
         return Stop.INTERRUPTED
 
     def _end_runs(self) -> None:
+        """End what runs; a parked run that does not answer is left to whoever comes next."""
         self.runner.stop_all("interrupt")
-        while not self.runner.is_drained():
+        while self.runner.is_busy() or not self.runner.is_quiet():
             self._answer_bells()
             self.runner.turn()
             self.runner.tools.dispatcher.wait(self._patience())
@@ -90,7 +92,9 @@ class Drive:
             self.complaints += expand_ready(runner.store, served, runner.tools)
             if len(self.complaints) > before:
                 return True
-        if any(one.templates != runner.store.templates(n) for n, one in runner.scope.served.items()):
+        if any(
+            one.templates != runner.store.templates(n) for n, one in runner.scope.served.items()
+        ):
             runner.scope.refresh()
             return False
         return self._all_joined()

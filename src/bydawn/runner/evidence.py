@@ -1,4 +1,5 @@
-"""Look for the evidence a success must show, in the draft and in the result. Reads, changes nothing."""
+"""Look for the evidence a success must show, in the draft and in the result. Reads, changes
+nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +80,9 @@ def _wrong_content(expect: Expect, draft: Path, text: str) -> Failure | None:
     what = "the result"
     if expect.files and (expect.matches or expect.json_schema is not None):
         what, text = expect.files[0], _read(draft, expect.files[0])
-    elif expect.min_bytes is not None and not expect.files and len(text.encode()) < expect.min_bytes:
+    elif (
+        expect.min_bytes is not None and not expect.files and len(text.encode()) < expect.min_bytes
+    ):
         return _unmet("unmet", f"the result is shorter than {expect.min_bytes} bytes")
     if expect.matches and not re.search(expect.matches, text, re.MULTILINE):
         return _unmet("unmet", f"{what}: does not match {expect.matches!r}")

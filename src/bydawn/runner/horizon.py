@@ -83,7 +83,8 @@ class Horizon:
                 served.wakes_at, served.is_hungry = None, True
 
     def fed(self, claims: list[tuple[Open, int]], written: Written, now: int) -> None:
-        """After a claim: still hungry if it got all it asked for, else until a timer or a change."""
+        """After a claim: still hungry if it got all it asked for, else until a timer or a
+        change."""
         for opened, room in claims:
             served = self._scope.served[opened.number]
             taken = sum(1 for job in written.claimed if job.batch == opened.number)

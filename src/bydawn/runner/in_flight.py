@@ -1,7 +1,8 @@
-"""The jobs a runner holds: what is due, what each fact leads to, what is to be written and done next.
+"""The jobs a runner holds: what is due, what each fact leads to, what is to be written and done
+next.
 
-Everything here is memory of one process. Moves are applied to the rows in memory at once, wait for the
-next write, and only a written move lets its act go out.
+Everything here is memory of one process. Moves are applied to the rows in memory at once, wait for
+the next write, and only a written move lets its act go out.
 """
 
 from __future__ import annotations

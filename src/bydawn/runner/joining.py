@@ -36,7 +36,8 @@ def kept_for_good(served: Served) -> str | None:
 
 
 def expand_ready(store: Store, served: Served, tools: Tools) -> list[str]:
-    """Record the items of upstream outputs that are there; complaints about those that are wrong."""
+    """Record the items of upstream outputs that are there; complaints about those that are
+    wrong."""
     complaints: list[str] = []
     for template in served.templates:
         if template.expands and store.is_met(served.batch.number, template, served.templates):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bydawn.core.decide import Fact
+from bydawn.core.errors import TemplateError
 from bydawn.core.prices import PriceOf, priced
 from bydawn.core.sightings import Alive, Ended, Launched, Sighting
-from bydawn.core.errors import TemplateError
 from bydawn.runner.held import Held
 from bydawn.runner.rendering import Beside, Place, render_words
 

@@ -52,9 +52,7 @@ class Publisher:
             return lambda: trouble
         return lambda: self._publish(held, wanted)
 
-    def _wanted(
-        self, held: Held, place: Place, publication: Publication, draft: Path
-    ) -> Wanted:
+    def _wanted(self, held: Held, place: Place, publication: Publication, draft: Path) -> Wanted:
         beside = Beside(str(draft), self._tools.environment)
         words = (publication.source, publication.target, publication.branch or "")
         source, target, branch = render_words(words, held.job, held.spec, place, beside)

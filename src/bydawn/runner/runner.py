@@ -26,7 +26,8 @@ _PARKED = State.PARKED.value
 
 
 class Runner:
-    """One process's loop over one scope. ``turn`` is one round; ``next_wake_ms`` how long to rest."""
+    """One process's loop over one scope. ``turn`` is one round; ``next_wake_ms`` how long to
+    rest."""
 
     def __init__(
         self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True
@@ -43,7 +44,9 @@ class Runner:
         self._claimer = Claimer(
             name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
         )
-        self._actor = Actor(tools, self.may_act, Publisher(tools, self.may_act, store))
+        self._actor = Actor(
+            tools, self.may_act, Publisher(tools, self.may_act, store), lambda: self._trusted_until
+        )
 
     @property
     def name(self) -> str:
@@ -59,7 +62,8 @@ class Runner:
         return self.in_flight.held
 
     def start(self, rivals: frozenset[int] = frozenset()) -> list[str]:
-        """Register; answers the names of live runners of ``rivals``, in which case nothing was done."""
+        """Register; answers the names of live runners of ``rivals``, in which case nothing was
+        done."""
         self.scope.refresh()
         self.tools.appear(self.name)
         self.store.end_dead_runners(self.name, self.tools.is_dead_here)
@@ -116,7 +120,8 @@ class Runner:
         return not self.held and not self.in_flight.changes
 
     def is_quiet(self) -> bool:
-        """Nothing of ours is in flight but parked runs, which are watched and do not hold the join."""
+        """Nothing of ours is in flight but parked runs, which are watched and do not hold the
+        join."""
         return all(held.job.state == _PARKED for held in self.held.values())
 
     def is_busy(self) -> bool:
@@ -221,7 +226,7 @@ class Runner:
             job = held.job
             wanted = held.nature.speaks_of_results
             results = self.horizon.results_for(held.spec, job) if wanted else {}
-            call = self._actor.call(held, self.scope.served[job.batch].place, results)
+            call = self._actor.call(held, self.scope.place_of(job.batch), results)
             job.fresh = False
             prompt = held.backend.capabilities.prompt
             self.tools.dispatcher.send((job.number, job.token), call, prompt)

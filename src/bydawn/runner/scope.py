@@ -57,6 +57,12 @@ class Scope:
     def numbers(self) -> frozenset[int]:
         return frozenset(self.served)
 
+    def place_of(self, number: int) -> Place:
+        """Where a batch belongs, also when it has left the scope while a run of it is still
+        held."""
+        served = self.served.get(number)
+        return served.place if served else _place(self.store.batch(number))
+
     def pool(self, name: str) -> Pool | None:
         return self.pools.get(name)
 
@@ -73,7 +79,7 @@ class Scope:
             only=self.only,
             revision=batch.revision,
         )
-        place = Place(batch.address, batch.edition, batch.folder)
+        place = _place(batch)
         left = self._retries_left(batch)
         return Served(batch, opened, place, templates, retries_left=left)
 
@@ -91,6 +97,10 @@ class Scope:
             )
         used = read.retries_used(self.store.session, batch.number)
         return retries_allowed(batch.terms.retry_budget, size) - used
+
+
+def _place(batch: Batch) -> Place:
+    return Place(batch.address, batch.edition, batch.folder)
 
 
 def _day(terms: BatchTerms, now: int) -> str:

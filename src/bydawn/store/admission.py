@@ -1,12 +1,13 @@
 """What a claim must fit through: slots, pools, rates, canary, breaker and every budget.
 
-Only counters are asked, and what is admitted raises them in the same transaction, so every cap holds
-across runners and machines.
+Only counters are asked, and what is admitted raises them in the same transaction, so every cap
+holds across runners and machines.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -93,15 +94,21 @@ def pool_room(session: Session, pool: Pool | None, now: int, kept: Kept) -> int:
 
 
 def _rate_room(session: Session, pool: Pool, now: int, kept: Kept) -> int:
-    """Evenly spaced starts; after a pause a burst of a tenth of a minute's worth at most."""
+    """Evenly spaced starts; after a pause a burst, which the spacing makes up for: no minute ever
+    sees more starts than the rate says."""
     assert pool.per_minute is not None
-    spacing = 60_000 / pool.per_minute
-    burst = max(1, pool.per_minute // 10)
+    burst, spacing = _pace(pool.per_minute)
     paid_until = counters.used(session, counting.pool_rate(pool.name))
-    room = max(0, min(burst, int((now - paid_until) / spacing) + burst))
+    room = max(0, min(burst, math.floor((now - paid_until) / spacing) + burst))
     if room == 0:
         kept.add("rate", now + max(10, int(spacing)))
     return room
+
+
+def _pace(per_minute: int) -> tuple[int, float]:
+    """How many may start at once after a pause, and how far apart starts are otherwise."""
+    burst = max(1, per_minute // 10)
+    return burst, 60_000 / max(1, per_minute - burst + 1)
 
 
 def fill_pool(session: Session, name: str, pool: Pool | None, count: int, now: int) -> None:
@@ -112,7 +119,7 @@ def fill_pool(session: Session, name: str, pool: Pool | None, count: int, now: i
     if pool is not None and pool.per_minute is not None:
         name = counting.pool_rate(pool.name)
         paid = max(now, counters.used(session, name))
-        counters.put(session, name, paid + count * 60_000 // pool.per_minute)
+        counters.put(session, name, paid + math.ceil(count * _pace(pool.per_minute)[1]))
 
 
 @dataclass(frozen=True, slots=True)

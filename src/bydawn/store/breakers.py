@@ -1,4 +1,5 @@
-"""Breaker rows: counted and opened where failures are written, asked and probed where jobs are claimed."""
+"""Breaker rows: counted and opened where failures are written, asked and probed where jobs are
+claimed."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def record(
     threshold_of: Callable[[int], int],
     now: int,
 ) -> None:
-    """A success closes its backend's breaker; the same failure on enough different jobs opens it."""
+    """A success closes its backend's breaker; the same failure on enough different jobs opens
+    it."""
     for batch, backend in sorted(set(succeeded)):
         if session.row(_ANY, (batch, backend)):
             _close(session, batch, backend, now)

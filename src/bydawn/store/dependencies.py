@@ -75,6 +75,8 @@ def _release_jobs(session: Session, batch: int, template: str, now: int) -> int:
     waiting = [int(row[0]) for row in session.rows(_WAITING, (batch, template))]
     session.change_many(_RELEASE, ((number,) for number in waiting))
     queued = State.QUEUED.value
-    tell(session, (Told(now, batch, number, Event.RELEASED.value, queued, queued) for number in waiting))
+    tell(
+        session,
+        (Told(now, batch, number, Event.RELEASED.value, queued, queued) for number in waiting),
+    )
     return len(waiting)
-

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from bydawn.store.connect import Session
 
 _INSERT = """
-INSERT INTO event (at, batch, job, kind, from_state, to_state, reason, token, attempt, runner, detail)
+INSERT INTO event (at, batch, job, kind, from_state, to_state, reason, token, attempt, runner,
+    detail)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 

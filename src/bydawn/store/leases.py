@@ -68,9 +68,7 @@ def acquire(
     return session.transact(act)
 
 
-def renew(
-    session: Session, name: str, token: int, nonce: str | None, ttl_ms: int
-) -> Lease | None:
+def renew(session: Session, name: str, token: int, nonce: str | None, ttl_ms: int) -> Lease | None:
     """Count the lease from now again; None when it was lost. Without a nonce the token decides."""
 
     def act() -> Lease | None:

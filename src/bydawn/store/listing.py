@@ -13,7 +13,8 @@ _ADD_JOB = """
 INSERT INTO job (batch, template, name, key, spec, item, tags, pool, rank, position, place, listed,
     withdrawn, state, reason, revision, generation, frozen, attempts, faults, not_before, token,
     nonce, reserved_micros, reserved_tokens, awaited, backend, accounts)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0, ?, ?, '')"""
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'queued', ?, 1, 1, 0, 0, 0, ?, 0, '', 0, 0,
+    ?, ?, '')"""
 _RELIST = """
 ON CONFLICT (key) DO UPDATE SET
     listed = excluded.listed, position = excluded.position, place = excluded.place,

@@ -43,8 +43,11 @@ UPDATE job SET withdrawn = 1,
     not_before = CASE WHEN state = 'queued' THEN ? ELSE not_before END
 WHERE batch = ? AND listed < ? AND withdrawn = 0"""
 _WITHDRAWN_NOW = """
-SELECT number, state FROM job WHERE batch = ? AND listed < ? AND withdrawn = 0 AND state = 'queued'"""
-_REVISED_NOW = "SELECT number, state FROM job WHERE batch = ? AND listed = ? AND next_spec IS NOT NULL"
+SELECT number, state FROM job
+WHERE batch = ? AND listed < ? AND withdrawn = 0 AND state = 'queued'"""
+_REVISED_NOW = (
+    "SELECT number, state FROM job WHERE batch = ? AND listed = ? AND next_spec IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def open_batch(
     is_partial: bool = False,
     adds_only: bool = False,
 ) -> Opened:
-    """Record a plan: new jobs are added, changed ones noted, unlisted ones withdrawn; all or nothing.
+    """Record a plan: new jobs are added, changed ones noted, unlisted ones withdrawn; all or
+    nothing.
 
     ``is_partial``: the jobs are a part of the plan, nothing is withdrawn. ``adds_only``: the batch
     grows by these jobs and is otherwise left as it is.
@@ -156,7 +160,14 @@ def _record_specs(
         specs[spec.id] = (number, spec)
         if spec.id not in known:
             after = encoded({"after": list(spec.after), "when": spec.when.value})
-            row = (opened.number, spec.id, number, position, after, int(spec.items_from is not None))
+            row = (
+                opened.number,
+                spec.id,
+                number,
+                position,
+                after,
+                int(spec.items_from is not None),
+            )
             session.change(_ADD_TEMPLATE, row)
     return specs
 
@@ -196,16 +207,12 @@ def _grow(
     _await_now(session, opened, specs)
 
 
-def _await_now(
-    session: Session, opened: Opened, specs: dict[str, tuple[int, JobSpec]]
-) -> None:
+def _await_now(session: Session, opened: Opened, specs: dict[str, tuple[int, JobSpec]]) -> None:
     for name in sorted({name for _, spec in specs.values() for name in spec.after}):
         listing.await_now(session, opened.number, name)
 
 
-def _awaited(
-    session: Session, opened: Opened, specs: dict[str, tuple[int, JobSpec]]
-) -> set[str]:
+def _awaited(session: Session, opened: Opened, specs: dict[str, tuple[int, JobSpec]]) -> set[str]:
     """The [[job]]s that others wait for, in these specs and in the batch as it stands."""
     named = {name for _, spec in specs.values() for name in spec.after}
     for template in templates(session, opened.number):
@@ -264,8 +271,6 @@ def add_items(
     number = spec_number(session, batch, spec)
     opened = Opened(batch, False, revision)
     _record_jobs(session, opened, {spec.id: (number, spec)}, jobs)
-    session.change(
-        "UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id)
-    )
+    session.change("UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id))
     tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])
     release(session, batch, templates(session, batch), now)

@@ -1,4 +1,5 @@
-"""What a person may do to a job or a batch, guarded exactly like a runner: by state, token and nonce.
+"""What a person may do to a job or a batch, guarded exactly like a runner: by state, token and
+nonce.
 
 Each is the whole of one write transaction of the caller. A decision takes a new token, so a runner
 that still believes it holds the job is fenced at its next write. Where a run may live, a wish is

@@ -1,4 +1,5 @@
-"""Read models: what status, watch, report and the join are made of. Nothing here changes anything."""
+"""Read models: what status, watch, report and the join are made of. Nothing here changes
+anything."""
 
 from __future__ import annotations
 
@@ -139,15 +140,14 @@ def is_in_flight(session: Session, batch: int) -> bool:
 
 def earliest(session: Session, batch: int, lanes: Sequence[Lane]) -> int | None:
     """When the next queued job may start: 0 is now, None is never by itself."""
-    found = [
-        session.row(_QUEUED_EARLIEST, (batch, lane.backend, lane.pool)) for lane in lanes
-    ]
+    found = [session.row(_QUEUED_EARLIEST, (batch, lane.backend, lane.pool)) for lane in lanes]
     starts = [row[0] for row in found if row and row[0] is not None and row[0] < NEVER]
     return min(starts) if starts else None
 
 
 def wishes(session: Session, batch: int) -> dict[int, str]:
-    return {number: wish for number, wish in session.rows(_WISHES, (batch,))}
+    found: dict[int, str] = dict(session.rows(_WISHES, (batch,)))
+    return found
 
 
 def jobs(session: Session, batch: int) -> Iterator[Job]:

@@ -42,9 +42,7 @@ def register(
     until = session.lease_now() + lease_ms
     served = json.dumps(sorted(batches))
     now = session.clock.utc_ms()
-    session.change(
-        _ADD, (runner, machine, session.lease_boot(), pid, now, lease_ms, until, served)
-    )
+    session.change(_ADD, (runner, machine, session.lease_boot(), pid, now, lease_ms, until, served))
 
 
 def renew(session: Session, runner: str, lease_ms: int, batches: frozenset[int]) -> bool:

@@ -76,8 +76,8 @@ def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
 def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
     """Write all changes inside the caller's transaction; the numbers of those that were fenced.
 
-    The fast way is one statement for all. Where its count shows that a guard did not match, the rows
-    are written again one by one, so that only the fenced ones are left out.
+    The fast way is one statement for all. Where its count shows that a guard did not match, the
+    rows are written again one by one, so that only the fenced ones are left out.
     """
     if not changes:
         return set()
@@ -95,9 +95,7 @@ def _update_all(session: Session, changes: Sequence[Change]) -> None:
         raise _OneWasFenced
 
 
-def _settle_singly(
-    session: Session, changes: Sequence[Change], runner: str, now: int
-) -> set[int]:
+def _settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
     kept = [change for change in changes if session.change(_UPDATE, _values(change)) == 1]
     _tell_of(session, kept, runner, now)
     fenced = {change.job.number for change in changes} - {change.job.number for change in kept}
@@ -183,10 +181,18 @@ def _told(changes: Sequence[Change], runner: str, now: int) -> list[Told]:
         for from_state, move in change.moves:
             told.append(
                 Told(
-                    now, job.batch, job.number, move.event._value_, from_state, move.to._value_,
-                    move.reason._value_ if move.reason else None, job.token, job.attempts, runner,
+                    now,
+                    job.batch,
+                    job.number,
+                    move.event._value_,
+                    from_state,
+                    move.to._value_,
+                    move.reason._value_ if move.reason else None,
+                    job.token,
+                    job.attempts,
+                    runner,
                     encoded(move.detail),
-                )  # fmt: skip
+                )
             )
     return told
 

@@ -218,7 +218,9 @@ def _is_blank(path: Path) -> bool:
 
 def _has_tables(path: Path) -> bool:
     """A creation cut short leaves an empty database without our mark; anything else is foreign."""
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with contextlib.closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    ) as connection:
         try:
             return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone())
         except sqlite3.DatabaseError:

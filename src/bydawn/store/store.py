@@ -1,4 +1,5 @@
-"""The durable memory as its users see it: one method per question or act, each a short transaction."""
+"""The durable memory as its users see it: one method per question or act, each a short
+transaction."""
 
 from __future__ import annotations
 
@@ -104,8 +105,6 @@ class Store:
         self.session = session
         self._specs: dict[int, JobSpec] = {}
 
-    # Batches
-
     def open_batch(
         self, planned: PlannedBatch, jobs: Iterable[PlannedJob], *, adopt_folder: bool = False,
         background: bool = False, is_partial: bool = False, adds_only: bool = False,
@@ -166,7 +165,9 @@ class Store:
 
     def specs(self, batch: int) -> list[JobSpec]:
         """Every spec a batch ever had, of all its revisions."""
-        rows = self.session.rows("SELECT number FROM spec WHERE batch = ? ORDER BY number", (batch,))
+        rows = self.session.rows(
+            "SELECT number FROM spec WHERE batch = ? ORDER BY number", (batch,)
+        )
         return [self.spec(int(row[0])) for row in rows]
 
     def templates(self, batch: int) -> list[Template]:
@@ -175,10 +176,9 @@ class Store:
     def is_met(self, batch: int, template: Template, found: list[Template]) -> bool:
         return dependencies.is_met(self.session, batch, template, found)
 
-    # Runners
-
     def write(self, turn: Turn, claimer: Claimer) -> Written:
-        """One group commit: changes with their events, releases, takeovers, new claims, the lease."""
+        """One group commit: changes with their events, releases, takeovers, new claims, the
+        lease."""
         return self.session.transact(lambda: self._written(turn, claimer))
 
     def _written(self, turn: Turn, claimer: Claimer) -> Written:
@@ -243,8 +243,6 @@ class Store:
         for batch in batches:
             found.update(read.wishes(self.session, batch))
         return found
-
-    # People
 
     def cancel(self, number: int, nonce: Callable[[], str]) -> bool:
         return self.session.transact(lambda: people.cancel(self.session, number, nonce))

@@ -31,7 +31,8 @@ SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY 
 _USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
 
 _ENDS = f"""
-SELECT coalesce(max(ended_at), 0), coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
+SELECT coalesce(max(ended_at), 0),
+    coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
 FROM job WHERE batch = ? AND {_LISTED}"""
 _LONGEST = f"""
 SELECT name, ended_at - started_at FROM job
@@ -47,7 +48,8 @@ GROUP BY reason, backend, not_before > 0"""
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What a batch has cost, in millionths; ``unmetered`` counts jobs without a price by their spec."""
+    """What a batch has cost, in millionths; ``unmetered`` counts jobs without a price by their
+    spec."""
 
     usd_micros: int
     wasted_micros: int

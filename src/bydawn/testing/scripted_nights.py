@@ -33,9 +33,7 @@ JOBS = 12
 SHARE = 0.12
 _LONGEST_MS = 5 * 60_000
 _NIGHT_MS = 12 * 3_600_000
-_SPEC = JobSpec(
-    "agent", "remote", limits=Limits(timeout_ms=2 * 3_600_000), effects=Effects.NONE
-)
+_SPEC = JobSpec("agent", "remote", limits=Limits(timeout_ms=2 * 3_600_000), effects=Effects.NONE)
 
 
 @dataclass(slots=True)

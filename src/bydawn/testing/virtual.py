@@ -10,7 +10,8 @@ from bydawn.runner.dispatch import Call, Ticket, carried_out
 
 
 class HandWoundClock:
-    """Stands still until it is wound. ``sleep`` passes on both clocks; ``jump`` moves the wall only."""
+    """Stands still until it is wound. ``sleep`` passes on both clocks; ``jump`` moves the wall
+    only."""
 
     def __init__(self, utc_ms: int = 1_760_000_000_000) -> None:
         self._utc = utc_ms

@@ -254,9 +254,7 @@ def _result(batch: Batch, state: str, standing: Standing, ending: Ending | None)
 def unpriced(reading: Reading, money: totals.Money) -> int:
     """Jobs that ran and whose price nobody knows; what is declared costless is not among them."""
     store = reading.store
-    return sum(
-        count for spec, count in money.unmetered if store.spec(spec).bound.usd_micros != 0
-    )
+    return sum(count for spec, count in money.unmetered if store.spec(spec).bound.usd_micros != 0)
 
 
 def _cost(reading: Reading, batch: Batch) -> Document:

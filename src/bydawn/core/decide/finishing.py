@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bydawn.core.backoff import retry_delay_ms
 from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move
 from bydawn.core.decide.step import (
@@ -107,7 +105,7 @@ def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
 def _checked(job: Job, fact: CheckEnded, around: Circumstances) -> Step:
     if fact.failure is not None:
         return _refuse(job, fact.failure, around)
-    step = f"{_CHECKED}:{draft_hash(job.step)}"
+    step = f"{_CHECKED}:{fact.draft_sha256 or draft_hash(job.step)}"
     return Step(moves=(Move(Event.CHECKED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
 
 
@@ -137,14 +135,10 @@ def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:
     detail = {"target": fact.target, "message": fact.message}
     if fact.hopeless or around.tries >= _PUBLISH_TRIES:
         changes = failure_columns(failure)
-        parked = Move(
-            Event.PUBLISH_FAILED, State.PARKED, Reason.PUBLISH_FAILED, changes, detail
-        )
+        parked = Move(Event.PUBLISH_FAILED, State.PARKED, Reason.PUBLISH_FAILED, changes, detail)
         return Step(moves=(parked,))
     backoff = around.spec.backoff
-    delay = retry_delay_ms(
-        backoff.initial_ms, backoff.max_ms, around.tries, around.chance
-    )
+    delay = retry_delay_ms(backoff.initial_ms, backoff.max_ms, around.tries, around.chance)
     again = Move(Event.PUBLISH_FAILED, State.FINISHING, None, failure_columns(failure), detail)
     return Step(moves=(again,), due_in_ms=delay)
 

@@ -1,4 +1,5 @@
-"""A launch is intended. Either this runner makes it now, or a successor finds out what became of it."""
+"""A launch is intended. Either this runner makes it now, or a successor finds out what became of
+it."""
 
 from __future__ import annotations
 
@@ -75,9 +76,7 @@ def _launched(job: Job, event: Event, handle: str, around: Circumstances) -> Mov
 
 
 def _refused(job: Job, failure: Failure, around: Circumstances) -> Move:
-    return judged_move(
-        job, Event.REFUSED, judge(failure, around.spec, job.faults), failure, around
-    )
+    return judged_move(job, Event.REFUSED, judge(failure, around.spec, job.faults), failure, around)
 
 
 def unlaunched(job: Job) -> Move:

@@ -1,4 +1,5 @@
-"""Parked: a person is needed. Where a run may still live it stays watched, and may settle itself."""
+"""Parked: a person is needed. Where a run may still live it stays watched, and may settle
+itself."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ OPERATOR = "operator"
 _CANCEL_AGAIN_MS = 2_000
 
 
-def next_step(job: Job, around: Circumstances) -> Step:
+def next_step(job: Job, _around: Circumstances) -> Step:
     """A person's cancel is carried out at once; everything else begins with a look."""
     if job.wish == "cancel" and job.stopping is None:
         return ask_to_end(OPERATOR)
@@ -52,9 +52,7 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 def ask_to_end(reason: str) -> Step:
     """Record why, then ask; the answer is believed only when a look confirms it."""
-    move = Move(
-        Event.CANCEL_ASKED, State.RUNNING, None, {"stopping": reason}, {"why": reason}
-    )
+    move = Move(Event.CANCEL_ASKED, State.RUNNING, None, {"stopping": reason}, {"why": reason})
     return Step(moves=(move,), act=Act.CANCEL, argument=reason)
 
 
@@ -69,9 +67,7 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
     return Step(moves=(_judged(job, outcome, columns, around),))
 
 
-def _judged(
-    job: Job, outcome: Outcome, columns: dict[str, object], around: Circumstances
-) -> Move:
+def _judged(job: Job, outcome: Outcome, columns: dict[str, object], around: Circumstances) -> Move:
     failure = outcome.failure
     assert failure is not None
     stopped = outcome.stopped or job.stopping
@@ -118,9 +114,7 @@ def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
         detail = {"question": fact.needs_input}
         changes = {"error_message": fact.needs_input}
         return Step(
-            moves=(
-                Move(Event.NEEDS_INPUT, State.PARKED, Reason.NEEDS_INPUT, changes, detail),
-            ),
+            moves=(Move(Event.NEEDS_INPUT, State.PARKED, Reason.NEEDS_INPUT, changes, detail),),
             due_in_ms=around.poll_max_ms,
         )
     return Step(moves=_noticed(job, around), due_in_ms=_pace(fact, around))
