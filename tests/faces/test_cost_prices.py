@@ -78,7 +78,7 @@ def test_a_broken_file_is_told_with_its_name(home: Path) -> None:
     path = home / "config" / "bydawn" / "prices.toml"
     path.parent.mkdir(parents=True)
     path.write_text('["m"]\ninput = "1"\noutptu = "2"\n')
-    with pytest.raises(PlanInvalid, match=r"prices\.toml: is no list of prices: unknown key outptu"):
+    with pytest.raises(PlanInvalid, match=r"prices\.toml: is no list .* unknown key outptu"):
         price_finder({"XDG_CONFIG_HOME": str(home / "config")})("m")
 
 

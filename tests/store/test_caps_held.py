@@ -4,6 +4,7 @@ whether the meters speak."""
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +34,6 @@ from bydawn.runner.tools import Tools
 from bydawn.store import counters, read
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
-from conftest import Opener
 
 RUNNERS = 16
 CAP = 20_000
@@ -99,7 +99,7 @@ def runner_of(store: Store, meter: Meter, number: int, folder: Path) -> Runner:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sixteen_runners_never_pass_the_cap(
-    open_one: Opener, clock: HandWoundClock, tmp_path: Path, seed: int
+    open_one: Callable[[], Store], clock: HandWoundClock, tmp_path: Path, seed: int
 ) -> None:
     store, chance = open_one(), random.Random(seed)
     specs = [
