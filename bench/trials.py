@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bare
+import nights
 import peers
 import plans
 from figures import Figure, at_least, at_most, plain, ratio
@@ -252,5 +253,7 @@ TRIALS = (
     Trial("crash", crash_once, crash_tell),
     Trial("record", record_once, record_tell),
     Trial("night", night_once, night_tell),
+    Trial("nights", nights.nights_once, nights.nights_tell, rounds=1),
+    Trial("waste", nights.waste_once, nights.waste_tell, rounds=1),
     Trial("million", million_once, million_tell, rounds=1),
 )

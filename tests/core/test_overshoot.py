@@ -1,5 +1,4 @@
-"""What could pass a cap: only runs that nobody ends at their bound, and never more at once than
-run."""
+"""What could pass a cap: only runs that nobody ends at their bound, and only those that run."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Stages of trust: unattended only after a rehearsal and clean watched nights, and back after an
-incident."""
+"""Stages of trust: a rehearsal, clean watched nights, unattended; and back after an incident."""
 
 from __future__ import annotations
 

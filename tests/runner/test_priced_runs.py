@@ -1,5 +1,4 @@
-"""A meter that counts tokens alone is priced at the list; without a price nothing is taken for
-free."""
+"""A meter that counts tokens alone is priced at the list; without a price nothing is free."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ whether the meters speak."""
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def runner_of(store: Store, meter: Meter, number: int, folder: Path) -> Runner:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sixteen_runners_never_pass_the_cap(
-    open_one: Opener, clock: HandWoundClock, tmp_path: Path, seed: int
+    open_one: Callable[[], Store], clock: HandWoundClock, tmp_path: Path, seed: int
 ) -> None:
     store, chance = open_one(), random.Random(seed)
     specs = [

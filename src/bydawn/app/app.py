@@ -82,8 +82,10 @@ class App:
     def check(self, plan: Path, overrides: Overrides) -> Checked:
         """Validate a plan and say what running it would do; changes nothing."""
         from bydawn.app.checking import check
+        from bydawn.app.isolating import refuse_unavailable
 
         with self._read(plan, overrides) as found:
+            refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
             return check(found, self.store if self.has_store() else None)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:

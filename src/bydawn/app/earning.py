@@ -34,8 +34,7 @@ def autonomy(store: Store | None, planned: PlannedBatch) -> Autonomy | None:
 
 
 def refuse_unearned(store: Store, planned: PlannedBatch, wanted: RunWanted) -> None:
-    """Refuse to run a plan unattended, before anything of it is recorded, that has not earned
-    it."""
+    """Refuse a plan that has not earned --unattended, before anything of it is recorded."""
     if wanted.unattended:
         name = trust_fingerprint(planned.specs, planned.terms)
         _refuse(store, planned.plan, name, planned.terms, planned.source)
@@ -84,8 +83,7 @@ def note_beginning(store: Store, batch: Batch, wanted: RunWanted) -> None:
 
 
 def note_ending(store: Store, batch: Batch, wanted: RunWanted, ran: Ran) -> None:
-    """A clean night that was watched counts once; one that was left alone and went wrong leads
-    back."""
+    """A clean watched night counts once; one left alone that went wrong leads back."""
     if not batch.terms.autonomy_required:
         return
     name = facts.fingerprint_of(store, batch)

@@ -19,6 +19,7 @@ from bydawn.core.sightings import (
     Sighting,
 )
 from bydawn.processes.environment import job_environment
+from bydawn.processes.isolation import NONE, apart, why_not
 from bydawn.processes.runs import LocalRuns, Order
 
 _SHELL = "/bin/sh"
@@ -38,13 +39,17 @@ class CommandBackend:
         argv = _argv(request.payload)
         if not argv:
             return refusal("spawn", "neither argv nor shell says what to run")
-        if request.isolate != "none":
-            return refusal("isolation", f"isolate = {request.isolate!r} is not available here")
+        environment = environment_for(self._machine_environment, request)
+        if request.isolate != NONE:
+            try:
+                argv, environment = self._apart(request, argv, environment)
+            except (OSError, KeyError) as error:
+                return refusal("isolation", str(error))
         return self._runs.start(
             Order(
                 launch_key=request.launch_key,
                 folder=request.folder,
-                environment=environment_for(self._machine_environment, request),
+                environment=environment,
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
                 send_by=request.send_by,
@@ -52,6 +57,17 @@ class CommandBackend:
                 cwd=_cwd(request),
             )
         )
+
+    def _apart(
+        self, request: Request, argv: tuple[str, ...], environment: dict[str, str]
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """The command as it is started to be apart; OSError where this machine cannot do it."""
+        machine, state_folder = self._machine_environment, self._runs.state_folder
+        why = why_not(request.isolate, machine, state_folder)
+        if why:
+            raise OSError(f'isolate = "{request.isolate}" is not possible here: {why}')
+        made = apart(request.isolate, argv, request.folder, state_folder, machine)
+        return made.argv, {**environment, **made.environment}
 
     def find(self, request: Request) -> FindAnswer:
         return self._runs.find(request.folder)

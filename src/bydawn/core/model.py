@@ -200,7 +200,7 @@ class Job:
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
     what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``prices`` the
-    list its cost was worked out from, ``fresh`` that this runner itself just made the intention.
+    list its cost was worked out from, ``fresh`` that this runner just made the intention itself.
     """
 
     number: int

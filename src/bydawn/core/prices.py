@@ -60,8 +60,7 @@ def cost_micros(tokens: Mapping[str, int], price: Price) -> int:
 
 
 def priced(usage: Usage, model: str | None, price_of: PriceOf) -> Usage:
-    """The meter's word with its cost worked out, where it gave tokens alone and the price is
-    known."""
+    """The meter's word, its cost worked out where it gave tokens alone and a price is known."""
     if usage.cost_micros is not None or model is None or not _is_metered(usage.tokens):
         return usage
     price = price_of(model)

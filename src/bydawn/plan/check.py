@@ -109,6 +109,8 @@ def check_backend(
         told.add((*entry.at, field), f"the backend {quoted(name)} does not take it")
     if name == "command":
         _check_command(entry, told)
+    elif entry.table.isolate != "none":
+        told.add(entry.where("isolate"), "only commands can be isolated")
     if name == "python" and entry.table.call is None and not entry.wrong:
         told.add(entry.at, 'call is missing: the backend "python" needs "module:function"')
 

@@ -18,8 +18,7 @@ def check_prices(
     is_priced: Callable[[str], bool],
     told: Complaints,
 ) -> set[str]:
-    """The jobs that run on tokens alone because nobody knows their price; refused unless
-    allowed."""
+    """The jobs that run on tokens alone as nobody knows their price; refused unless allowed."""
     if not _caps_dollars(budget):
         return set()
     unpriced = list(_unpriced(entries, is_priced))
@@ -41,8 +40,7 @@ def _caps_dollars(budget: BudgetTable) -> bool:
 
 
 def _unpriced(entries: Iterable[Entry], is_priced: Callable[[str], bool]) -> Iterator[Entry]:
-    """A model that each item names for itself is priced when its run is; then at worst its
-    bound."""
+    """A model that each item names is priced when its run is seen, or charged at its bound."""
     for entry in entries:
         model = entry.table.model
         if model is None or is_template(model) or entry.table.budget.usd == 0:

@@ -5,7 +5,7 @@ Refused is what a batch would wrongly rely on; warned of is what it merely goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,24 +24,17 @@ FUTURE_BACKENDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Unbuilt:
-    """A key, the values of it that are not built, and what follows. ``*`` stands for any part."""
+    """A key that is not built and what follows where it asks for anything. ``*`` is any part."""
 
     path: tuple[str, ...]
     follows: str
-    asks: Callable[[Any], bool] = bool
-
-
-def _is_isolated(value: Any) -> bool:
-    return bool(value != "none")
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt(("backends",), REFUSE),
     Unbuilt(("notify",), WARN),
     Unbuilt(("schedule",), WARN),
-    Unbuilt(("defaults", "isolate"), REFUSE, _is_isolated),
     Unbuilt(("defaults", "workspace"), REFUSE),
-    Unbuilt(("job", "*", "isolate"), REFUSE, _is_isolated),
     Unbuilt(("job", "*", "workspace"), REFUSE),
 )
 
@@ -50,7 +43,7 @@ def tell_unbuilt(data: Mapping[str, Any], complaints: Complaints, warnings: Comp
     """Complain, or warn, about every key in ``data`` that asks for something not built."""
     for feature in UNBUILT:
         for path, value in _found(data, feature.path):
-            if feature.asks(value):
+            if value:
                 told = complaints if feature.follows == REFUSE else warnings
                 told.add(path, "is not built yet in this version", _remedy(feature))
 

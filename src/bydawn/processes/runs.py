@@ -78,6 +78,10 @@ class LocalRuns:
         self._listener: Listener | None = None
         self._reports: dict[str, Report] = {}
 
+    @property
+    def state_folder(self) -> Path:
+        return Path(self._state_folder)
+
     def start(self, order: Order) -> LaunchAnswer:
         """Start the run, or find that it was started before: the claim decides, and only once."""
         handle = self._handle(order.folder)

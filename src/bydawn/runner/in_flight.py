@@ -123,8 +123,7 @@ class InFlight:
         return lost
 
     def taken_progress(self) -> list[Progressed]:
-        """The runs seen to move since the last time; what is about to be written tells it
-        anyway."""
+        """Runs seen to move since the last time; what is about to be written tells it anyway."""
         moved, self._progressed = self._progressed, set()
         jobs = [self.held[number].job for number in sorted(moved) if number in self.held]
         return [

@@ -49,8 +49,7 @@ def unnoted_incidents(store: Store, plan: str, fingerprint: str) -> list[int]:
 
 
 def went_wrong(store: Store, batch: Batch) -> bool:
-    """Whether jobs failed beyond what is allowed, or one is parked for another reason than
-    approval."""
+    """Whether jobs failed beyond what is allowed, or one is parked for more than approval."""
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
     if standing.failed > allowed_failures(batch.terms.allow_failures, standing.total):

@@ -142,10 +142,10 @@ class Circumstances:
     ``halt`` is set when everything of this batch must end (deadline, budget, interrupt, cancel);
     ``chance`` is a fresh random number in [0, 1). Lengths are measured on the clock that counts
     sleep: ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of
-    progress, ``spending_ms`` for which its meter has risen and nothing else moved (0: it is not
-    so), ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks``
-    counts polls of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the
-    time since this process first asked what became of an unclear launch. ``is_elsewhere``: it is a
+    progress, ``spending_ms`` for which its meter has risen and nothing else moved (0: not so),
+    ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts
+    polls of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the time
+    since this process first asked what became of an unclear launch. ``is_elsewhere``: it is a
     local run of another machine.
     """
 

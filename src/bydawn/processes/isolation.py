@@ -1,0 +1,131 @@
+"""Commands apart from this account: as another user of the machine, or in a bubblewrap sandbox.
+
+Both leave the draft and the report writable and nothing else of ours. Where the machine cannot do
+it, ``why_not`` says so before anything starts; a command is never started without what was asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bydawn.processes.folder import RunFolder
+
+ACCOUNT = "BYDAWN_ISOLATE_USER"
+NONE, USER, BWRAP = "none", "user", "bwrap"
+_DEFAULT_ACCOUNT = "nobody"
+_PROBE_S = 10
+_SEALED = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp")
+# Becomes the account and then the command; started as root, in an interpreter that loads nothing.
+_BECOME = """
+import os, sys
+name, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+os.initgroups(name, gid)
+os.setgid(gid)
+os.setuid(uid)
+os.execvp(sys.argv[4], sys.argv[4:])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A command as it is started to be apart, and what its environment says otherwise."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def why_not(kind: str, environment: Mapping[str, str], state_folder: Path) -> str:
+    """What keeps this machine from isolating so; empty when it can."""
+    if kind == USER:
+        return _why_no_user(_account_name(environment), state_folder)
+    if kind == BWRAP:
+        return _why_no_sandbox(shutil.which("bwrap", path=environment.get("PATH")))
+    return ""
+
+
+def apart(
+    kind: str,
+    argv: tuple[str, ...],
+    folder: str,
+    state_folder: Path,
+    environment: Mapping[str, str],
+) -> Apart:
+    """Make the run's folder ready and say how to start the command; KeyError, OSError if not."""
+    run = RunFolder(folder)
+    run.make()
+    Path(run.report).touch(mode=0o600)
+    if kind == USER:
+        return _as_account(argv, run, state_folder, pwd.getpwnam(_account_name(environment)))
+    bwrap = shutil.which("bwrap", path=environment.get("PATH")) or "bwrap"
+    return Apart((bwrap, *_sandbox(run, state_folder), "--", *argv), {"TMPDIR": "/tmp"})
+
+
+def _sandbox(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
+    """All of the machine to read, but our own folder: of that only this run's draft and report."""
+    own = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
+    return (*_SEALED, *own, "--bind", run.report, run.report, "--die-with-parent")
+
+
+def _as_account(
+    argv: tuple[str, ...], run: RunFolder, state_folder: Path, account: pwd.struct_passwd
+) -> Apart:
+    for path in (run.draft, run.report):
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    below = Path(run.path).relative_to(state_folder)
+    for folder in (state_folder / part for part in (below, *below.parents)):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    name, uid, gid = account.pw_name, str(account.pw_uid), str(account.pw_gid)
+    become = (sys.executable, "-I", "-S", "-c", _BECOME, name, uid, gid)
+    return Apart((*become, *argv), {"HOME": run.draft, "USER": name, "LOGNAME": name})
+
+
+def _account_name(environment: Mapping[str, str]) -> str:
+    return environment.get(ACCOUNT) or _DEFAULT_ACCOUNT
+
+
+def _why_no_user(name: str, state_folder: Path) -> str:
+    if os.geteuid() != 0:
+        return "only root can run commands as another user"
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        return f'there is no user "{name}" ({ACCOUNT} names another)'
+    if account.pw_uid == 0:
+        return f'"{name}" is root itself'
+    closed = [folder for folder in state_folder.parents if not _may_pass(folder, account)]
+    return f'"{name}" may not enter {closed[-1]}' if closed else ""
+
+
+def _may_pass(folder: Path, account: pwd.struct_passwd) -> bool:
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    if found.st_uid == account.pw_uid:
+        return bool(found.st_mode & 0o100)
+    if found.st_gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        return bool(found.st_mode & 0o010)
+    return bool(found.st_mode & 0o001)
+
+
+@functools.cache
+def _why_no_sandbox(bwrap: str | None) -> str:
+    """Being installed is not enough: many machines forget or forbid what it needs."""
+    if bwrap is None:
+        return "bubblewrap (bwrap) is not installed"
+    try:
+        tried = subprocess.run(
+            [bwrap, *_SEALED, "--", "/bin/true"], capture_output=True, timeout=_PROBE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bwrap does not work here: {error}"
+    said = tried.stderr.decode(errors="replace").strip()[:200]
+    return f"bwrap does not work here: {said}" if tried.returncode else ""
