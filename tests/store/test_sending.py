@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bydawn.runner.clock import SystemClock
 from bydawn.store.connect import Occupied
+from bydawn.store.shared import open_server_store
 from bydawn.store.store import Store
+from servers import Server
 
 _ADD = "INSERT INTO counter (name, used) VALUES (?, ?)"
 _RAISE = "UPDATE counter SET used = ? WHERE name = ?"
@@ -86,3 +89,23 @@ def test_what_goes_wrong_while_something_is_under_way_is_what_is_raised(store: S
 
     session.transact(act)
     assert session.rows(_ALL) == [("a", 1), ("d", 4)]
+
+
+def test_a_line_that_breaks_under_what_was_sent_keeps_it_once(postgres_server: Server) -> None:
+    url = postgres_server.database()
+    store = open_server_store(url, SystemClock(), "s_1")
+    pids: list[int] = []
+
+    def act() -> int:
+        (pid,) = store.session.row("SELECT pg_backend_pid()") or (0,)
+        added = store.session.send_many(_ADD, [("a", 1), ("b", 1)])
+        if not pids:
+            postgres_server.say(f"SELECT pg_terminate_backend({pid}, 10000)")
+        pids.append(pid)
+        store.session.send_many(_RAISE, [(2, "a"), (2, "b")])
+        return added()
+
+    assert store.session.transact(act) == 2
+    assert len(set(pids)) == 2
+    assert store.session.rows(_ALL) == [("a", 2), ("b", 2)]
+    store.close()
