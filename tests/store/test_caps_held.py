@@ -34,7 +34,6 @@ from bydawn.runner.tools import Tools
 from bydawn.store import counters, read
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
-from conftest import Opener
 
 RUNNERS = 16
 CAP = 20_000
