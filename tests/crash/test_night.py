@@ -167,7 +167,7 @@ def background_runners(night: Night) -> list[int]:
 def test_one_background_runner_for_a_store_and_wait_takes_over_when_it_is_killed(
     night: Night,
 ) -> None:
-    ids = [detach(night, "sh", "-c", f"sleep 1; echo x{n} >> {night.recorder}") for n in range(6)]
+    ids = [detach(night, "sh", "-c", f"sleep 3; echo x{n} >> {night.recorder}") for n in range(6)]
     until(lambda: len(background_runners(night)) == 1)
     (runner,) = background_runners(night)
     os.kill(runner, signal.SIGKILL)

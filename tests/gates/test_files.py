@@ -138,6 +138,7 @@ def test_names_too_long_for_an_ending_have_a_record_too(tmp_path: Path) -> None:
         FileGate(target).publish(tmp_path, "d", claim(1))
 
 
+@pytest.mark.prove
 def test_a_gate_costs_little_beyond_what_it_flushes(
     stand: FileStand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_it_needs_no_schema_and_no_templates(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
+@pytest.mark.prove
 def test_twenty_thousand_items_take_no_time(tmp_path: Path) -> None:
     lines = (f'{{"site":"s","slug":"item-{n:06}","title":"a title"}}\n' for n in range(20_000))
     (tmp_path / "r.jsonl").write_text("".join(lines))

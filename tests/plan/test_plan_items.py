@@ -339,6 +339,7 @@ def _many(count: int) -> Iterator[bytes]:
         yield b'{"site":"s","slug":"item-%07d","title":"some title of this very item"}\n' % number
 
 
+@pytest.mark.prove
 def test_twenty_thousand_items_take_no_time(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_bytes(b"".join(_many(20_000)))
     plan = read(tmp_path, JSONL)
