@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bydawn.backends.command import environment_for
+from bydawn.backends.local import environment_for
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
 from bydawn.processes.runs import LocalRuns, Order
 

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
-from bydawn.core.sightings import (
-    CancelAnswer,
-    Capabilities,
-    Failure,
-    FailureClass,
-    FindAnswer,
-    Guarantee,
-    LaunchAnswer,
-    LaunchRefused,
-    Request,
-    Sighting,
-)
-from bydawn.processes.environment import job_environment
+from bydawn.backends.local import LocalBackend, environment_for, refusal
+from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.isolation import NONE, apart, why_not
-from bydawn.processes.runs import LocalRuns, Order
+from bydawn.processes.runs import Order
 
 _SHELL = "/bin/sh"
 
 
-class CommandBackend:
+class CommandBackend(LocalBackend):
     """``argv`` as a list or ``shell`` as a line; ``cwd`` (the draft), ``env`` and ``pass_env``."""
 
     name = "command"
-    capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True)
-
-    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
-        self._runs = runs
-        self._machine_environment = machine_environment
 
     def launch(self, request: Request) -> LaunchAnswer:
         argv = _argv(request.payload)
@@ -68,28 +51,6 @@ class CommandBackend:
             raise OSError(f'isolate = "{request.isolate}" is not possible here: {why}')
         made = apart(request.isolate, argv, request.folder, state_folder, machine)
         return made.argv, {**environment, **made.environment}
-
-    def find(self, request: Request) -> FindAnswer:
-        return self._runs.find(request.folder)
-
-    def poll(self, handle: str) -> Sighting:
-        return self._runs.look(handle)
-
-    def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        return self._runs.end(handle, reason)
-
-    def close(self) -> None:
-        """The runs belong to whoever made this backend."""
-
-
-def refusal(code: str, message: str) -> LaunchRefused:
-    return LaunchRefused(Failure(FailureClass.PERMANENT, code, message))
-
-
-def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:
-    payload = request.payload
-    env = {name: str(value) for name, value in (payload.get("env") or {}).items()}
-    return job_environment(machine, request, payload.get("pass_env") or (), env)
 
 
 def _argv(payload: dict[str, Any]) -> tuple[str, ...]:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 
-from bydawn.backends.command import environment_for, refusal
-from bydawn.core.sightings import (
-    CancelAnswer,
-    Capabilities,
-    FindAnswer,
-    Guarantee,
-    LaunchAnswer,
-    Request,
-    Sighting,
-)
-from bydawn.processes.runs import Call, LocalRuns, Order
+from bydawn.backends.local import LocalBackend, environment_for, refusal
+from bydawn.core.sightings import LaunchAnswer, Request
+from bydawn.processes.runs import Call, Order
 
 
-class PythonBackend:
+class PythonBackend(LocalBackend):
     """``call`` as ``module:function``, imported with the plan's folder first on the path.
 
     The function gets ``item`` when there is one, else nothing. What it returns, as JSON, is the
@@ -26,11 +17,6 @@ class PythonBackend:
     """
 
     name = "python"
-    capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True)
-
-    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
-        self._runs = runs
-        self._machine_environment = machine_environment
 
     def launch(self, request: Request) -> LaunchAnswer:
         function = str(request.payload.get("call") or "")
@@ -50,18 +36,6 @@ class PythonBackend:
                 call=self._call(request, function),
             )
         )
-
-    def find(self, request: Request) -> FindAnswer:
-        return self._runs.find(request.folder)
-
-    def poll(self, handle: str) -> Sighting:
-        return self._runs.look(handle)
-
-    def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        return self._runs.end(handle, reason)
-
-    def close(self) -> None:
-        """The runs belong to whoever made this backend."""
 
     def _call(self, request: Request, function: str) -> Call:
         payload = request.payload

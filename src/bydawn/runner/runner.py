@@ -115,10 +115,6 @@ class Runner:
         moments += [self.horizon.wakes_at(now) - now]
         return max(0, min(moments))
 
-    def is_drained(self) -> bool:
-        """Nothing of ours is in flight or waits to be written."""
-        return not self.held and not self.in_flight.changes
-
     def is_quiet(self) -> bool:
         """Nothing of ours is in flight but parked runs, which are watched and do not hold the
         join."""

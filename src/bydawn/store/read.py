@@ -13,13 +13,11 @@ from bydawn.core.model import Job
 from bydawn.store import counters
 from bydawn.store.admission import Lane
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
-
-_LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
+from bydawn.store.rows import JOB_COLUMNS, LISTED, NEVER, job_from
 
 _COUNTS = f"""
 SELECT state, reason, not_before > 0, not_before >= ?, count(*) FROM job
-WHERE batch = ? AND {_LISTED} GROUP BY 1, 2, 3, 4"""
+WHERE batch = ? AND {LISTED} GROUP BY 1, 2, 3, 4"""
 
 # The plus keeps the planner off the index of names, which holds every job of the batch.
 _IN_FLIGHT = """
@@ -30,7 +28,7 @@ SELECT min(not_before) FROM job
 WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?"""
 _WISHES = "SELECT number, wish FROM job WHERE batch = ? AND wish IS NOT NULL"
 
-_JOBS = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND {_LISTED} ORDER BY position, number"
+_JOBS = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND {LISTED} ORDER BY position, number"
 _BY_NAME = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND name = ?"
 _BY_TEMPLATE = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND template = ? ORDER BY position"
 _BY_KEY = f"SELECT {JOB_COLUMNS} FROM job WHERE key >= ? AND key < ?"
@@ -41,11 +39,12 @@ SELECT number, revision, generation, token, machine, handle, intended_at, starte
     event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices
 FROM attempt WHERE job = ? ORDER BY number"""
 
-_EVENTS = """
+_JOURNAL = """
 SELECT e.seq, e.at, coalesce(b.plan, ''), coalesce(b.edition, ''), j.name, e.kind, e.from_state,
     e.to_state, e.reason, e.token, e.attempt, e.runner, e.detail, j.key, e.job
 FROM event e LEFT JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
-WHERE e.seq > ? AND (? = 0 OR e.batch = ?) ORDER BY e.seq LIMIT ?"""
+WHERE e.seq > ?"""
+_EVENTS = f"{_JOURNAL} AND (? = 0 OR e.batch = ?) ORDER BY e.seq LIMIT ?"
 
 _RECEIPTS = "SELECT target, sha256, at FROM receipt WHERE job = ? ORDER BY at, target"
 _CHANGED = "SELECT number FROM job WHERE batch = ? AND next_spec IS NOT NULL AND state = ?"
@@ -156,11 +155,7 @@ def jobs(session: Session, batch: int) -> Iterator[Job]:
 
 
 _NEWEST = "SELECT coalesce(max(seq), 0) FROM event"
-_TROUBLES = """
-SELECT e.seq, e.at, b.plan, b.edition, j.name, e.kind, e.from_state, e.to_state, e.reason, e.token,
-    e.attempt, e.runner, e.detail, j.key, e.job
-FROM event e JOIN batch b ON b.number = e.batch LEFT JOIN job j ON j.number = e.job
-WHERE e.seq > ? AND e.seq <= ? AND e.batch = ?
+_TROUBLES = f"""{_JOURNAL} AND e.seq <= ? AND e.batch = ?
     AND (e.job IS NULL OR e.to_state IN ('failed', 'parked'))
 ORDER BY e.seq"""
 

@@ -23,6 +23,8 @@ from bydawn.core.model import (
 )
 
 NEVER = 1 << 62
+# Jobs the plan still lists, and those it no longer does while a run of theirs may live.
+LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
 _RANK_OF_PRIORITY = 10**12
 
 JOB_FIELDS = tuple(field.name for field in dataclasses.fields(Job) if field.name != "fresh")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from bydawn.core.model import Job
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, job_from
-
-_LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
+from bydawn.store.rows import JOB_COLUMNS, LISTED, job_from
 
 _SERIAL = """
 SELECT coalesce(sum(ended_at - started_at), 0) FROM job
@@ -33,16 +31,16 @@ _USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
 _ENDS = f"""
 SELECT coalesce(max(ended_at), 0),
     coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
-FROM job WHERE batch = ? AND {_LISTED}"""
+FROM job WHERE batch = ? AND {LISTED}"""
 _LONGEST = f"""
 SELECT name, ended_at - started_at FROM job
-WHERE batch = ? AND started_at IS NOT NULL AND ended_at IS NOT NULL AND {_LISTED}
+WHERE batch = ? AND started_at IS NOT NULL AND ended_at IS NOT NULL AND {LISTED}
 ORDER BY ended_at - started_at DESC, number LIMIT 1"""
 _NEEDY = f"""
-SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND state IN ('failed', 'parked') AND {_LISTED}
+SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND state IN ('failed', 'parked') AND {LISTED}
 ORDER BY position, number"""
 _WAITING = f"""
-SELECT count(*), min(number) FROM job WHERE batch = ? AND state = 'queued' AND {_LISTED}
+SELECT count(*), min(number) FROM job WHERE batch = ? AND state = 'queued' AND {LISTED}
 GROUP BY reason, backend, not_before > 0"""
 
 

@@ -41,7 +41,7 @@ class Following:
             for event in found:
                 self.board.learn(event)
             if any(event.job is None or event.kind in _RELISTS for event in found):
-                self._recount()
+                self.recount()
         return found
 
     def troubles(self) -> list[EventRow]:
@@ -50,10 +50,6 @@ class Following:
         self._heard = read.newest_event(session)
         found = read.troubles(session, after, self._heard, self.batch.number)
         return found if self._heard > after else []
-
-    def recount(self) -> None:
-        """Count the states anew."""
-        self._recount()
 
     def facts(self, event: EventRow) -> wording.Facts:
         """What the row adds to an event that ends something."""
@@ -77,12 +73,13 @@ class Following:
         )  # fmt: skip
 
     def _load(self) -> None:
-        self._recount()
+        self.recount()
         if self.board.total <= _LOADED_UP_TO:
             for job in read.jobs(self.store.session, self.batch.number):
                 self.board.place(job.number, job.state)
 
-    def _recount(self) -> None:
+    def recount(self) -> None:
+        """Count the states anew."""
         now = self.store.session.clock.utc_ms()
         standing = read.standing(self.store.session, self.batch.number, now, None)
         self.board.counts = counts_of(standing)

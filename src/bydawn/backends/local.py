@@ -1,0 +1,52 @@
+"""What all backends of this machine do alike: finding, looking at and ending a supervised run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bydawn.core.sightings import (
+    CancelAnswer,
+    Capabilities,
+    Failure,
+    FailureClass,
+    FindAnswer,
+    Guarantee,
+    LaunchRefused,
+    Request,
+    Sighting,
+)
+from bydawn.processes.environment import job_environment
+from bydawn.processes.runs import LocalRuns
+
+
+class LocalBackend:
+    """Three of the four verbs; a backend of its own says how it launches."""
+
+    capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True)
+
+    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
+        self._runs = runs
+        self._machine_environment = machine_environment
+
+    def find(self, request: Request) -> FindAnswer:
+        return self._runs.find(request.folder)
+
+    def poll(self, handle: str) -> Sighting:
+        return self._runs.look(handle)
+
+    def cancel(self, handle: str, reason: str) -> CancelAnswer:
+        return self._runs.end(handle, reason)
+
+    def close(self) -> None:
+        """The runs belong to whoever made this backend."""
+
+
+def refusal(code: str, message: str) -> LaunchRefused:
+    return LaunchRefused(Failure(FailureClass.PERMANENT, code, message))
+
+
+def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:
+    """The environment of one run, from this machine and from its payload."""
+    payload = request.payload
+    env = {name: str(value) for name, value in (payload.get("env") or {}).items()}
+    return job_environment(machine, request, payload.get("pass_env") or (), env)
