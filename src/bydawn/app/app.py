@@ -89,7 +89,15 @@ class App:
             return check(found, self.store if self.has_store() else None)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
-        """Run a plan, or go on with it."""
+        """Run a plan, or go on with it; unattended, the machine is kept awake meanwhile."""
+        if not wanted.unattended:
+            return self._run(plan, wanted, face)
+        from bydawn.processes.awake import awake
+
+        with awake(f"runs {plan.name}", self.invocation.environment):
+            return self._run(plan, wanted, face)
+
+    def _run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         from bydawn.app.running import run_plan
 
         if not self.has_store():

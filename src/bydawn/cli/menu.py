@@ -39,6 +39,7 @@ ENTRIES = (
     Entry("lease", "lease", "named leases with fencing tokens, for any program", _HANDS),
     Entry("gate", "gate", "publish so that an older claim cannot overwrite", _HANDS),
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
+    Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
     Entry("db", "db", "look at the store, migrate it, back it up", _PLACE),

@@ -83,6 +83,13 @@ def run(settings: Settings, talk: Talk, plans: tuple[Path, ...], **options: Any)
     return _run_plan(settings, talk, plans[0], options)
 
 
+def run_unattended(settings: Settings, talk: Talk, plan: Path, edition: str | None) -> int:
+    """Run a plan as ``--unattended`` does, at an edition; what a schedule does."""
+    named = ["--date", edition] if edition else []
+    typed = run.make_context("run", ["--unattended", *named, str(plan)], obj=settings)
+    return _run_plan(settings, talk, plan, typed.params)
+
+
 def _refuse_unbuilt(plans: tuple[Path, ...], options: dict[str, Any]) -> None:
     for name in ("canary", "stay", "own"):
         if options.pop(name):
