@@ -18,6 +18,7 @@ _NIGHT, _MORNING, _HANDS, _PLACE = "The night", "The morning", "By hand", "The p
 HIDDEN = "hidden"
 
 ENTRIES = (
+    Entry("init", "init", "write a first plan that runs at once", _NIGHT),
     Entry("check", "check", "validate a plan and say what would start; changes nothing", _NIGHT),
     Entry("rehearse", "rehearse", "play a whole plan without doing anything", _NIGHT),
     Entry("run", "run", "run a plan, or one command; the same again goes on", _NIGHT),
