@@ -84,7 +84,7 @@ class App:
         from bydawn.app.checking import check
         from bydawn.app.isolating import refuse_unavailable
 
-        with self._read(plan, overrides) as found:
+        with self.reading_plan(plan, overrides) as found:
             refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
             return check(found, self.store if self.has_store() else None)
 
@@ -102,7 +102,7 @@ class App:
 
         if not self.has_store():
             # A plan that cannot be accepted leaves nothing behind, not even an empty store.
-            with self._read(plan, wanted.overrides) as planned:
+            with self.reading_plan(plan, wanted.overrides) as planned:
                 return self.run_planned(planned, wanted, face)
         if wanted.adopt:
             self.place.move_here(self.clock)
@@ -128,13 +128,14 @@ class App:
         from bydawn.app.earning import note_rehearsed
         from bydawn.app.rehearsal import rehearse
 
-        with self._read(plan, overrides) as found, rehearse(found, faults) as rehearsed:
+        with self.reading_plan(plan, overrides) as found, rehearse(found, faults) as rehearsed:
             if rehearsed.is_good and found.batch.terms.autonomy_required:
                 note_rehearsed(self.store, found.batch)
             yield rehearsed
 
     @contextlib.contextmanager
-    def _read(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+    def reading_plan(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+        """The valid plan, its items still to be streamed; PlanInvalid with every complaint."""
         from bydawn.app.reading import plan_input, read_plan
 
         with plan_input(self.invocation, path, overrides) as stdin:

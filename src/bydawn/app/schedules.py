@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Memory:
         self._folder = state_folder / FOLDER
         self._path = self._folder / f"{plan}.json"
         self._seen = self._folder / f"{plan}.seen"
+        self._carried = self._folder / f"{plan}.environment"
         self._presence = Presence(self._folder, f"{plan}.held")
 
     def hold(self) -> bool:
@@ -59,6 +61,17 @@ class Memory:
         fresh.write_text(text, "utf-8")
         os.replace(fresh, self._path)
 
+    def carried(self) -> dict[str, str]:
+        """What of a person's environment was written down for the scheduler."""
+        try:
+            said = json.loads(self._carried.read_text("utf-8"))
+            return {str(name): str(value) for name, value in said.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+    def keep_carried(self, environment: Mapping[str, str]) -> None:
+        self._carried.write_text(json.dumps(dict(environment)), "utf-8")
+
     def see(self, now: int) -> None:
         """Note that somebody is running the night just now."""
         with contextlib.suppress(OSError):
@@ -72,7 +85,7 @@ class Memory:
             return 0
 
     def forget(self) -> None:
-        for path in (self._path, self._seen):
+        for path in (self._path, self._seen, self._carried):
             path.unlink(missing_ok=True)
 
     def _prepare(self) -> None:

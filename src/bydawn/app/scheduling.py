@@ -54,6 +54,7 @@ class Shown:
     installed: tuple[str, ...]
     watched: Watched | None
     has_editions: bool
+    carried: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def show(app: App, path: Path) -> Shown:
         installed=tuple(there),
         watched=_memory(app, path).watched(),
         has_editions=found.per != "once",
+        carried=_memory(app, path).carried() if there else {},
     )
 
 
@@ -110,6 +112,7 @@ def install(app: App, path: Path, via: str | None, *, only_show: bool = False) -
         memory = _memory(app, path)
         begun = memory.watched() or Watched(app.clock.utc_ms())
         memory.write(begun, found.schedule, found.timezone)
+        memory.keep_carried(entry.environment)
     return Installed(scheduler.kind, entry.name, text, notes)
 
 

@@ -40,6 +40,7 @@ ENTRIES = (
     Entry("lease", "lease", "named leases with fencing tokens, for any program", _HANDS),
     Entry("gate", "gate", "publish so that an older claim cannot overwrite", _HANDS),
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
+    Entry("doctor", "doctor", "what would go wrong tonight, found out now", _PLACE),
     Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
