@@ -24,9 +24,9 @@ def test_a_server_that_does_not_write_through_is_named(postgres_server: Server) 
 
 def test_a_file_in_memory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_store(tmp_path / "s.db", SystemClock(), "s_1")
-    monkeypatch.setattr(soundness, "filesystem_of", lambda folder: "ext4")
+    monkeypatch.setattr(soundness, "filesystem_of", lambda _: "ext4")
     assert file_weaknesses(store.session, tmp_path / "s.db") == []
-    monkeypatch.setattr(soundness, "filesystem_of", lambda folder: "tmpfs")
+    monkeypatch.setattr(soundness, "filesystem_of", lambda _: "tmpfs")
     (told,) = file_weaknesses(store.session, tmp_path / "s.db")
     store.close()
     assert "in memory" in told
