@@ -123,7 +123,7 @@ class Store:
         source = _Source(jobs)
         self.session.transact(
             lambda: opening.add_items(
-                self.session, batch.number, batch.revision, spec, source.again()
+                self.session, batch.number, batch.revision, batch.plan, spec, source.again()
             )
         )
 
