@@ -24,7 +24,7 @@ from bydawn.app.reading import identify, plan_input, read_plan
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
-from bydawn.core.model import PlannedBatch
+from bydawn.core.model import Listing, PlannedBatch
 from bydawn.store import read
 from bydawn.store.store import Batch, Store
 
@@ -114,7 +114,7 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
     only = wanted.overrides.only
     opened = store.open_batch(
         _fingerprinted(planned, only),
-        planned.jobs(),
+        Listing(planned.jobs),
         adopt_folder=wanted.adopt,
         background=wanted.detach,
         is_partial=only is not None,

@@ -37,6 +37,7 @@ _FIND_SPEC = "SELECT number FROM spec WHERE batch = ? AND template = ? AND diges
 _DROP_TEMPLATES = "DELETE FROM template WHERE batch = ?"
 _ADD_TEMPLATE = """
 INSERT INTO template (batch, name, spec, position, after, expands) VALUES (?, ?, ?, ?, ?, ?)"""
+_EXPANDED = "UPDATE template SET expands = 0 WHERE batch = ? AND name = ? AND expands = 1"
 
 _WITHDRAW = """
 UPDATE job SET withdrawn = 1,
@@ -270,11 +271,12 @@ def add_items(
     jobs: Iterable[PlannedJob],
 ) -> None:  # fmt: skip
     """Record the items an upstream job produced; from then on they are jobs like all others."""
+    if session.change(_EXPANDED, (batch, spec.id)) == 0:
+        return  # another runner was first
     now = session.clock.utc_ms()
     number = spec_number(session, batch, spec)
     opened = Opened(batch, False, revision)
     _record_jobs(session, opened, {spec.id: (number, spec)}, jobs)
     rank_by_history(session, batch, plan)
-    session.change("UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id))
     tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])
     release(session, batch, templates(session, batch), now)
