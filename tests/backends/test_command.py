@@ -111,12 +111,6 @@ def test_what_cannot_start_is_refused_for_good(
     assert reason in answer.failure.message
 
 
-def test_isolation_that_is_not_there_is_refused(backend: CommandBackend, tmp_path: Path) -> None:
-    answer = backend.launch(request(tmp_path, "one", {"argv": ["true"]}, isolate="bwrap"))
-    assert isinstance(answer, LaunchRefused)
-    assert answer.failure.code == "isolation"
-
-
 def test_a_refused_start_can_be_found_and_read(backend: CommandBackend, tmp_path: Path) -> None:
     wanted = request(tmp_path, "one", {"argv": ["no-such-program-here"]})
     backend.launch(wanted)

@@ -291,7 +291,7 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["run", "--only", "x", "--", "true"], 2, "--only is for plans"),
     (["run", "a.toml", "--set", "x"], 2, "write --set name=value"),
     (["run", "a.toml", "--set", "x=1", "--set", "x=2"], 2, "given twice"),
-    (["run", "a.toml", "--canary", "2"], 2, "--canary is not built yet in this version"),
+    (["run", "a.toml", "--canary", "-2"], 2, "-2 is not in the range"),
     (["run", "a.toml", "--stay"], 2, "--stay is not built yet in this version"),
     (["run", "a.toml", "--report", "x.pdf"], 2, "end its name in"),
     (["run", "a.toml", "--report", "x.html"], 2, "not built yet"),

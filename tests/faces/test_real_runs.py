@@ -115,6 +115,16 @@ def test_files_are_left_behind(place: Place) -> None:
     assert json.loads(events[0])["event"] == "opened"
 
 
+def test_a_canary_from_the_command_line_and_lifted_there(place: Place) -> None:
+    """It was said once that nothing is left to do while jobs waited for a canary lifted since."""
+    plan = place.plan(PLAN.replace("echo it went well", "exit 100"))
+    document = json.loads(place.run("run", plan, "--canary", "1", "-j", "1", "--json")[1])
+    told = [(job["state"], job["reason"]) for job in document["jobs"]]
+    assert told == [("failed", "permanent"), ("queued", "canary")]
+    document = json.loads(place.run("run", plan, "--canary", "0", "--json")[1])
+    assert document["counts"]["failed"] == 2
+
+
 def test_unattended_is_silent_when_all_is_well(place: Place) -> None:
     plan = place.plan(PLAN.replace("exit 3", "exit 0"))
     assert place.run("run", plan, "--unattended") == (0, "", "")

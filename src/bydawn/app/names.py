@@ -4,6 +4,7 @@ from __future__ import annotations
 
 STOP = "STOP"
 RUNNERS = "runners"
+RUNS = "runs"
 BACKENDS = {"command": "outside", "python": "outside", "scripted": "outside"}
 # Backends that end a run at its own bound by themselves; so far none does.
 CAPPED_BY_BACKEND: frozenset[str] = frozenset()

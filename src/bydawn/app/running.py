@@ -24,7 +24,7 @@ from bydawn.app.reading import identify, plan_input, read_plan
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
-from bydawn.core.model import PlannedBatch
+from bydawn.core.model import Listing, PlannedBatch
 from bydawn.store import read
 from bydawn.store.store import Batch, Store
 
@@ -114,7 +114,7 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
     only = wanted.overrides.only
     opened = store.open_batch(
         _fingerprinted(planned, only),
-        planned.jobs(),
+        Listing(planned.jobs),
         adopt_folder=wanted.adopt,
         background=wanted.detach,
         is_partial=only is not None,
@@ -159,11 +159,13 @@ def _already_done(store: Store, batch: Batch, is_new: bool) -> int:
 
 
 def _is_over(store: Store, batch: Batch) -> bool:
-    """Nothing left to do, seen without starting a runner."""
+    """Nothing left to do, seen without starting a runner. What was kept back by a cap or a canary
+    may fit through by now."""
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
     unexpanded = any(template.expands for template in store.templates(batch.number))
-    return is_joined(standing) and not unexpanded and not standing.over_budget
+    kept_back = standing.over_budget or standing.behind_canary
+    return is_joined(standing) and not unexpanded and not kept_back
 
 
 def _drive(

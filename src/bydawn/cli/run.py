@@ -55,7 +55,6 @@ class Run(Verb):
 @click.option("--report", type=_FILE, help="Write a report; its suffix says which form.")
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
 @click.option("--events", type=_FILE, help="Write the batch's events as JSON lines.")
-@click.option("--canary", type=int, help="Not built yet.")
 @click.option("--stay", is_flag=True, help="Not built yet.")
 @click.option("--own", type=int, help="Not built yet.")
 @click.option("--task", "prompt", metavar="PROMPT", help="One job: give an agent this prompt.")
@@ -91,7 +90,7 @@ def run_unattended(settings: Settings, talk: Talk, plan: Path, edition: str | No
 
 
 def _refuse_unbuilt(plans: tuple[Path, ...], options: dict[str, Any]) -> None:
-    for name in ("canary", "stay", "own"):
+    for name in ("stay", "own"):
         if options.pop(name):
             raise NotBuilt(f"--{name}")
     if len(plans) > 1:

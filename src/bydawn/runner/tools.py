@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -35,7 +35,7 @@ class Checks(Protocol):
     def look(self, handle: str) -> Sighting: ...
 
 
-Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]
+Expander = Callable[[JobSpec, Batch, Path], Iterable[PlannedJob]]
 
 
 @dataclass(slots=True)

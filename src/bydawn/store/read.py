@@ -125,7 +125,7 @@ def _facts(state: str, reason: str | None, is_blocked: bool, over: bool) -> Iter
         elif reason not in _KEPT_FOR_GOOD:
             yield "startable"
         elif reason == "canary":
-            yield "blocked"
+            yield "behind_canary"
     if reason == "budget":
         yield "over_budget"
     if reason == "deadline" and not (state == "queued" and over and not is_blocked):

@@ -25,7 +25,7 @@ from bydawn.core.model import (
 NEVER = 1 << 62
 # Jobs the plan still lists, and those it no longer does while a run of theirs may live.
 LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
-_RANK_OF_PRIORITY = 10**12
+RANK_OF_PRIORITY = 10**12
 
 JOB_FIELDS = tuple(field.name for field in dataclasses.fields(Job) if field.name != "fresh")
 JOB_COLUMNS = ", ".join(JOB_FIELDS)
@@ -37,8 +37,8 @@ def job_from(row: tuple[Any, ...]) -> Job:
 
 
 def rank_of(spec: JobSpec) -> int:
-    """Lower starts earlier: by priority, then the usually longest first."""
-    return -spec.priority * _RANK_OF_PRIORITY - (spec.usual_ms or 0)
+    """Lower starts earlier: by priority, then the usually longest first (see ``history``)."""
+    return -spec.priority * RANK_OF_PRIORITY - (spec.usual_ms or 0)
 
 
 def to_json(value: Any) -> str:
