@@ -243,6 +243,9 @@ class App:
     def job_at(self, address: str) -> Job:
         return addresses.job_at(self.existing_store(), address)
 
+    def job(self, number: int) -> Job:
+        return read.job(self.existing_store().session, number)
+
     def runners(self) -> list[Registered]:
         """The runners that are alive."""
         return live_runners(self.place, self.store)

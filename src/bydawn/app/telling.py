@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bydawn.app.app import App, open_app
@@ -36,6 +37,9 @@ class _Watching:
     def opened(self, store: Store, batch: Batch, already_done: int) -> None:
         if already_done:
             self.before = done_before(store, batch)
+
+    def hear(self, wake: Callable[[], None]) -> None:
+        """Nobody to be woken for."""
 
     def turned(self) -> None:
         """Nothing to say."""

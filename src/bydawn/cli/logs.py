@@ -101,6 +101,17 @@ def _lines_after(path: Path, at: int, is_over: bool) -> Iterator[bytes]:
             stream.seek(at)
 
 
+def last_lines(app: App, number: int, most: int) -> list[str]:
+    """The last lines the newest run of a job printed, inert."""
+    path = _log_of(app, app.job(number))
+    if path is None:
+        return []
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _PIECE))
+        text = stream.read().decode("utf-8", "backslashreplace")
+    return inert_lines(text).splitlines()[-most:]
+
+
 def _log_of(app: App, job: Job) -> Path | None:
     """The newest run folder of the job that has a log."""
     newest = app.run_folder(job)

@@ -15,6 +15,7 @@ from bydawn.cli.noting import Noting
 from bydawn.cli.opening import opened
 from bydawn.cli.overriding import overrides_from, overriding_options, take_overriding
 from bydawn.cli.settings import Settings
+from bydawn.cli.steering import hands_of_run
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import Verb, verb
 from bydawn.core.errors import UsageError
@@ -122,8 +123,9 @@ def _run_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any
         cancel_on_interrupt=options["on_interrupt"] == "cancel",
         unattended=unattended,
     )
-    face = Noting(face_for(talk, "none" if unattended else options["progress"]), settings.json)
+    form = "none" if unattended else options["progress"]
     with opened(settings, plan) as app:
+        face = Noting(face_for(talk, form, hands=hands_of_run(app)), settings.json)
         try:
             ran = app.run(plan, wanted, face)
         finally:

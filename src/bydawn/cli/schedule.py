@@ -14,7 +14,6 @@ from bydawn.cli.opening import opened
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import Family, verb
-from bydawn.core.lengths import format_length
 from bydawn.watch import amounts
 from bydawn.watch.sanitise import inert
 from bydawn.watch.telling import table
@@ -157,7 +156,7 @@ def _text_document(done: Installed) -> dict[str, Any]:
 
 
 def _lines(shown: Shown) -> list[str]:
-    late = format_length(shown.catch_up_ms)
+    late = amounts.length(shown.catch_up_ms)
     told = partial(amounts.day_and_time, zone=shown.zone)
     head = f"{shown.plan}: {shown.words}, {shown.timezone} ({shown.cron})"
     nights = [(told(moment), f"{shown.plan}@{edition}" if edition else shown.plan)
