@@ -79,7 +79,10 @@ class Keyboard:
         """Ctrl-Z: the shell gets its terminal as it was, and we ours when we are back."""
         del number, frame
         self._restore()
-        signal.raise_signal(signal.SIGSTOP)
+        # As if nobody had asked: where no shell looks after us the system then ignores it.
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._suspend)
         if _is_ours():
             tty.setcbreak(sys.stdin, termios.TCSADRAIN)
         self._wake()
