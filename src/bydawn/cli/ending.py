@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,8 @@ from bydawn.cli.failing import NotBuilt
 from bydawn.cli.opening import ending_of, reading_of
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import UsageError
-from bydawn.watch import exports, journal, report, wording
+from bydawn.watch import exports, report, wording
 from bydawn.watch.documents import Document, Reading, batch_document
-from bydawn.watch.feed import Feed
 from bydawn.watch.sanitise import json_text
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ class Files:
     report: Path | None = None
     junit: Path | None = None
     events: Path | None = None
+    trouble: OSError | None = field(default=None, init=False)
 
     def check(self) -> None:
         """Refuse what could not be written before anything is started."""
@@ -78,6 +78,8 @@ def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
     if ran.batch is None or files == Files():
         return ran.exit_code
     try:
+        if files.trouble:
+            raise files.trouble
         _write_files(app, ran, ran.batch, files)
     except OSError as error:
         talk.insist(f"bydawn: {error.filename}: {error.strerror}: the run itself is recorded")
@@ -93,10 +95,6 @@ def _write_files(app: App, ran: Ran, batch: Batch, files: Files) -> None:
         files.report.write_text(text, "utf-8")
     if files.junit:
         files.junit.write_text(exports.junit(document), "utf-8")
-    if files.events:
-        with files.events.open("w", encoding="utf-8") as stream:
-            for event in Feed(app.store, batch.number).fresh():
-                stream.write(json_text(journal.event_document(event)) + "\n")
 
 
 def report_text(reading: Reading, batch: Batch, form: str, document: Document | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bydawn.cli.screen import Screen
 from bydawn.cli.talk import Talk
@@ -143,7 +143,16 @@ class LiveFace(QuietFace):
         return self.talk.painted(line, colour, sys.stderr) if colour else line
 
 
-Face = QuietFace
+class Face(Protocol):
+    """What a command shows itself with."""
+
+    def opened(self, store: Store, batch: Batch, already_done: int) -> None: ...
+
+    def turned(self) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def face_for(talk: Talk, form: str, hint: str = _HINT) -> Face:
