@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bydawn.cli.failing import NotBuilt
 from bydawn.cli.opening import ending_of, reading_of
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import UsageError
 from bydawn.watch import exports, report, wording
 from bydawn.watch.documents import Document, Reading, batch_document
+from bydawn.watch.morning import gather_morning, morning_document
+from bydawn.watch.page import page
 from bydawn.watch.sanitise import json_text
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Files:
 
     def check(self) -> None:
         """Refuse what could not be written before anything is started."""
-        if self.report and format_of(self.report) == "html":
-            raise NotBuilt("an HTML report")
+        if self.report:
+            format_of(self.report)
         for path in (self.report, self.junit, self.events):
             if path and not path.parent.is_dir():
                 raise UsageError(f"{path}: there is no folder {path.parent}", "make it first")
@@ -70,7 +71,7 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
 def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None:
     """Silence when all is well: what a scheduler mails means "look"."""
     if ran.exit_code:
-        talk.say_summary(exports.text(report.gather(reading, batch), None))
+        talk.say_summary(exports.text(gather_morning(reading, batch), None))
 
 
 def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
@@ -99,13 +100,14 @@ def _write_files(app: App, ran: Ran, batch: Batch, files: Files) -> None:
 
 def report_text(reading: Reading, batch: Batch, form: str, document: Document | None = None) -> str:
     """A report in one of its forms, with its line ends."""
-    if form == "html":
-        raise NotBuilt("an HTML report")
+    if form in ("csv", "junit"):
+        document = document or batch_document(reading, batch)
+        return exports.table_csv(document) if form == "csv" else exports.junit(document)
+    told = gather_morning(reading, reading.store.batch(batch.number))
     if form in ("text", "md"):
-        told = report.gather(reading, reading.store.batch(batch.number))
         lines = exports.text(told, None) if form == "text" else exports.markdown(told, None)
         return "\n".join(lines) + "\n"
     document = document or batch_document(reading, batch)
-    if form == "json":
-        return json_text(document) + "\n"
-    return exports.table_csv(document) if form == "csv" else exports.junit(document)
+    if form == "html":
+        return page(reading, told, document, None)
+    return json_text({**document, "morning": morning_document(told)}) + "\n"
