@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from bydawn.cli.following import QuietFace
 from bydawn.cli.live import Hands, LiveFace
@@ -68,7 +69,18 @@ class JsonFace(QuietFace):
             self.talk.tell(json_text(event_document(event)))
 
 
-Face = QuietFace
+class Face(Protocol):
+    """What a command shows itself with."""
+
+    def opened(self, store: Store, batch: Batch, already_done: int) -> None: ...
+
+    def hear(self, wake: Callable[[], None]) -> None: ...
+
+    def turned(self) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def face_for(talk: Talk, form: str, hint: str = _HINT, hands: Hands | None = None) -> Face:

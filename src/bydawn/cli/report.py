@@ -6,7 +6,6 @@ import click
 
 from bydawn.cli.addressing import batch_argument
 from bydawn.cli.ending import FORMATS, report_text
-from bydawn.cli.failing import NotBuilt
 from bydawn.cli.opening import opened, reading_of
 from bydawn.cli.picking import newest_batch
 from bydawn.cli.settings import Settings
@@ -19,8 +18,6 @@ from bydawn.cli.verb import verb
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text")
 def report(settings: Settings, talk: Talk, batch: str | None, form: str) -> int:
     """What happened, what it cost, what needs a person; of the newest batch if none is named."""
-    if form == "html":
-        raise NotBuilt("an HTML report")
     with opened(settings) as app:
         found = newest_batch(app, batch)
         chosen = "json" if settings.json else form

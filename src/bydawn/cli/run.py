@@ -9,6 +9,7 @@ import click
 
 from bydawn.cli import adhoc, check
 from bydawn.cli.ending import Files, say_ended, write_files
+from bydawn.cli.eventsfile import EventsFile
 from bydawn.cli.faces import FORMS, face_for
 from bydawn.cli.failing import NotBuilt
 from bydawn.cli.noting import Noting
@@ -55,7 +56,7 @@ class Run(Verb):
 @click.option("--progress", type=click.Choice(FORMS), default="auto", help="What to show.")
 @click.option("--report", type=_FILE, help="Write a report; its suffix says which form.")
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
-@click.option("--events", type=_FILE, help="Write the batch's events as JSON lines.")
+@click.option("--events", type=_FILE, help="Write events as JSON lines, as they happen.")
 @click.option("--stay", is_flag=True, help="Not built yet.")
 @click.option("--own", type=int, help="Not built yet.")
 @click.option("--task", "prompt", metavar="PROMPT", help="One job: give an agent this prompt.")
@@ -125,11 +126,14 @@ def _run_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any
     )
     form = "none" if unattended else options["progress"]
     with opened(settings, plan) as app:
-        face = Noting(face_for(talk, form, hands=hands_of_run(app)), settings.json)
+        shown = face_for(talk, form, hands=hands_of_run(app))
+        written = EventsFile(shown, files.events) if files.events else None
+        face = Noting(written or shown, settings.json)
         try:
             ran = app.run(plan, wanted, face)
         finally:
             face.close()
+        files.trouble = written.trouble if written else None
         for note in ran.notes:
             face.note(note)
         say_ended(talk, app, ran, face.before, unattended)

@@ -39,6 +39,10 @@ SELECT number, revision, generation, token, machine, handle, intended_at, starte
     event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices
 FROM attempt WHERE job = ? ORDER BY number"""
 
+_LAST_ERROR = """
+SELECT coalesce(nullif(error_message, ''), error_code, '') FROM attempt WHERE job = ? AND number < ?
+ORDER BY number DESC LIMIT 1"""
+
 _JOURNAL = """
 SELECT e.seq, e.at, coalesce(b.plan, ''), coalesce(b.edition, ''), j.name, e.kind, e.from_state,
     e.to_state, e.reason, e.token, e.attempt, e.runner, e.detail, j.key, e.job
@@ -190,6 +194,12 @@ def job(session: Session, number: int) -> Job:
 
 def attempts(session: Session, number: int) -> list[Attempt]:
     return [Attempt(*row) for row in session.rows(_ATTEMPTS, (number,))]
+
+
+def last_error(session: Session, number: int, attempt: int) -> str:
+    """What went wrong with the attempt before this one; empty when nothing did."""
+    row = session.row(_LAST_ERROR, (number, attempt))
+    return str(row[0]) if row else ""
 
 
 def events(session: Session, after: int, batch: int, limit: int) -> list[EventRow]:
