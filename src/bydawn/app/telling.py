@@ -51,7 +51,7 @@ class _Watching:
 def _result(app: App, ran: Ran, before: frozenset[int]) -> BatchResult:
     assert ran.batch is not None
     number, invocation = ran.batch.number, app.invocation
-    told = batches_document(_reading(app, before), [app.store.batch(number)])["batches"][0]
+    told = batches_document(reading_of(app, before), [app.store.batch(number)])["batches"][0]
     head = {**told, "exit_code": ran.exit_code, "outcome": ran.outcome, "reasons": [*ran.reasons]}
     head["counts"] = {**told["counts"], "already_done": ran.already_done}
     return batch_result(head, lambda: _jobs(invocation, number, before))
@@ -61,13 +61,13 @@ def _jobs(invocation: Invocation, number: int, before: frozenset[int]) -> list[D
     app = open_app(invocation)
     try:
         batch = app.existing_store().batch(number)
-        jobs: list[Document] = batch_document(_reading(app, before), batch)["jobs"]
+        jobs: list[Document] = batch_document(reading_of(app, before), batch)["jobs"]
         return jobs
     finally:
         app.close()
 
 
-def _reading(app: App, before: frozenset[int]) -> Reading:
+def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     """What documents need to know beside the rows."""
     live = [runner.batches for runner in app.runners()]
     served: frozenset[int] = frozenset().union(*live)

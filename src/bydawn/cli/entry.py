@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bydawn.cli import COMPLETING
 
@@ -13,18 +13,23 @@ _HELP = (["--help"], ["-h"], ["help"])
 _USAGE = 2
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Carry out one command line and answer its exit code."""
-    given = list(sys.argv[1:] if argv is None else argv)
+def main(argv: Sequence[str]) -> int:
+    """Carry out one command line without the dashboard, and answer its exit code."""
+    return carry_out(argv, None)
+
+
+def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None) -> int:
+    """Carry out one command line and answer its exit code; ``dashboard`` is what serves one."""
+    given = list(argv)
     _speak_safely()
     if not os.environ.get(COMPLETING):
         if given in _VERSION:
             return _version()
         if given in _HELP or not given:
             return _menu(bool(given))
-    from bydawn.cli.program import carry_out
+    from bydawn.cli.program import carry_out as carried_out
 
-    return carry_out(given)
+    return carried_out(given, dashboard)
 
 
 def _version() -> int:

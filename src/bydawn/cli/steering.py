@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bydawn.cli.live import Hands
-from bydawn.cli.logs import last_lines
 
 if TYPE_CHECKING:
     from bydawn.app import App
@@ -26,6 +25,8 @@ def hands_of_watcher(app: App, leave: Callable[[], None]) -> Hands:
 
 
 def _hands(app: App, leave: Callable[[], None], leaving: str) -> Hands:
+    from bydawn.app.printed import last_lines
+
     return Hands(
         cancel=lambda job: app.store.cancel(job, app.nonce),
         pause=lambda batch, paused: app.store.pause(batch, paused),

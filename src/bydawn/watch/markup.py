@@ -6,7 +6,8 @@ from html import escape
 
 from bydawn.watch.sanitise import inert
 
-_EMPTY = frozenset({"meta", "rect", "line", "path", "br"})
+_EMPTY = frozenset({"meta", "link", "input", "rect", "line", "path", "br"})
+_OF_HTML = frozenset({"meta", "link", "input", "br"})
 
 
 class Markup(str):
@@ -23,7 +24,7 @@ def element(name: str, /, *children: str, **attributes: object) -> Markup:
         if value is not None
     )
     if name in _EMPTY:
-        return Markup(f"<{name}{told}/>" if name != "meta" else f"<{name}{told}>")
+        return Markup(f"<{name}{told}>" if name in _OF_HTML else f"<{name}{told}/>")
     return Markup(f"<{name}{told}>{joined(*children)}</{name}>")
 
 
