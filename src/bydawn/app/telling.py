@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bydawn.app.app import App, open_app
-from bydawn.app.names import GUARANTEES
+from bydawn.app.readings import reading_of
 from bydawn.app.results import BatchResult, Document, batch_result
 from bydawn.app.values import Invocation, Ran, RunWanted
 from bydawn.plan import Overrides, Plan
-from bydawn.watch.documents import Reading, batch_document, batches_document, done_before
+from bydawn.watch.documents import batch_document, batches_document, done_before
 
 if TYPE_CHECKING:
     from bydawn.store.store import Batch, Store
@@ -65,10 +65,3 @@ def _jobs(invocation: Invocation, number: int, before: frozenset[int]) -> list[D
         return jobs
     finally:
         app.close()
-
-
-def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
-    """What documents need to know beside the rows."""
-    live = [runner.batches for runner in app.runners()]
-    served: frozenset[int] = frozenset().union(*live)
-    return Reading(app.store, app.clock.utc_ms(), served, GUARANTEES.get, before)

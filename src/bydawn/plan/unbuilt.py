@@ -31,7 +31,6 @@ class Unbuilt:
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt(("backends",), REFUSE),
     Unbuilt(("notify",), WARN),
     Unbuilt(("defaults", "workspace"), REFUSE),
     Unbuilt(("job", "*", "workspace"), REFUSE),

@@ -84,6 +84,7 @@ class JobSight:
     tries: tuple[Try, ...]
     published: tuple[tuple[str, str], ...]
     commands: tuple[str, ...]
+    guarantee: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def job_sight(reading: Reading, job: Job) -> JobSight:
         tries=tuple(map(_try, read.attempts(session, job.number))),
         published=tuple((target, sha256) for target, sha256, _ in receipts),
         commands=tuple(wording.decisions(batch.address, job)),
+        guarantee=reading.guarantee_of(reading.store.spec(job.spec)),
     )
 
 

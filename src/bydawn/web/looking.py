@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from bydawn.app import App, Invocation, open_app
-from bydawn.app.telling import reading_of
+from bydawn.app.readings import reading_of
 from bydawn.watch.documents import Reading
 
 if TYPE_CHECKING:

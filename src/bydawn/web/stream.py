@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bydawn.app import App
-from bydawn.app.telling import reading_of
+from bydawn.app.readings import reading_of
 from bydawn.watch import dashboard
 from bydawn.watch.journal import event_document
 from bydawn.watch.rows import EventRow

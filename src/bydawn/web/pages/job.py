@@ -53,19 +53,19 @@ def _job(app: App, reading: Reading, frame: Frame, found: Job) -> HTMLResponse:
     content = [
         trail,
         element("h1", state(sight.row.state), " ", sight.row.name),
-        card("What it is", facts(_facts(reading, sight))),
+        card("What it is", facts(_facts(sight))),
         card("Attempts", _attempts(sight)),
         card("What it printed", *_printed(app, found)),
     ]
     return page(frame, sight.row.name, *content, below=[_acts(frame, sight)])
 
 
-def _facts(reading: Reading, sight: JobSight) -> list[tuple[str, str]]:
+def _facts(sight: JobSight) -> list[tuple[str, str]]:
     job_, one = sight.job, sight.row
     pairs = [
         ("Why", one.why),
         ("Job id", job_.job_id),
-        ("Runs on", f"{one.backend} ({reading.guarantee_of(one.backend) or 'unknown'})"),
+        ("Runs on", f"{one.backend} ({sight.guarantee or 'unknown'})"),
         ("Took", length(one.elapsed_ms) if one.elapsed_ms is not None else ""),
         ("Tokens", count(one.tokens) if one.tokens else ""),
         ("Cost", dollars(one.cost_micros) if one.cost_micros is not None else ""),
