@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 from playing import check_all
 
-from bydawn.core.model import Backoff, BatchTerms, Bound, Effects, JobSpec, Limits, When
+from bydawn.core.model import (
+    Backoff,
+    BatchTerms,
+    Bound,
+    Effects,
+    JobSpec,
+    Limits,
+    Publication,
+    When,
+)
 from bydawn.core.sightings import Guarantee
 from bydawn.store.store import Store
+from bydawn.testing.finishing import SOURCE
 from bydawn.testing.invariants import all_jobs
 from bydawn.testing.nights import LEASE_MS, Night
 from bydawn.testing.remote import Troubles
@@ -39,6 +49,7 @@ SPECS = (
     spec("after", after=("plain-0",)),
     spec("after-all", after=("plain-1", "gated"), when=When.ALL_DONE),
     spec("cancelled"),
+    spec("published", check=("check",), publish=(Publication(SOURCE, "file", "published"),)),
 )
 
 
