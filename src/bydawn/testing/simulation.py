@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from bydawn.core.clock import Clock
 from bydawn.runner.joining import is_joined, kept_for_good
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
@@ -37,8 +38,11 @@ _PATIENCE_MS = 4 * 3_600_000
 class Simulation:
     """One night. ``run`` plays it to its end and raises Violation where an invariant broke."""
 
-    def __init__(self, night: Night, folder: Path) -> None:
-        self.night, self._folder = night, folder
+    def __init__(
+        self, night: Night, folder: Path, opener: Callable[[Clock], Store] | None = None
+    ) -> None:
+        """``opener`` makes one more connection to the night's store, where it is not a file."""
+        self.night, self._folder, self._opener = night, folder, opener
         self.random = random.Random(f"{night.seed}/world")
         self.clock = HandWoundClock()
         self.remote = Remote(
@@ -211,9 +215,13 @@ class Simulation:
         return not any(one.is_alive and runner.id in one.names for one in self.processes)
 
     def _open(self) -> Store:
+        store = self._opener(self.clock) if self._opener else self._open_file()
+        self._stores.append(store)
+        return store
+
+    def _open_file(self) -> Store:
         store = open_store(self._folder / "store.db", self.clock, "s_simulated")
         forgo_durability(store.session)
-        self._stores.append(store)
         return store
 
     def _runner(self, process: Process, store: Store) -> Runner:
