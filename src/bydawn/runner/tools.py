@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
-from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.core.model import JobSpec, PlannedJob, Publication
 from bydawn.core.prices import PriceOf, no_price
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
+from bydawn.gates.choosing import DraftGate, publication_gate
 from bydawn.runner.dispatch import Dispatcher
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch
@@ -37,6 +38,7 @@ class Checks(Protocol):
 
 
 Expander = Callable[[JobSpec, Batch, Path], Iterable[PlannedJob]]
+GateOf = Callable[[Publication, Path, Path, Path, Mapping[str, str]], DraftGate]
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Tools:
     is_dead_here: Callable[[Registered], bool] = lambda _: False
     is_stopped: Callable[[], bool] = lambda: False
     look_ms: int = 500
+    gate_of: GateOf = publication_gate
     price_of: PriceOf = no_price
     opened: dict[str, Backend] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bydawn.backends.backend import Backend
@@ -123,6 +124,7 @@ class Remote:
     refusals: list[Refusal] = field(default_factory=list)
     containers: list[str] = field(default_factory=list)
     is_kind: bool = False
+    on_accepted: Callable[[Request], None] = lambda _: None
 
     def happens(self, chance: float) -> bool:
         """Drawn even when nothing may happen, so that being kind changes no other draw."""
@@ -151,6 +153,7 @@ class Remote:
             return known[0]
         run = self._new_run(request)
         self.runs[run.handle] = run
+        self.on_accepted(request)
         return run
 
     def _new_run(self, request: Request) -> Run:
