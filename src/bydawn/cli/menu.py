@@ -29,7 +29,7 @@ ENTRIES = (
     Entry("logs", "logs", "what a job printed", _MORNING),
     Entry("results", "results", "what the jobs answered, in input order", _MORNING),
     Entry("events", "events", "the journal, one line per event", _MORNING),
-    Entry("cost", "cost", "what models cost, and your own prices for them", _MORNING),
+    Entry("cost", "cost", "what was spent by job, tag, model, day; what models cost", _MORNING),
     Entry("jobs", "jobs", "get, list or cancel jobs", _MORNING),
     Entry("retry", "retry", "start finished jobs again", _HANDS),
     Entry("resolve", "resolve", "decide about a parked job", _HANDS),
