@@ -31,7 +31,7 @@ ENTRIES = (
     Entry("results", "results", "what the jobs answered, in input order", _MORNING),
     Entry("events", "events", "the journal, one line per event", _MORNING),
     Entry("serve", "serve", "the dashboard, in a browser", _MORNING),
-    Entry("cost", "cost", "what models cost, and your own prices for them", _MORNING),
+    Entry("cost", "cost", "what was spent by job, tag, model, day; what models cost", _MORNING),
     Entry("jobs", "jobs", "get, list or cancel jobs", _MORNING),
     Entry("retry", "retry", "start finished jobs again", _HANDS),
     Entry("resolve", "resolve", "decide about a parked job", _HANDS),

@@ -12,8 +12,8 @@ SELECT b.number, j.template, j.spec, j.tags, j.backend, j.state,
     coalesce(j.intended_at, b.opened_at), j.attempts, j.usage, j.cost_micros, j.reserved_micros,
     coalesce((SELECT sum(a.cost_micros) FROM attempt a
         WHERE a.job = j.number AND NOT (j.state = 'succeeded' AND a.number = j.attempts)), 0)
-FROM batch b JOIN job j ON j.batch = b.number
-WHERE (b.closed_at IS NULL OR b.closed_at >= ? OR b.opened_at >= ?)
+FROM batch b CROSS JOIN job j
+WHERE j.batch = b.number AND (b.closed_at IS NULL OR b.closed_at >= ? OR b.opened_at >= ?)
     AND j.attempts > 0 AND coalesce(j.intended_at, b.opened_at) >= ?"""
 _OF_BATCH = """
 SELECT spec, tags, coalesce(sum(cost_micros), 0) FROM job

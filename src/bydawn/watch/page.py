@@ -127,14 +127,15 @@ def _pictures(reading: Reading, morning: Morning, zone: tzinfo | None) -> Iterat
     if spans:
         window = Window(begins_at, begins_at + report.wall_ms, zone)
         night = drawing.timeline(spans, timeline.moments(session, number), window)
-        yield element(
-            "figure", element("h2", "The night"), night,
-            drawing.overlap_and_serial(report.wall_ms, report.serial_ms), _legend(len(spans)),
-        )  # fmt: skip
+        serial = drawing.overlap_and_serial(report.wall_ms, report.serial_ms)
+        yield _figure("The night", night, serial, _legend(len(spans)))
     chart = drawing.costs(morning.nights, report.batch.terms.bound.usd_micros)
     if chart:
-        nights = f"What {len(morning.nights)} nights cost"
-        yield element("figure", element("h2", nights), chart)
+        yield _figure(f"What {len(morning.nights)} nights cost", chart)
+
+
+def _figure(title: str, *drawn: Markup) -> Markup:
+    return element("figure", element("h2", title), element("div", *drawn, class_="wide"))
 
 
 def _legend(shown: int) -> Markup:
