@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("results", "results", "what the jobs answered, in input order", _MORNING),
     Entry("events", "events", "the journal, one line per event", _MORNING),
     Entry("cost", "cost", "what models cost, and your own prices for them", _MORNING),
+    Entry("audit", "audit", "whether the journal is what was written", _MORNING),
     Entry("jobs", "jobs", "get, list or cancel jobs", _MORNING),
     Entry("retry", "retry", "start finished jobs again", _HANDS),
     Entry("resolve", "resolve", "decide about a parked job", _HANDS),

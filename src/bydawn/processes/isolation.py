@@ -65,13 +65,21 @@ def apart(
     if kind == USER:
         return _as_account(argv, run, state_folder, pwd.getpwnam(_account_name(environment)))
     bwrap = shutil.which("bwrap", path=environment.get("PATH")) or "bwrap"
-    return Apart((bwrap, *_sandbox(run, state_folder), "--", *argv), {"TMPDIR": "/tmp"})
+    sandbox = _sandbox(run, state_folder, _settings(environment))
+    return Apart((bwrap, *sandbox, "--", *argv), {"TMPDIR": "/tmp"})
 
 
-def _sandbox(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
-    """All of the machine to read, but our own folder: of that only this run's draft and report."""
+def _sandbox(run: RunFolder, state_folder: Path, settings: Path) -> tuple[str, ...]:
+    """All of the machine to read, but our own folders: of those only this run's draft and report.
+    Keys and files of secrets are beside the settings."""
+    hidden = ("--tmpfs", str(settings)) if settings.is_dir() else ()
     own = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
-    return (*_SEALED, *own, "--bind", run.report, run.report, "--die-with-parent")
+    return (*_SEALED, *hidden, *own, "--bind", run.report, run.report, "--die-with-parent")
+
+
+def _settings(environment: Mapping[str, str]) -> Path:
+    base = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return Path(base, "bydawn")
 
 
 def _as_account(
