@@ -88,7 +88,8 @@ class App:
 
         with self._read(plan, overrides) as found:
             refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
-            return check(found, self.store if self.has_store() else None)
+            store = self.store if self.has_store() else None
+            return check(found, store, self.invocation.environment)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan, or go on with it."""

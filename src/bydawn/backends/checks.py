@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bydawn.backends.local import environment_for
+from bydawn.backends.local import environment_for, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
 from bydawn.processes.runs import LocalRuns, Order
 
@@ -28,6 +28,7 @@ class CheckRuns:
             timeout_ms=timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,
+            secrets=secrets_of(request),
             argv=argv,
             cwd=f"{request.folder}/draft",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from bydawn.backends.local import LocalBackend, environment_for, refusal
+from bydawn.backends.local import LocalBackend, environment_for, refusal, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.isolation import NONE, apart, why_not
 from bydawn.processes.runs import Order
@@ -36,6 +36,7 @@ class CommandBackend(LocalBackend):
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
                 send_by=request.send_by,
+                secrets=secrets_of(request),
                 argv=argv,
                 cwd=_cwd(request),
             )

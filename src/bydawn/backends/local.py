@@ -15,7 +15,7 @@ from bydawn.core.sightings import (
     Request,
     Sighting,
 )
-from bydawn.processes.environment import job_environment
+from bydawn.processes.environment import job_environment, secret_names
 from bydawn.processes.runs import LocalRuns
 
 
@@ -43,6 +43,11 @@ class LocalBackend:
 
 def refusal(code: str, message: str) -> LaunchRefused:
     return LaunchRefused(Failure(FailureClass.PERMANENT, code, message))
+
+
+def secrets_of(request: Request) -> frozenset[str]:
+    """The names in a run's environment whose values nobody may see."""
+    return frozenset(secret_names(request.payload.get("pass_env") or ()))
 
 
 def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:

@@ -41,6 +41,7 @@ from bydawn.runner.held import Held
 from bydawn.runner.pricing import priced_fact
 from bydawn.runner.publishing import Publisher
 from bydawn.runner.rendering import Beside, Place, plain_payload, render_words, rendered_payload
+from bydawn.runner.secrets import Secrets
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
@@ -56,12 +57,17 @@ class Actor:
     publisher: Publisher
     send_by: Callable[[], int]
     runs_folder: str = field(init=False)
+    secrets: Secrets = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs_folder = str(self.tools.state_folder / "runs")
+        self.secrets = Secrets(self.tools.environment)
 
     def call(self, held: Held, place: Place, results: dict[str, Any]) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
+        return self.secrets.guarding(held.spec, self._call(held, place, results))
+
+    def _call(self, held: Held, place: Place, results: dict[str, Any]) -> Call:
         act, argument = held.act, held.argument
         if act is Act.POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)

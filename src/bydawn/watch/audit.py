@@ -13,7 +13,7 @@ from bydawn.store import audit, receipts
 from bydawn.store.connect import Session
 from bydawn.store.store import Store
 from bydawn.watch.amounts import count
-from bydawn.watch.sanitise import inert
+from bydawn.watch.sanitise import inert, shortened
 
 _STATES = ("queued", "launching", "running", "finishing", "succeeded", "failed", "cancelled",
            "parked")  # fmt: skip
@@ -112,27 +112,29 @@ def _hold_against_state(session: Session, account: _Account, findings: Findings)
 
 _BY_ANCHOR = (Flaw.CUT, Flaw.NOT_ANCHORED)
 _SAYS = {
-    Flaw.CHANGED: "{events} is not what was written",
-    Flaw.MISSING: "{events} is missing",
+    Flaw.CHANGED: "{events} {is} not what was written",
+    Flaw.MISSING: "{events} {is} missing",
     Flaw.UNREADABLE: "{events} cannot be read",
-    Flaw.BAD_SEAL: "{events} was written by somebody without the key {about}",
-    Flaw.UNSEALED: "{events} was written without a key",
-    Flaw.UNKNOWN_KEY: "{events} is sealed with {about}, a key that is not here"
+    Flaw.BAD_SEAL: "{events} {was} written by somebody without the key {about}",
+    Flaw.UNSEALED: "{events} {was} written without a key",
+    Flaw.UNKNOWN_KEY: "{events} {is} sealed with {about}, a key that is not here"
     " (bydawn audit key import brings it)",
-    Flaw.CUT: "{events} is gone: the journal was longer when {about} was noted",
-    Flaw.NOT_ANCHORED: "{events} is not what it was when {about} was noted",
+    Flaw.CUT: "{events} {is} gone: the journal was longer when {about} was noted",
+    Flaw.NOT_ANCHORED: "{events} {is} not what stood there when {about} was noted",
     Flaw.STATE: "{about} is not what its events tell",
 }
+_ONE = {"is": "is", "was": "was"}
+_MANY = {"is": "are", "was": "were"}
+_SHOWN = 40
 
 
 def fault_line(fault: Fault) -> str:
     """One flaw for people."""
-    last = fault.last
-    events = f"event {fault.first}" if fault.first == last else f"events {fault.first} to {last}"
-    words = _SAYS[fault.flaw].format(events=events, about=inert(fault.about))
-    if fault.first == last:
-        return words
-    return words.replace(" is ", " are ", 1).replace(" was ", " were ", 1)
+    first, last = fault.first, fault.last
+    events = f"event {first}" if first == last else f"events {first} to {last}"
+    words = _ONE if first == last else _MANY
+    about = shortened(inert(fault.about), _SHOWN)
+    return _SAYS[fault.flaw].format(events=events, about=about, **words)
 
 
 def head_text(head: Head) -> str:
