@@ -120,6 +120,12 @@ def test_a_refused_start_can_be_found_and_read(backend: CommandBackend, tmp_path
     assert "no-such-program-here" in str(sighting)
 
 
+def test_a_secret_arrives_as_it_is(backend: CommandBackend, tmp_path: Path) -> None:
+    payload = {"argv": ["sh", "-c", f'test "$API_KEY" = {_SECRET}'], "pass_env": ["API_KEY"]}
+    outcome = outcome_of(backend, request(tmp_path, "one", payload))
+    assert outcome.failure is None
+
+
 def test_the_environment_is_what_was_allowed(backend: CommandBackend, tmp_path: Path) -> None:
     payload = {
         "argv": ["env", "-0"],
@@ -133,7 +139,7 @@ def test_the_environment_is_what_was_allowed(backend: CommandBackend, tmp_path: 
         "PATH": os.environ["PATH"],
         "HOME": "/elsewhere",
         "LC_ALL": "C",
-        "API_KEY": _SECRET,
+        "API_KEY": "*" * len(_SECRET),  # covered in the log, and only there
         "MODE": "night",
         "BYDAWN_BATCH": "nightly@2026-11-19",
         "BYDAWN_EDITION": "2026-11-19",

@@ -15,6 +15,7 @@ from bydawn.app.errands import Errand
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import refuse_if_stopped
 from bydawn.app.place import Place, locate
+from bydawn.app.sealing import own_sealer
 from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
@@ -54,6 +55,7 @@ class App:
         """The store, made when there is none yet."""
         if self._store is None:
             self._store = self.place.open(self.clock, f"s_{secrets.token_hex(8)}")
+            self._store.session.chain.sealer = own_sealer(self.invocation.environment)
         return self._store
 
     def has_store(self) -> bool:
@@ -86,7 +88,8 @@ class App:
 
         with self.reading_plan(plan, overrides) as found:
             refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
-            return check(found, self.store if self.has_store() else None)
+            store = self.store if self.has_store() else None
+            return check(found, store, self.invocation.environment)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan, or go on with it; unattended, the machine is kept awake meanwhile."""

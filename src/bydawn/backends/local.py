@@ -16,7 +16,7 @@ from bydawn.core.sightings import (
     Request,
     Sighting,
 )
-from bydawn.processes.environment import job_environment
+from bydawn.processes.environment import job_environment, secret_names
 from bydawn.processes.isolation import NONE, Apart, apart, why_not
 from bydawn.processes.runs import LocalRuns
 
@@ -58,6 +58,11 @@ def as_asked(
         raise OSError(f'isolate = "{request.isolate}" is not possible here: {why}')
     made = apart(argv, cwd, request, runs.state_folder, machine)
     return Apart(made.argv, {**environment, **made.environment})
+
+
+def secrets_of(request: Request) -> frozenset[str]:
+    """The names in a run's environment whose values nobody may see."""
+    return frozenset(secret_names(request.payload.get("pass_env") or ()))
 
 
 def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:

@@ -32,6 +32,7 @@ ENTRIES = (
     Entry("events", "events", "the journal, one line per event", _MORNING),
     Entry("serve", "serve", "the dashboard, in a browser", _MORNING),
     Entry("cost", "cost", "what was spent by job, tag, model, day; what models cost", _MORNING),
+    Entry("audit", "audit", "whether the journal is what was written", _MORNING),
     Entry("jobs", "jobs", "get, list or cancel jobs", _MORNING),
     Entry("retry", "retry", "start finished jobs again", _HANDS),
     Entry("resolve", "resolve", "decide about a parked job", _HANDS),

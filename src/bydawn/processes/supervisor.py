@@ -18,6 +18,7 @@ from bydawn.processes import machine
 from bydawn.processes.bell import Bell
 from bydawn.processes.calls import Caller
 from bydawn.processes.commands import run_command
+from bydawn.processes.covering import cover_file, redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.records import Answer, parse_order
 from bydawn.processes.spawn import SpawnFailed
@@ -73,7 +74,8 @@ class Supervisor:
         if folder.is_claimed():
             return None
         folder.make()
-        folder.record_order({k: v for k, v in order.items() if k not in _NEVER_STORED})
+        kept = {name: value for name, value in order.items() if name not in _NEVER_STORED}
+        folder.record_order(redactor_for(order).value(kept))
         return folder.claim({"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot})
 
     def _run(self, order: dict[str, Any], folder: RunFolder, answer: Answer, claim: int) -> None:
@@ -82,6 +84,9 @@ class Supervisor:
                 record = self._caller.run(order, folder, answer)
             else:
                 record = run_command(order, folder, answer, self._bell)
+            redactor = redactor_for(order)
+            record = redactor.value(record)
+            cover_file(folder.report, redactor)
             _write_end(folder, record)
             if record["refused"]:
                 answer.refused(*record["failure"])

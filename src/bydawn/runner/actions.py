@@ -52,6 +52,7 @@ from bydawn.runner.rendering import (
     render_words,
     rendered_payload,
 )
+from bydawn.runner.secrets import Secrets
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
@@ -65,12 +66,17 @@ class Actor:
     belief: Belief
     publisher: Publisher
     runs_folder: str = field(init=False)
+    secrets: Secrets = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs_folder = str(self.tools.state_folder / "runs")
+        self.secrets = Secrets(self.tools.environment)
 
     def call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
+        return self.secrets.guarding(held.spec, self._call(held, place, earlier))
+
+    def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
         if act is Act.POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bydawn.store.connect import Session
-from bydawn.store.sqlite import filesystem_of
+from bydawn.store.disks import filesystem_of
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 _SERVER = """
