@@ -93,8 +93,7 @@ class RunFolder:
     def read(self, name: str) -> dict[str, Any] | None:
         """A JSON object of ours; None when it is not there, cut short or something else."""
         try:
-            with open_plain(self.file(name)) as stream:
-                value = json.loads(stream.read(_READ_CAP))
+            value = json.loads(_read_plain(self.file(name), _READ_CAP))
         except (OSError, ValueError):
             return None
         return value if isinstance(value, dict) else None
@@ -110,8 +109,7 @@ class RunFolder:
     def stop_reason(self) -> str | None:
         """Why somebody asked this run to end; None when nobody did."""
         try:
-            with open_plain(self.file("stop")) as stream:
-                return stream.read(200).decode(errors="replace") or "cancel"
+            return _read_plain(self.file("stop"), 200).decode(errors="replace") or "cancel"
         except OSError:
             return None
 
@@ -137,6 +135,14 @@ def open_plain(path: str) -> Any:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a plain file", path)
     return os.fdopen(descriptor, "rb")
+
+
+def _read_plain(path: str, cap: int) -> bytes:
+    """The beginning of a plain file. A buffer is made for what is there, not for the cap."""
+    with open_plain(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        data: bytes = stream.read(min(size, cap))
+        return data
 
 
 def write_all(descriptor: int, data: bytes) -> None:
