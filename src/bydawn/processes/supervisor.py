@@ -78,8 +78,9 @@ class Supervisor:
         if folder.is_claimed():
             return None
         folder.make()
-        folder.record_order({k: v for k, v in order.items() if k not in _NEVER_STORED})
-        return folder.claim({"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot})
+        stored = {name: order[name] for name in order if name not in _NEVER_STORED}
+        who = {"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot}
+        return folder.claim({**who, "order": stored})
 
     def _run(
         self, order: dict[str, Any], folder: RunFolder, answer: Answer, claim: int
