@@ -162,7 +162,7 @@ def test_secrets_are_not_on_the_disk(backend: CommandBackend, tmp_path: Path) ->
     payload = {"shell": 'test -n "$API_KEY"', "pass_env": ["API_KEY"]}
     assert outcome_of(backend, request(tmp_path, "one", payload)).failure is None
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.name for path in files} >= {"order.json", "claim", "end.json", "output.log"}
+    assert {path.name for path in files} >= {"claim", "end.json", "output.log"}
     assert [path for path in files if _SECRET.encode() in path.read_bytes()] == []
 
 
@@ -231,7 +231,6 @@ def test_run_folders_are_private(backend: CommandBackend, tmp_path: Path) -> Non
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes == {
         "draft": 0o700,
-        "order.json": 0o600,
         "claim": 0o600,
         "output.log": 0o600,
         "end.json": 0o600,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from bydawn.cli import COMPLETING
 _VERSION = (["--version"], ["-V"])
 _HELP = (["--help"], ["-h"], ["help"])
 _USAGE = 2
+_SELDOM = (20_000, 20, 50)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,6 +29,8 @@ def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None) -> int
             return _version()
         if given in _HELP or not given:
             return _menu(bool(given))
+    # A night makes many values and hardly a circle of them; looking for circles is seldom worth it.
+    gc.set_threshold(*_SELDOM)
     from bydawn.cli.program import carry_out as carried_out
 
     return carried_out(given, dashboard)

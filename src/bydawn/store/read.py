@@ -13,15 +13,15 @@ from bydawn.core.model import Job
 from bydawn.store import counters
 from bydawn.store.admission import Lane
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, LISTED, NEVER, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, LISTED, NEVER, job_from
 
 _COUNTS = f"""
 SELECT state, reason, not_before > 0, not_before >= ?, count(*) FROM job
 WHERE batch = ? AND {LISTED} GROUP BY 1, 2, 3, 4"""
 
 # The plus keeps the planner off the index of names, which holds every job of the batch.
-_IN_FLIGHT = """
-SELECT 1 FROM job WHERE +batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+_IN_FLIGHT = f"""
+SELECT 1 FROM job WHERE +batch = ? AND {HELD}
     AND state <> 'parked' LIMIT 1"""
 _QUEUED_EARLIEST = """
 SELECT min(not_before) FROM job

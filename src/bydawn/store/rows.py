@@ -23,8 +23,10 @@ from bydawn.core.model import (
 )
 
 NEVER = 1 << 62
+# Word for word the condition of the index job_held, or it is not used.
+HELD = "(state = 'launching' OR state = 'running' OR state = 'finishing' OR state = 'parked')"
 # Jobs the plan still lists, and those it no longer does while a run of theirs may live.
-LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
+LISTED = f"(withdrawn = 0 OR {HELD})"
 RANK_OF_PRIORITY = 10**12
 
 JOB_FIELDS = tuple(field.name for field in dataclasses.fields(Job) if field.name != "fresh")
