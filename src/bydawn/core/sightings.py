@@ -155,7 +155,9 @@ class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
     ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one
-    machine. ``wants_result``: a good end without a result is ``no_output``.
+    machine. ``wants_result``: a good end without a result is ``no_output``. ``settle_ms``: how long
+    a launch that was sent before may still arrive, and stay unlisted; also where keys are known,
+    since a person may cancel what is absent, and nobody would look at the run that arrives then.
     """
 
     guarantee: Guarantee

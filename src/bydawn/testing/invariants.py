@@ -235,6 +235,15 @@ def check_overlaps(
             demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
 
 
+def check_nothing_lives(remote: Remote, jobs: Iterable[Job], now: int) -> None:
+    """I10: nothing runs on that nobody watches, but where nobody can tell."""
+    watched = {job.job_id for job in jobs if State(job.state) in HELD}
+    for run in remote.runs.values():
+        is_free = run.job_id in watched or remote.guarantee is Guarantee.BLIND
+        lives = run.started_at <= now < run.over_at
+        demand(is_free or not lives, "I10", f"{run.handle} of {run.launch_key} lives unwatched")
+
+
 def check_retry_after(remote: Remote, touched: set[str]) -> None:
     """I15: nothing is asked for again before the service said so, unless a person wants it."""
     for refusal in remote.refusals:
