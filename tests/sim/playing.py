@@ -9,7 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bydawn.testing.effects import check_attempts, check_breaker, check_canary, check_effects
-from bydawn.testing.invariants import Violation, all_jobs, check_history, journal
+from bydawn.testing.invariants import (
+    Violation,
+    all_jobs,
+    check_history,
+    check_nothing_lives,
+    journal,
+)
 from bydawn.testing.nights import Night, night_of
 from bydawn.testing.simulation import Simulation
 
@@ -50,6 +56,8 @@ def check_all(simulation: Simulation) -> None:
     )
     events = journal(simulation.store, people.batch)
     check_effects(simulation.finishing, jobs, specs, events)
+    now = simulation.clock.boot_ms()
+    check_nothing_lives(simulation.remote, jobs, now)
     check_canary(events, night.terms)
     if not night.jumps:
         check_breaker(events, night.terms.breaker)

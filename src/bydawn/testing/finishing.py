@@ -36,12 +36,13 @@ _TARGETS = "targets"
 
 @dataclass(frozen=True, slots=True)
 class Obstacles:
-    """How often each thing goes wrong on the way out, as chances in [0, 1]."""
+    """How often each thing goes wrong on the way out, or on the way in, as chances in [0, 1]."""
 
     refuses: float = 0.0
     check_lost: float = 0.0
     gate_fails: float = 0.0
     receipt_lost: float = 0.0
+    arrives_late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

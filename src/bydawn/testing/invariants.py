@@ -57,6 +57,7 @@ def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: i
     """Counters equal a recount of the rows, and no cap is exceeded (I1, I8)."""
     jobs = all_jobs(store, keys)
     slotted = [job for job in jobs if State(job.state) in SLOTTED]
+    check_places(slotted, terms)
     day = logical_day(store.session.clock.utc_ms(), UTC, 0).isoformat()
     counted = {
         counting.slots(batch): len(slotted),
@@ -75,6 +76,15 @@ def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: i
     for job in jobs:
         may_spend = State(job.state) in HELD - {State.FINISHING}
         demand(may_spend or not job.reserved_micros, "I8", f"{job.name} is {job.state}, reserved")
+
+
+def check_places(slotted: list[Job], terms: BatchTerms) -> None:
+    """I8 for places: no more at a time than the batch, and each of its pools, has."""
+    story = f"{len(slotted)} at a time, parallel is {terms.parallel}"
+    demand(len(slotted) <= terms.parallel, "I8", story)
+    for pool in terms.pools:
+        used = sum(1 for job in slotted if job.pool == pool.name)
+        demand(pool.parallel is None or used <= pool.parallel, "I8", f"{used} in {pool}")
 
 
 def _booked(jobs: list[Job], terms: BatchTerms, batch: int, day: str) -> dict[str, int]:
@@ -223,6 +233,15 @@ def check_overlaps(
         for first, second in itertools.pairwise(runs):
             apart = first.over_at <= second.started_at
             demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
+
+
+def check_nothing_lives(remote: Remote, jobs: Iterable[Job], now: int) -> None:
+    """I10: nothing runs on that nobody watches, but where nobody can tell."""
+    watched = {job.job_id for job in jobs if State(job.state) in HELD}
+    for run in remote.runs.values():
+        is_free = run.job_id in watched or remote.guarantee is Guarantee.BLIND
+        lives = run.started_at <= now < run.over_at
+        demand(is_free or not lives, "I10", f"{run.handle} of {run.launch_key} lives unwatched")
 
 
 def check_retry_after(remote: Remote, touched: set[str]) -> None:

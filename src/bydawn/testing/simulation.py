@@ -26,7 +26,7 @@ from bydawn.testing.invariants import Violation, all_jobs, check_joined, check_n
 from bydawn.testing.network import Network, Process
 from bydawn.testing.nights import Night
 from bydawn.testing.people import People
-from bydawn.testing.remote import Remote, RemoteBackend
+from bydawn.testing.remote import LATE_MS, Remote, RemoteBackend
 from bydawn.testing.virtual import HandWoundClock, SeededChance
 
 _LOOK_MS = 2_000
@@ -53,6 +53,7 @@ class Simulation:
         )
         if any(spec.publish for spec in night.specs):
             self.remote.on_accepted = self.finishing.draft
+        self.remote.is_late = self._is_late
         self._stores: list[Store] = []
         self.store = self._open()
         self.processes: list[Process] = []
@@ -120,6 +121,13 @@ class Simulation:
         self.remote.is_kind = self.finishing.is_kind = True
         self.people.rest()
         self.at(self.clock.boot_ms(), self._start)
+
+    def _is_late(self, arrive: Callable[[], None]) -> bool:
+        """A request may reach the service after its sender has given it up, or is dead."""
+        late = self.finishing.happens(self.night.obstacles.arrives_late)
+        if late:
+            self.at(self.clock.boot_ms() + self.random.randrange(LATE_MS), arrive)
+        return late
 
     def _jump(self) -> None:
         self.clock.jump(self.random.choice((-120_000, -10_000, 10_000, 3_600_000)))
