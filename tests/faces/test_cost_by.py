@@ -17,6 +17,7 @@ from bydawn.core.errors import UsageError
 from bydawn.core.model import Bound
 from bydawn.store import read, totals
 from bydawn.store.sqlite import forgo_durability
+from bydawn.watch.documents import batch_document
 from bydawn.watch.spending import Spending, spending_document, spending_table, spent_by
 
 WAYS = ("job", "tag:kind", "model", "backend", "plan", "day", "tag:none")
@@ -79,12 +80,12 @@ def test_the_document_says_the_same_exactly(nights: Scene) -> None:
 def test_the_table_has_a_bar_for_each_day(nights: Scene) -> None:
     lines = spending_table(found(nights, "tag:kind"))
     assert lines[0].split() == [
-        "TAG:KIND", "JOBS", "USD", "WASTED", "RESERVED", "TOKENS", "UNPRICED",
-        "2026-11-05", "TO", "2026-11-11",
+        "TAG:KIND", "JOBS", "USD", "WASTED", "RESERVED", "TOKENS", "UNPRICED", "DAILY",
     ]  # fmt: skip
     article = next(line for line in lines if line.startswith("article"))
     assert len(article.split()[-1]) == NIGHTS + 1
-    assert lines[-1].startswith("all ")
+    assert lines[-2].startswith("all ")
+    assert lines[-1] == "last launched from 2026-11-05 to 2026-11-11"
 
 
 def test_unknown_prices_are_never_nothing(scene: Scene) -> None:
@@ -94,6 +95,28 @@ def test_unknown_prices_are_never_nothing(scene: Scene) -> None:
     told = {group["name"]: group["usd"] for group in spending_document(answer)["groups"]}
     assert told == {"nightly/one": None, "nightly/two": "0.00"}
     assert "unknown" in "\n".join(spending_table(answer))
+
+
+def test_what_a_silent_meter_was_charged_is_wasted_too(scene: Scene) -> None:
+    """Reserved $0.50 for the attempt that came to nothing, $0.10 told by the one that counted."""
+    forgo_durability(scene.store.session)
+    lost = {"takes_ms": 1, "ends": "error 503"}
+    bound = Bound(usd_micros=500_000)
+    scripts = {"good": (lost, ok(cost_usd="0.1")), "bad": (lost,), "once": (ok(cost_usd="0.2"),)}
+    specs = [scripted(name, *script, bound=bound, retries=1) for name, script in scripts.items()]
+    batch = scene.submit(*specs)
+    scene.drive(batch)
+    groups = {group.name: group for group in found(scene, "job").groups}
+    wasted = {name: group.wasted_micros for name, group in groups.items()}
+    spent = {name: group.usd_micros for name, group in groups.items()}
+    assert wasted == {
+        "nightly/good": spent["nightly/good"] - 100_000, "nightly/bad": spent["nightly/bad"],
+        "nightly/once": 0,
+    }  # fmt: skip
+    assert spent["nightly/good"] == 600_000
+    money = totals.money(scene.store.session, batch.number)
+    assert money.wasted_micros == sum(wasted.values())
+    assert batch_document(scene.reading(), batch)["cost"]["wasted_usd"] == "1.00"
 
 
 def test_jobs_of_a_day_are_looked_up_by_their_batch(scene: Scene) -> None:

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bydawn.app import addresses
 from bydawn.app.driving import drive
@@ -28,6 +28,7 @@ from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
+    from bydawn.app.keeping import Pruned
     from bydawn.app.rehearsal import Rehearsed
     from bydawn.plan import Overrides, Plan
 
@@ -156,8 +157,10 @@ class App:
     def adhoc(self, wanted: AdhocWanted) -> Job:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
         from bydawn.app.adhoc import record
+        from bydawn.app.room import look_for_room
 
         refuse_if_stopped(self.is_stopped())
+        look_for_room(self.state_folder, self.invocation.environment, Silent())
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:
             self.ensure_background()
@@ -259,6 +262,18 @@ class App:
             raise UsageError(f"{target}: is there already", "name a file that does not exist")
         self.existing_store().session.copy_to(target)
         target.chmod(0o600)
+
+    def prune(self, keep_ms: int | None, is_rehearsal: bool) -> Pruned:
+        """Age out what runs left on this machine: logs and drafts of jobs that are over."""
+        from bydawn.app.keeping import Ageing
+
+        return Ageing(self.place, self.existing_store(), keep_ms, is_rehearsal).carry_out()
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """The whole store, value by value, from one moment of it."""
+        from bydawn.app.exporting import exported
+
+        return exported(self.place, self.existing_store(), self.clock)
 
     def run_folder(self, job: Job) -> Path:
         """Where the newest local run of a job lives."""

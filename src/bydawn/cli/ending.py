@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 from bydawn.cli.opening import ending_of, reading_of
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import UsageError
-from bydawn.watch import exports, report, wording
-from bydawn.watch.documents import Document, Reading, batch_document
-from bydawn.watch.morning import gather_morning, morning_document
-from bydawn.watch.page import page
-from bydawn.watch.sanitise import json_text
+from bydawn.watch import report, wording
+from bydawn.watch.documents import Reading, batch_document
 
 if TYPE_CHECKING:
     from bydawn.app import App, Ran
     from bydawn.watch.rows import Batch
 
 FORMATS = ("text", "md", "json", "csv", "junit", "html")
-_SUFFIXES = {".txt": "text", ".md": "md", ".json": "json", ".csv": "csv", ".html": "html"}
+_SUFFIXES = {".txt": "text", ".md": "md", ".html": "html", ".json": "json", ".csv": "csv",
+             ".xml": "junit"}  # fmt: skip
 _TRY_AGAIN = 75
 
 
@@ -71,7 +69,9 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
 def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None:
     """Silence when all is well: what a scheduler mails means "look"."""
     if ran.exit_code:
-        talk.say_summary(exports.text(gather_morning(reading, batch), None))
+        from bydawn.cli.filing import report_lines
+
+        talk.say_summary(report_lines(reading, batch))
 
 
 def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
@@ -89,25 +89,12 @@ def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
 
 
 def _write_files(app: App, ran: Ran, batch: Batch, files: Files) -> None:
+    from bydawn.cli.filing import report_text
+
     reading = reading_of(app)
     document = batch_document(reading, app.store.batch(batch.number), ending_of(ran))
     if files.report:
         text = report_text(reading, batch, format_of(files.report), document)
         files.report.write_text(text, "utf-8")
     if files.junit:
-        files.junit.write_text(exports.junit(document), "utf-8")
-
-
-def report_text(reading: Reading, batch: Batch, form: str, document: Document | None = None) -> str:
-    """A report in one of its forms, with its line ends."""
-    if form in ("csv", "junit"):
-        document = document or batch_document(reading, batch)
-        return exports.table_csv(document) if form == "csv" else exports.junit(document)
-    told = gather_morning(reading, reading.store.batch(batch.number))
-    if form in ("text", "md"):
-        lines = exports.text(told, None) if form == "text" else exports.markdown(told, None)
-        return "\n".join(lines) + "\n"
-    document = document or batch_document(reading, batch)
-    if form == "html":
-        return page(reading, told, document, None)
-    return json_text({**document, "morning": morning_document(told)}) + "\n"
+        files.junit.write_text(report_text(reading, batch, "junit", document), "utf-8")

@@ -46,7 +46,7 @@ ENTRIES = (
     Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
-    Entry("db", "db", "look at the store, migrate it, back it up", _PLACE),
+    Entry("db", "db", "look at the store, back it up, export it, make room", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),
     Entry("background", "background", "the runner that --detach leaves behind", HIDDEN),
 )

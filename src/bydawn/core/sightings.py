@@ -174,15 +174,14 @@ class CancelAnswer:
 class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
-        ``default_effects``: what its runs can change where the plan does not say. ``prompt``: its calls
+    ``default_effects``: what its runs can change where the plan does not say. ``prompt``: its calls
     return at once and need no thread. ``local``: its runs live on one machine. ``wants_result``: a
-    good end without a result is ``no_output``. ``settle_ms``: how long a launch that was sent before
-    may still arrive and stay unlisted, the request's own time limit included; until then ``Absent``
-    is not believed, where keys are known neither, since a person may cancel what is absent and
-    nobody would look at the run that arrives then. ``collects``: a good end has output to be fetched
-    by ``collect``. ``reports``: what its meter tells. ``caps``: the bounds, of "usd" and "tokens", at
-    which it ends a run by itself. ``keeps_ms``: how long the service keeps a result; None is until
-    it is deleted.
+    good end without a result is ``no_output``. ``settle_ms``: how long a launch that was sent may
+    still arrive and stay unlisted, the request's own time limit included; until then ``Absent`` is
+    not believed, where keys are known neither: a person may cancel what is absent, and nobody would
+    look at the run that arrives then. ``collects``: a good end has output for ``collect``.
+    ``reports``: what its meter tells. ``caps``: the bounds, of "usd" and "tokens", at which it ends
+    a run by itself. ``keeps_ms``: how long the service keeps a result; None is until it is deleted.
     """
 
     guarantee: Guarantee

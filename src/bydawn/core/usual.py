@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
 
 LEAST_NIGHTS = 5
 # Distances from the middle count in spreads; as many as this are beyond what chance explains.
@@ -54,6 +53,13 @@ def usual_of(measure: Measure, values: Sequence[float]) -> Usual | None:
     distance = _SCALE * median(abs(value - middle) for value in values)
     spread = max(distance, _LEAST_SHARE * middle, _QUANTA[measure])
     return Usual(middle, spread, len(values))
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle one of at least one value, or halfway between the two in the middle."""
+    ranked = sorted(values)
+    half = len(ranked) // 2
+    return ranked[half] if len(ranked) % 2 else (ranked[half - 1] + ranked[half]) / 2
 
 
 def is_unusual(value: float, usual: Usual) -> bool:

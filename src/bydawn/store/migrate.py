@@ -76,6 +76,11 @@ def _first_rows(session: Session, store_id: str) -> None:
         session.change("INSERT INTO sequence (name, value) VALUES (?, 0)", (name,))
 
 
+def statements_of() -> list[str]:
+    """Every statement of every migration, in order: together they say what a store is made of."""
+    return [statement for number in NUMBERS for statement in _statements(_text(number))]
+
+
 def _statements(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     return [part.strip() for part in "\n".join(lines).split(";") if part.strip()]

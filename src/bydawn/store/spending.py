@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bydawn.store.connect import Session
+from bydawn.store.rows import WASTED
 
-_SPENT = """
+_SPENT = f"""
 SELECT b.number, j.template, j.spec, j.tags, j.backend, j.state,
     coalesce(j.intended_at, b.opened_at), j.attempts, j.usage, j.cost_micros, j.reserved_micros,
-    coalesce((SELECT sum(a.cost_micros) FROM attempt a
-        WHERE a.job = j.number AND NOT (j.state = 'succeeded' AND a.number = j.attempts)), 0)
+    {WASTED}
 FROM batch b CROSS JOIN job j
 WHERE j.batch = b.number AND (b.closed_at IS NULL OR b.closed_at >= ? OR b.opened_at >= ?)
     AND j.attempts > 0 AND coalesce(j.intended_at, b.opened_at) >= ?"""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bydawn.store.connect import Session
-from bydawn.store.rows import LISTED
+from bydawn.store.rows import LISTED, WASTED
 
 _SPANS = f"""
 WITH longest AS (
@@ -32,8 +32,7 @@ WHERE batch = ? AND state = 'running' AND started_at IS NOT NULL"""
 
 _LOST_TRIES = f"""
 SELECT j.name, j.attempts - 1,
-    coalesce((SELECT sum(cost_micros) FROM attempt
-        WHERE job = j.number AND number < j.attempts), 0),
+    {WASTED},
     (SELECT error_code FROM attempt WHERE job = j.number AND number = j.attempts - 1),
     (SELECT error_message FROM attempt WHERE job = j.number AND number = j.attempts - 1)
 FROM job j WHERE j.batch = ? AND j.state = 'succeeded' AND j.attempts > 1 AND {LISTED}

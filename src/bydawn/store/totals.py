@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bydawn.core.model import Job
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, LISTED, job_from
+from bydawn.store.rows import JOB_COLUMNS, LISTED, WASTED, job_from
 
 _SERIAL = """
 SELECT coalesce(sum(ended_at - started_at), 0) FROM job
@@ -19,9 +19,9 @@ WHERE batch = ? AND attempts > 0"""
 _RESERVED = """
 SELECT coalesce(sum(reserved_micros), 0) FROM job
 WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')"""
-_WASTED = """
-SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a JOIN job j ON j.number = a.job
-WHERE j.batch = ? AND NOT (j.state = 'succeeded' AND a.number = j.attempts)"""
+_WASTED = f"""
+SELECT coalesce(sum({WASTED}), 0) FROM job j
+WHERE j.batch = ? AND (j.attempts > 1 OR j.state <> 'succeeded') AND j.cost_micros IS NOT NULL"""
 _UNMETERED = """
 SELECT spec, count(*) FROM job
 WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from statistics import median
 
+from bydawn.core.usual import median
 from bydawn.store.nights import Night
 from bydawn.store.timeline import Span
 from bydawn.watch.amounts import count, dollars, length, local

@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
-from statistics import median
 
-from bydawn.core.usual import LEAST_NIGHTS, Measure
+from bydawn.core.usual import LEAST_NIGHTS, Measure, median
 from bydawn.store.nights import Night
 from bydawn.store.timeline import LostTries
 from bydawn.watch import wording

@@ -185,11 +185,11 @@ def spending_table(found: Spending) -> list[str]:
     is_by_day = found.by == "day"
     days = _days(found.total)
     head = [found.by.upper(), "JOBS", "USD", "WASTED", "RESERVED", "TOKENS", "UNPRICED"]
-    rows = [[*head, "" if is_by_day else f"{days[0]} TO {days[-1]}"]]
+    rows = [[*head, "" if is_by_day else "DAILY"]]
     in_money = found.total.usd_micros > 0
     rows += [_row(group, () if is_by_day else days, in_money) for group in found.groups]
     rows.append(_row(found.total, days, in_money))
-    return table(rows)
+    return [*table(rows), f"last launched from {days[0]} to {days[-1]}"]
 
 
 def _row(group: Group, days: Iterable[str], in_money: bool) -> list[str]:
