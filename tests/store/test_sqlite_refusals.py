@@ -203,3 +203,24 @@ def test_held_jobs_are_asked_for_in_the_words_of_their_index() -> None:
     otherwise = "IN ('launching', 'running', 'finishing', 'parked')"
     modules = Path(claiming.__file__).parent.glob("*.py")
     assert [one.name for one in modules if otherwise in one.read_text()] == []
+
+
+def test_a_connection_does_not_cross_a_fork(tmp_path: Path) -> None:
+    store = opened(tmp_path / "s.db")
+    child = os.fork()
+    if child == 0:
+        try:
+            store.pause(1, True)
+        except AssertionError:
+            os._exit(7)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    store.close()
+
+
+def test_a_network_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bydawn.store.disks.filesystem_of", lambda _: "nfs4")
+    with pytest.raises(StoreRefused, match=r"network disk \(nfs4\)"):
+        opened(tmp_path / "s.db")
+    assert not (tmp_path / "s.db").exists()

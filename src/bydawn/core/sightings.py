@@ -22,6 +22,14 @@ class Guarantee(StrEnum):
     BLIND = "blind"
 
 
+class Meter(StrEnum):
+    """What a backend's own meter tells of a run."""
+
+    USD = "usd"
+    TOKENS = "tokens"
+    NONE = "none"
+
+
 class FailureClass(StrEnum):
     """What kind of trouble it is; ``verdicts`` says what follows."""
 
@@ -125,6 +133,16 @@ LaunchAnswer = Launched | LaunchRefused | LaunchUnclear
 
 
 @value
+class Reserved:
+    """A free container exists, in which nothing runs and which costs nothing by itself."""
+
+    container: str
+
+
+ReserveAnswer = Reserved | LaunchRefused | LaunchUnclear
+
+
+@value
 class Found:
     handle: str
 
@@ -156,8 +174,14 @@ class CancelAnswer:
 class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
-    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one
-    machine. ``wants_result``: a good end without a result is ``no_output``.
+    ``default_effects``: what its runs can change where the plan does not say. ``prompt``: its calls
+    return at once and need no thread. ``local``: its runs live on one machine. ``wants_result``: a
+    good end without a result is ``no_output``. ``settle_ms``: how long a launch that was sent may
+    still arrive and stay unlisted, the request's own time limit included; until then ``Absent`` is
+    not believed, where keys are known neither: a person may cancel what is absent, and nobody would
+    look at the run that arrives then. ``collects``: a good end has output for ``collect``.
+    ``reports``: what its meter tells. ``caps``: the bounds, of "usd" and "tokens", at which it ends
+    a run by itself. ``keeps_ms``: how long the service keeps a result; None is until it is deleted.
     """
 
     guarantee: Guarantee
@@ -166,12 +190,26 @@ class Capabilities:
     local: bool = False
     wants_result: bool = False
     settle_ms: int = 0
+    collects: bool = False
+    reports: Meter = Meter.NONE
+    caps: frozenset[str] = frozenset()
+    keeps_ms: int | None = None
+
+
+@value
+class Readiness:
+    """Whether a backend could run something here and now. ``why_not`` is empty when it could, else
+    a sentence that ends in what to do; ``version`` is of whatever does the work."""
+
+    version: str = ""
+    why_not: str = ""
 
 
 @value
 class Request:
     """All a backend is told about one launch. ``payload`` is rendered; ``send_by`` is the last
-    moment, on the clock that counts sleep, at which it may still be started (0: any)."""
+    moment, on the clock that counts sleep, at which it may still be started (0: any). ``container``
+    is the committed reservation of a two-phase backend; empty before there is one."""
 
     launch_key: str
     effect_key: str
@@ -195,3 +233,4 @@ class Request:
     plan_folder: str = ""
     store_id: str = ""
     send_by: int = 0
+    container: str = ""

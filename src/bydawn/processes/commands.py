@@ -7,6 +7,7 @@ from typing import Any
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell
+from bydawn.processes.covering import redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.output import OutputLog
 from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
@@ -22,7 +23,7 @@ def run_command(
     order: dict[str, Any], folder: RunFolder, answer: Answer, bell: Bell
 ) -> dict[str, Any]:
     """Run a claimed command to the proven end of its tree and return the record of it."""
-    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"])
+    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"], redactor_for(order))
     started_at = machine.wall_ms()
     pipe, output = os.pipe()
     os.set_blocking(pipe, False)

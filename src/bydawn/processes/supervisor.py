@@ -20,6 +20,7 @@ from bydawn.processes import machine
 from bydawn.processes.bell import Bell
 from bydawn.processes.calls import Caller
 from bydawn.processes.commands import run_command
+from bydawn.processes.covering import cover_file, redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.records import Answer, parse_order
 from bydawn.processes.spawn import SpawnFailed
@@ -27,7 +28,8 @@ from bydawn.processes.wake import announce
 
 LATE = "late"
 _PATIENCE_S = 300
-_NEVER_STORED = ("environment", "state_folder")
+# The environment may hold secrets; an item is in the store already, and may be long.
+_NEVER_STORED = ("environment", "state_folder", "item")
 
 
 class Supervisor:
@@ -78,9 +80,9 @@ class Supervisor:
         if folder.is_claimed():
             return None
         folder.make()
-        stored = {name: order[name] for name in order if name not in _NEVER_STORED}
+        kept = {name: value for name, value in order.items() if name not in _NEVER_STORED}
         who = {"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot}
-        return folder.claim({**who, "order": stored})
+        return folder.claim({**who, "order": redactor_for(order).value(kept)})
 
     def _run(
         self, order: dict[str, Any], folder: RunFolder, answer: Answer, claim: int
@@ -90,6 +92,9 @@ class Supervisor:
                 record = self._caller.run(order, folder, answer)
             else:
                 record = run_command(order, folder, answer, self._bell)
+            redactor = redactor_for(order)
+            record = redactor.value(record)
+            cover_file(folder.report, redactor)
             _write_end(folder, record)
             return (
                 partial(answer.refused, *record["failure"]) if record["refused"] else answer.claimed

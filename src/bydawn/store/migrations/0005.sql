@@ -1,7 +1,5 @@
--- The same index under a condition that costs less to keep: for IN with more than two words SQLite
--- builds a table of them in every statement that changes a state, for OR it compares.
+-- What a two-phase backend reserved before the call that starts the run: committed first, kept with
+-- the attempt.
 
-DROP INDEX job_held;
-
-CREATE INDEX job_held ON job (batch, runner)
-    WHERE (state = 'launching' OR state = 'running' OR state = 'finishing' OR state = 'parked');
+ALTER TABLE job ADD COLUMN container TEXT;
+ALTER TABLE attempt ADD COLUMN container TEXT;
