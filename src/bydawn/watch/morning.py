@@ -46,20 +46,19 @@ class Morning:
 
 def gather_morning(reading: Reading, batch: Batch) -> Morning:
     """Look at a night from all sides; bounded by the size of that night, not by those before."""
-    store = reading.store
-    with store.session.reading():
-        number = batch.number
-        nights = _nights(reading, batch)
-        return Morning(
-            report=gather(reading, batch),
-            comparison=compare(store, batch, nights[1:]),
-            lost=tuple(timeline.lost_tries(store.session, number, _LISTED)),
-            lost_count=timeline.count_lost(store.session, number),
-            nights=nights,
-            shares=_shares(reading, batch),
-            price_lists=tuple(totals.price_lists(store.session, number)),
-            head=_head(reading),
-        )
+    session, number = reading.store.session, batch.number
+    # One question after another: a snapshot over all of them would keep a file's writers waiting.
+    nights = _nights(reading, batch)
+    return Morning(
+        report=gather(reading, batch),
+        comparison=compare(reading.store, batch, nights[1:]),
+        lost=tuple(timeline.lost_tries(session, number, _LISTED)),
+        lost_count=timeline.count_lost(session, number),
+        nights=nights,
+        shares=_shares(reading, batch),
+        price_lists=tuple(totals.price_lists(session, number)),
+        head=_head(reading),
+    )
 
 
 def morning_document(morning: Morning) -> dict[str, Any]:
