@@ -41,9 +41,11 @@ ENTRIES = (
     Entry("gate", "gate", "publish so that an older claim cannot overwrite", _HANDS),
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
+    Entry("notify", "notify", "whether people can be reached", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
     Entry("db", "db", "look at the store, migrate it, back it up", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),
+    Entry("sender", "sender", "the process that tells people what they asked for", HIDDEN),
     Entry("background", "background", "the runner that --detach leaves behind", HIDDEN),
 )
 
