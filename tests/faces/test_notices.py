@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
 import sqlite3
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from receiving import Received
 from scene import HOUR, Scene, ok, scripted
 from test_real_runs import Place, until
 
@@ -217,44 +215,8 @@ def test_secrets_and_escapes_do_not_leave(scene: Scene) -> None:
     assert "\\u001b" not in text
 
 
-class _Receiver(http.server.BaseHTTPRequestHandler):
-    """Good at /ok, broken at /500, silent at /hang until the test lets go."""
-
-    release = threading.Event()
-    seen: list[tuple[str, bytes]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.seen.append((self.path, body))
-        if self.path.startswith("/hang"):
-            self.release.wait(60)
-        code = {"/500": 500, "/away": 302}.get(self.path, 200)
-        self.send_response(code)
-        if code == 302:
-            self.send_header("Location", "/ok")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    seen: list[tuple[str, bytes]] = []
-    kind = type("Receiver", (_Receiver,), {"seen": seen, "release": threading.Event()})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", seen
-    kind.release.set()  # type: ignore[attr-defined]
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_a_webhook_is_json_that_chats_understand(
-    receiver: tuple[str, list[tuple[str, bytes]]],
+    receiver: Received,
 ) -> None:
     url, seen = receiver
     assert post(f"{url}/ok", trial("night", "failed", 0)) == ""
@@ -265,7 +227,7 @@ def test_a_webhook_is_json_that_chats_understand(
 
 
 def test_endpoints_that_do_not_work_are_told_apart(
-    receiver: tuple[str, list[tuple[str, bytes]]],
+    receiver: Received,
 ) -> None:
     url, seen = receiver
     message = trial("night", "failed", 0)
@@ -278,13 +240,13 @@ def test_endpoints_that_do_not_work_are_told_apart(
     assert ping("ftp://x", "", "", "") == "is not an http or https address"
 
 
-def test_an_endpoint_that_hangs_is_left(receiver: tuple[str, list[tuple[str, bytes]]]) -> None:
+def test_an_endpoint_that_hangs_is_left(receiver: Received) -> None:
     url, _ = receiver
     message = trial("night", "failed", 0)
     assert bounded(lambda: post(f"{url}/hang", message), 0.2) == "gave no answer in 0 s"
 
 
-def test_a_ping_goes_where_it_belongs(receiver: tuple[str, list[tuple[str, bytes]]]) -> None:
+def test_a_ping_goes_where_it_belongs(receiver: Received) -> None:
     url, seen = receiver
     assert ping(f"{url}/uuid", "start", "r-1") == ""
     assert ping(f"{url}/uuid/?a=1", "fail", "r-1", "exit 1") == ""
@@ -308,7 +270,7 @@ urls = ["env:HOOK"]
 
 @pytest.mark.parametrize("path", ["/ok", "/hang"])
 def test_a_real_night_is_told_by_a_process_of_its_own(
-    tmp_path: Path, receiver: tuple[str, list[tuple[str, bytes]]], path: str
+    tmp_path: Path, receiver: Received, path: str
 ) -> None:
     """Where the endpoint hangs, the night is over all the same."""
     url, seen = receiver

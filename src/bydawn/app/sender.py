@@ -29,11 +29,14 @@ _UNSET = "is not set"
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """The ways out. Each answers what went wrong, or nothing."""
+    """The ways out. Each answers what went wrong, or nothing. ``trace`` and ``measure`` are there
+    for who asked for them, and then see every batch."""
 
     post: Callable[[str, Message], str] = post
     ping: Callable[[str, str, str, str], str] = ping
     anchor: Callable[[Batch, Head], str] = lambda _batch, _head: ""
+    trace: Callable[[Batch], str] | None = None
+    measure: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -50,12 +53,14 @@ class Sender:
     def turn(self) -> bool:
         """Tell what is due; whether there is still something to wait for."""
         waits = [self._tell_of(batch) for batch in self._batches()]
+        if self.outlets.measure:
+            self.outlets.measure()
         return any(waits)
 
     def _batches(self) -> Iterator[Batch]:
         for number in notices.batches_since(self.store.session, self._now() - _RECENT_MS):
             batch = self.store.batch(number)
-            if batch.terms.notify:
+            if batch.terms.notify or self.outlets.trace or self.outlets.measure:
                 yield batch
 
     def _tell_of(self, batch: Batch) -> bool:
@@ -64,6 +69,7 @@ class Sender:
         waits = self._send_digests(batch)
         self._send_pings(batch, alive)
         self._note_head(batch)
+        self._trace(batch)
         return alive or waits or self._may_try_again(batch)
 
     def _send_alarms(self, batch: Batch) -> None:
@@ -124,6 +130,12 @@ class Sender:
         if batch.terms.notify.anchor and head and batch.closed_at is not None:
             address = Address(batch.number, f"anchor {batch.closed_at}", 0, "")
             self._once(batch, address, lambda _, __: self.outlets.anchor(batch, head))
+
+    def _trace(self, batch: Batch) -> None:
+        trace = self.outlets.trace
+        if trace and batch.closed_at is not None:
+            address = Address(batch.number, f"trace {batch.closed_at}", 0, "")
+            self._once(batch, address, lambda _, __: trace(batch))
 
     def _send(self, batch: Batch, cause: str, level: int, made: Callable[[str], Message]) -> None:
         for name in batch.terms.notify.urls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from threading import Event
 from bydawn.app.names import GUARANTEES
 from bydawn.app.place import STORE, Place
 from bydawn.app.sender import Outlets, Sender
+from bydawn.app.telemetry import METRICS_FILE, export_spans, wants_traces, write_metrics
 from bydawn.app.values import Invocation
 from bydawn.app.waiting import live_runners
 from bydawn.core.chain import Head
@@ -23,6 +25,7 @@ from bydawn.processes.tools import ask
 from bydawn.store.store import Batch, Store
 from bydawn.watch.audit import head_text
 from bydawn.watch.documents import Reading
+from bydawn.watch.metrics import exposition
 from bydawn.watch.report import gather, headline, summary
 
 NAME = "sender"
@@ -33,7 +36,8 @@ _ANCHOR_MS = 60_000
 
 def ensure_sender(place: Place, store: Store, batches: frozenset[int]) -> None:
     """Make sure one is alive where a batch wants people to be told."""
-    wanted = any(store.batch(number).terms.notify for number in batches)
+    asked = wants_traces(os.environ) or METRICS_FILE in os.environ
+    wanted = asked or any(store.batch(number).terms.notify for number in batches)
     if not wanted or not is_gone(place.state_folder, NAME):
         return
     folder = place.state_folder
@@ -63,14 +67,20 @@ def make_sender(place: Place, invocation: Invocation, store: Store) -> Sender:
     def is_alive(number: int) -> bool:
         return any(number in runner.batches for runner in live_runners(place, store))
 
-    def report(batch: Batch) -> tuple[str, list[str]]:
+    def reading() -> Reading:
         served = frozenset[int]().union(*(one.batches for one in live_runners(place, store)))
-        now = store.session.clock.utc_ms()
-        told = gather(Reading(store, now, served, GUARANTEES.get, frozenset()), batch)
+        return Reading(store, store.session.clock.utc_ms(), served, GUARANTEES.get, frozenset())
+
+    def report(batch: Batch) -> tuple[str, list[str]]:
+        told = gather(reading(), batch)
         return headline(told), [*summary(told), f"bydawn report {batch.address}"]
 
-    anchor = _anchor(invocation)
-    return Sender(store, invocation.environment, is_alive, report, Outlets(anchor=anchor))
+    outlets = Outlets(
+        anchor=_anchor(invocation),
+        trace=_trace(invocation, store) if wants_traces(invocation.environment) else None,
+        measure=_measure(invocation, reading),
+    )
+    return Sender(store, invocation.environment, is_alive, report, outlets)
 
 
 def _turn_until_quiet(store: Store, turn: Callable[[], bool]) -> None:
@@ -91,6 +101,30 @@ def _turned(turn: Callable[[], bool]) -> bool:
         return turn()
     except StoreUnavailable:
         return True
+
+
+def _trace(invocation: Invocation, store: Store) -> Callable[[Batch], str]:
+    def act(batch: Batch) -> str:
+        try:
+            export_spans(store, batch, invocation.environment)
+        except BydawnError as error:
+            return str(error)
+        return ""
+
+    return act
+
+
+def _measure(invocation: Invocation, reading: Callable[[], Reading]) -> Callable[[], None] | None:
+    """Keep the file fresh; one that cannot be written is the business of whoever reads it."""
+    path = invocation.environment.get(METRICS_FILE)
+    if not path:
+        return None
+
+    def act() -> None:
+        with contextlib.suppress(BydawnError):
+            write_metrics(exposition(reading()), invocation.directory / path)
+
+    return act
 
 
 def _anchor(invocation: Invocation) -> Callable[[Batch, Head], str]:

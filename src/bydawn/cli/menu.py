@@ -42,6 +42,7 @@ ENTRIES = (
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("notify", "notify", "whether people can be reached", _PLACE),
+    Entry("export", "export", "traces and metrics for other tools", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
     Entry("db", "db", "look at the store, migrate it, back it up", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),
