@@ -299,3 +299,34 @@ def _end_sender(folder: Path) -> None:
                 os.kill(int(entry.name), signal.SIGTERM)
         except OSError:
             continue
+
+
+RECIPE = Path(__file__).resolve().parents[2] / "docs" / "recipes" / "being-told.md"
+
+
+def test_the_recipe_is_a_plan(tmp_path: Path) -> None:
+    block = RECIPE.read_text("utf-8").split("```toml\n")[1].split("```")[0]
+    place = Place(tmp_path)
+    place.plan(f'schema = 1\nname = "night"\n[[job]]\nid = "a"\nargv = ["true"]\n{block}')
+    place.environment["BYDAWN_NOTIFY_URL"] = "https://hooks.example/x"
+    code, _, err = place.run("check", "night.toml")
+    assert code == 0
+    assert err.splitlines() == [
+        f"{tmp_path}/night.toml: notify: BYDAWN_PING_URL is not set here"
+        " (bydawn notify test tries it out)"
+    ]
+
+
+def test_notify_test_says_who_was_reached(tmp_path: Path, receiver: Received) -> None:
+    url, seen = receiver
+    place = Place(tmp_path)
+    place.environment |= {"HOOK": f"{url}/ok", "BAD": f"{url}/500"}
+    plan = PLAN.replace('["env:HOOK"]', '["env:HOOK", "env:BAD", "env:NOWHERE"]')
+    code, out, err = place.run("notify", "test", place.plan(plan), "--event", "parked")
+    assert code == 69
+    assert [line.split(maxsplit=2)[2] for line in out.splitlines()] == [
+        "sent", "answered 500 Internal Server Error", "is not set",
+    ]  # fmt: skip
+    assert url not in out + err
+    assert b"this is a test of what parked looks like" in seen[0][1]
+    assert place.run("notify", "test")[0] == 2
