@@ -88,7 +88,7 @@ class Scene:
         self._runners += 1
         tools = Tools(
             clock=self.clock, chance=self.chance, dispatcher=InlineDispatcher(self.clock),
-            backends={"scripted": lambda: ScriptedBackend(self.clock)},
+            backends={"scripted": lambda _: ScriptedBackend(self.clock)},
             state_folder=self.folder / ".bydawn", machine="m_1", pid=1, environment={},
         )  # fmt: skip
         scope = Scope(self.store, lambda: [batch.number])
@@ -119,7 +119,12 @@ class Scene:
     def reading(self, batch: Batch | None = None) -> Reading:
         """As the command line would read, with nobody at work."""
         served = frozenset({batch.number}) if batch else frozenset()
-        return Reading(self.store, self.clock.utc_ms(), served, {"scripted": "keyed"}.get)
+        return Reading(
+            self.store,
+            self.clock.utc_ms(),
+            served,
+            lambda spec: "keyed" if spec.backend == "scripted" else None,
+        )
 
     def fresh(self, batch: Batch) -> Batch:
         return self.store.batch(batch.number)

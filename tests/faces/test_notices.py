@@ -311,10 +311,8 @@ def test_the_recipe_is_a_plan(tmp_path: Path) -> None:
     place.environment["BYDAWN_NOTIFY_URL"] = "https://hooks.example/x"
     code, _, err = place.run("check", "night.toml")
     assert code == 0
-    assert err.splitlines() == [
-        f"{tmp_path}/night.toml: notify: BYDAWN_PING_URL is not set here"
-        " (bydawn notify test tries it out)"
-    ]
+    assert "BYDAWN_PING_URL is not set here (bydawn notify test tries it out)" in err
+    assert "BYDAWN_NOTIFY_URL" not in err
 
 
 def test_notify_test_says_who_was_reached(tmp_path: Path, receiver: Received) -> None:

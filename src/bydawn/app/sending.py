@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
-from bydawn.app.names import GUARANTEES
+from bydawn.app.backends import REGISTRY
 from bydawn.app.place import STORE, Place
 from bydawn.app.sender import Outlets, Sender
 from bydawn.app.telemetry import METRICS_FILE, export_spans, wants_traces, write_metrics
@@ -69,7 +69,9 @@ def make_sender(place: Place, invocation: Invocation, store: Store) -> Sender:
 
     def reading() -> Reading:
         served = frozenset[int]().union(*(one.batches for one in live_runners(place, store)))
-        return Reading(store, store.session.clock.utc_ms(), served, GUARANTEES.get, frozenset())
+        return Reading(
+            store, store.session.clock.utc_ms(), served, REGISTRY.guarantee_of, frozenset()
+        )
 
     def report(batch: Batch) -> tuple[str, list[str]]:
         told = gather(reading(), batch)

@@ -96,11 +96,11 @@ def _readable(span: Span, redactor: Redactor) -> ReadableSpan:
     said = redactor.text(inert(span.error)) if span.error else None
     return ReadableSpan(
         redactor.text(inert(span.name)),
-        context=_context(span.id),
-        parent=_context(span.parent) if span.parent else None,
+        context=_place_of(span.id),
+        parent=_place_of(span.parent) if span.parent else None,
         resource=Resource.create({"service.name": name, "service.version": __version__}),
         attributes=redactor.value(span.attributes),
-        links=[Link(_context(link)) for link in span.links],
+        links=[Link(_place_of(link)) for link in span.links],
         status=Status(StatusCode.ERROR, said) if said else Status(StatusCode.OK),
         start_time=span.started_at * _MS,
         end_time=max(span.started_at, span.ended_at) * _MS,
@@ -108,7 +108,7 @@ def _readable(span: Span, redactor: Redactor) -> ReadableSpan:
     )
 
 
-def _context(id_: SpanId) -> Any:
+def _place_of(id_: SpanId) -> Any:
     from opentelemetry.trace import SpanContext, TraceFlags
 
     flags = TraceFlags(TraceFlags.SAMPLED)

@@ -36,6 +36,7 @@ def carry_out(
         ensure_sender(place, store, runner.scope.numbers())
         interrupt = Interrupt(cancels=errand.cancels)
         journey = Drive(runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung)
+        face.hear(kit.tools.dispatcher.wake)
         ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()

@@ -15,6 +15,9 @@ from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
 
+# What is over this soon is answered once, with its end.
+_PATIENCE_MS = 10
+
 
 def run_command(
     order: dict[str, Any], folder: RunFolder, answer: Answer, bell: Bell
@@ -29,10 +32,9 @@ def run_command(
             main = spawn(order["argv"], order["cwd"] or folder.draft, order["environment"], output)
         finally:
             os.close(output)
-        answer.claimed()
         vigil = Vigil(bell, folder, Tree(main), log, pipe)
         vigil.limit(order["timeout_ms"], order["grace_ms"])
-        _watch(vigil)
+        _watch(vigil, answer)
         return _record(vigil, started_at)
     except SpawnFailed as failure:
         log.close()
@@ -41,12 +43,18 @@ def run_command(
         os.close(pipe)
 
 
-def _watch(vigil: Vigil) -> None:
-    gone = False
+def _watch(vigil: Vigil, answer: Answer) -> None:
+    gone, began = False, machine.sleepless_ms()
     while vigil.tree.main_end is None and not vigil.must_stop():
-        vigil.turn()
+        if machine.sleepless_ms() - began >= _PATIENCE_MS:
+            answer.claimed()
+        if answer.given:
+            vigil.turn()
+        else:
+            vigil.turn(_PATIENCE_MS)
         gone = vigil.tree.reap()
     if not gone:
+        answer.claimed()
         vigil.end_tree()
     vigil.close()
 

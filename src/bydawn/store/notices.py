@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bydawn.store.connect import Row, Session
+from bydawn.store.rows import HELD
 
 MOST_TRIES = 5
 _PAUSES_MS = (5_000, 30_000, 120_000, 600_000)
@@ -28,9 +29,7 @@ WHERE batch = ? AND cause = ? AND level = ? AND target = ? AND sent_at IS NULL""
 _GIVEN_UP = """
 UPDATE notice SET error = ?, tries = ?
 WHERE batch = ? AND cause = ? AND level = ? AND target = ? AND sent_at IS NULL"""
-_PARKED = """
-SELECT number FROM job
-WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked') AND state = 'parked'"""
+_PARKED = f"SELECT number FROM job WHERE batch = ? AND {HELD} AND state = 'parked'"
 _SINCE = "SELECT number FROM batch WHERE closed_at IS NULL OR closed_at > ? ORDER BY number"
 _TOLD = """
 SELECT cause, level, target, tries, sent_at, error FROM notice WHERE batch = ?

@@ -12,7 +12,7 @@ from bydawn.core.model import Job
 from bydawn.store.notices import Told
 from bydawn.watch import wording
 from bydawn.watch.amounts import length, rfc3339
-from bydawn.watch.audit import head_text
+from bydawn.watch.audit import head_note, head_text
 from bydawn.watch.sanitise import inert, shortened
 
 _NAMED = 5
@@ -99,8 +99,8 @@ def _message(
     head: Head | None,
 ) -> Message:  # fmt: skip
     told = head_text(head) if head else None
-    if told:
-        lines = [*lines, f"audit head {told}"]
+    if head:
+        lines = [*lines, f"audit head {head_note(head)}"]
     title = shortened(inert(title), _LINE)
     return Message(id_, batch, kind, level, at, title, tuple(map(inert, lines)), told)
 

@@ -10,7 +10,7 @@ from bydawn.core.states import State
 from bydawn.store import audit, notices, read, totals
 from bydawn.store.store import Batch
 from bydawn.watch import wording
-from bydawn.watch.audit import head_text
+from bydawn.watch.audit import head_note
 from bydawn.watch.documents import (
     Reading,
     batch_state,
@@ -98,7 +98,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
         changed=len(read.changed(session, number, State.SUCCEEDED.value)),
         longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
         untold=tuple(unsent_lines(notices.told(session, number))),
-        head=head_text(head) if head else None,
+        head=head_note(head) if head else None,
     )
 
 

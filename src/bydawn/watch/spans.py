@@ -17,6 +17,7 @@ from typing import Any
 from bydawn.core.join import Joined
 from bydawn.core.keys import digest
 from bydawn.core.states import TERMINAL, Event
+from bydawn.core.traces import span_id, trace_id
 from bydawn.store import read
 from bydawn.store.read import Attempt, EventRow
 from bydawn.store.store import Batch, Store
@@ -111,7 +112,7 @@ class Tracer:
         if event.kind == Event.INTENDED.value:
             begun = _Round(_job_id(key, event.attempt or 0), event.at)
             self._rounds.setdefault(job, begun)
-            identity = SpanId(key[:32], f"{(event.token or 0) & 0xFFFF_FFFF_FFFF_FFFF:016x}")
+            identity = SpanId(trace_id(key), span_id(event.token or 0))
             self._attempts[job] = _Attempt(identity, event.at, event.at)
             return
         under_way = self._attempts.get(job)
@@ -208,7 +209,7 @@ def batch_id(batch: Batch) -> SpanId:
 
 def _job_id(key: str, first_attempt: int) -> SpanId:
     text = f"bydawn/job/1 {key} {first_attempt}"
-    return SpanId(key[:32], hashlib.sha256(text.encode()).hexdigest()[:16])
+    return SpanId(trace_id(key), hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def _action(event: EventRow, under_way: _Attempt) -> Span:

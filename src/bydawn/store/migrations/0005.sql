@@ -1,6 +1,5 @@
--- The chain over events: the hash of each and all before it, and the seal of each group's last.
--- Events from before this migration have neither; the chain begins behind them.
+-- What a two-phase backend reserved before the call that starts the run: committed first, kept with
+-- the attempt.
 
-ALTER TABLE event ADD COLUMN hash TEXT;
-
-ALTER TABLE event ADD COLUMN seal TEXT;
+ALTER TABLE job ADD COLUMN container TEXT;
+ALTER TABLE attempt ADD COLUMN container TEXT;

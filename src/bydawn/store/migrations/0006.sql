@@ -1,15 +1,6 @@
--- Who was told of what: claimed before it is sent, so that each cause is told of once, whoever sends.
--- target is the name of a variable, never the address in it.
+-- The chain over events: the hash of each and all before it, and the seal of each group's last.
+-- Events from before this migration have neither; the chain begins behind them.
 
-CREATE TABLE notice (
-    batch    INTEGER NOT NULL,
-    cause    TEXT NOT NULL,
-    level    INTEGER NOT NULL,
-    target   TEXT NOT NULL,
-    made_at  INTEGER NOT NULL,
-    tries    INTEGER NOT NULL,
-    try_at   INTEGER NOT NULL,
-    sent_at  INTEGER,
-    error    TEXT,
-    PRIMARY KEY (batch, cause, level, target)
-);
+ALTER TABLE event ADD COLUMN hash TEXT;
+
+ALTER TABLE event ADD COLUMN seal TEXT;
