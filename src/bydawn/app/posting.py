@@ -52,7 +52,7 @@ def bounded(act: Callable[[], str], patience_s: float = PATIENCE_S) -> str:
         try:
             answers.append(act())
         except Exception as error:
-            answers.append(f"could not be reached ({type(error).__name__})")
+            answers.append(f"could not be reached ({_reason(error)})")
 
     thread = threading.Thread(target=run, name="bydawn-post", daemon=True)
     thread.start()
@@ -80,6 +80,12 @@ def _request(method: str, url: str, body: bytes, id_: str) -> str:
     except HTTPError as error:
         with error:
             return _judged(error.code)
+
+
+def _reason(error: Exception) -> str:
+    """The system's own words; never the error's, which may hold the address."""
+    inner = getattr(error, "reason", error)
+    return getattr(inner, "strerror", None) or type(inner).__name__
 
 
 def _judged(code: int) -> str:

@@ -24,7 +24,7 @@ def export() -> None:
     """Traces and metrics for other tools. Nothing is sent unless you ask for it."""
 
 
-@verb("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 bydawn export spans nightly")
+@verb("bydawn export spans nightly     # to OTEL_EXPORTER_OTLP_ENDPOINT")
 @batch_argument()
 def spans(settings: Settings, talk: Talk, batch: str | None) -> int:
     """Send a batch as OpenTelemetry spans to where the OTEL_ variables say.

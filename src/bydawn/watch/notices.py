@@ -115,7 +115,7 @@ def unsent_lines(told: Iterable[Told]) -> list[str]:
     """What nobody heard of, for the report."""
     return [
         f"not told: {inert(one.cause)} to {one.target}: {inert(one.error or '')}"
-        f" ({one.tries} {'try' if one.tries == 1 else 'tries'})"
+        f"{' (given up)' if one.is_given_up else ' (will be tried again)'}"
         for one in told
         if one.sent_at is None and one.error
     ]
