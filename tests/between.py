@@ -16,7 +16,8 @@ from types import TracebackType
 from servers import Server
 
 # What a cut does with a message of the client: deliver it, and whether the answer comes back.
-PASS, LOSE, SWALLOW = "pass", "lose", "swallow"
+# MUTE swallows the answer and keeps the line open, so that only silence tells.
+PASS, LOSE, SWALLOW, MUTE = "pass", "lose", "swallow", "mute"
 _STARTUP = struct.pack("!i", 196_608) + b"user\0test\0database\0%s\0client_encoding\0UTF8\0\0"
 _READY = b"Z"
 
@@ -88,7 +89,7 @@ class CuttingLine(_Listener):
                 if verdict == SWALLOW:
                     _answer_to(server, None)
                     return
-                _answer_to(server, client)
+                _answer_to(server, None if verdict == MUTE else client)
 
 
 class Pooler(_Listener):

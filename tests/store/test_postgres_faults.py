@@ -10,9 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from between import LOSE, PASS, SWALLOW, CuttingLine, Pooler, database_of
+from between import LOSE, MUTE, PASS, SWALLOW, CuttingLine, Pooler, database_of
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.runner.clock import SystemClock
+from bydawn.store import server as reached
 from bydawn.store.connect import CommitUnknown
 from bydawn.store.postgres import PostgresSession, open_postgres
 from bydawn.store.shared import open_server_store
@@ -82,6 +83,26 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_not_repeated(
     assert bump.times == 1
     assert session.row(READ) == (1,)
     assert not session.changed_elsewhere()
+
+
+def test_an_answer_that_is_kept_back_on_an_open_line_is_not_waited_for_without_end(
+    line: CuttingLine,
+    open_session: Callable[..., PostgresSession],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever stands in between acknowledges every byte: neither keepalive nor TCP tells."""
+    monkeypatch.setattr(reached.Line, "answer_s", 2.0)
+    session = open_session(line.url)
+    bump = Bump(session)
+    line.judge = at_commits(MUTE)
+    assert session.transact(bump) == "done"
+    assert bump.times == 1
+    line.judge = lambda message: MUTE if b"now_and_then" in message else PASS
+    silent = open_session(line.url, patience_s=0.05)
+    with pytest.raises(StoreUnavailable, match=r"no answer for 2 s"):
+        silent.rows("SELECT 1 AS now_and_then")
+    line.judge = lambda _: PASS
+    assert session.row(READ) == (1,)
 
 
 def test_a_commit_that_never_arrived_is_carried_out_again(

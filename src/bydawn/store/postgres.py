@@ -213,7 +213,7 @@ class PostgresSession:
 
     def _commit(self) -> None:
         try:
-            said = self._wire.say("COMMIT").statusmessage
+            said = self._wire.commit()
         except psycopg.Error as error:
             if not self._wire.is_broken() or not self._was_kept(error):
                 raise _Again(error) from error

@@ -15,7 +15,14 @@ from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row
 from bydawn.store.dialect import Spoken, alike_in, as_json, cleaned, for_many, regex_of, spoken
 from bydawn.store.listening import Listener, channel_of
-from bydawn.store.server import Address, connect, explained, is_hopeless, opening_words
+from bydawn.store.server import (
+    COMMIT_S,
+    Address,
+    connect,
+    explained,
+    is_hopeless,
+    opening_words,
+)
 
 FIRST_PATIENCE_S = 3.0
 _FIRST_PAUSE_S = 0.02
@@ -88,6 +95,12 @@ class Wire:
         """One or several statements without parameters; the cursor stands at the first answer."""
         self.hear()
         return self._connection.cursor().execute(sql.encode())
+
+    def commit(self) -> str:
+        """End the transaction for good; the server's own word for how it ended."""
+        self.hear()
+        with self._connection.answering_within(COMMIT_S):
+            return self.say("COMMIT").statusmessage or ""
 
     def _types_in(self, sql: str) -> list[str]:
         """Of what types the parameters of a statement are; only inside a transaction. The server
