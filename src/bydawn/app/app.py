@@ -13,20 +13,21 @@ from bydawn.app import addresses
 from bydawn.app.driving import drive
 from bydawn.app.errands import Errand
 from bydawn.app.names import STOP
-from bydawn.app.outcomes import refuse_if_stopped
+from bydawn.app.outcomes import is_stopped, refuse_if_stopped
 from bydawn.app.place import Place, locate
 from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
-from bydawn.core.errors import UsageError
+from bydawn.core.errors import BydawnError, UsageError
 from bydawn.core.model import BatchTerms, Job
 from bydawn.runner.clock import SystemClock
 from bydawn.runner.stopping import Stop
-from bydawn.store import read
+from bydawn.store import read, stopping
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
+    from bydawn.app.lending import Loan
     from bydawn.app.rehearsal import Rehearsed
     from bydawn.plan import Overrides, Plan
 
@@ -100,6 +101,12 @@ class App:
             self.place.move_here(self.clock)
         return self._left(run_plan(self.place, self.invocation, self.store, plan, wanted, face))
 
+    def lend(self, loan: Loan, face: Face) -> Ran:
+        """Lend this machine to plans until it is stopped; opens no batch by itself."""
+        from bydawn.app.lending import lend
+
+        return lend(self.place, self.invocation, self.store, loan, face)
+
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan that no file holds, or go on with it."""
         from bydawn.app.running import run_planned
@@ -145,7 +152,7 @@ class App:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
         from bydawn.app.adhoc import record
 
-        refuse_if_stopped(self.is_stopped())
+        refuse_if_stopped(self.place, self.store)
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:
             self.ensure_background()
@@ -200,10 +207,12 @@ class App:
             drive(self.place, self.invocation, store, errand, face)
 
     def stop(self, face: Face) -> Stop:
-        """Write the STOP file; every runner ends its runs. Where none is alive, end them here."""
+        """Stop this machine by its STOP file, and all that share the store by a row of it; every
+        runner ends its runs. Where none is alive, end them here."""
         self.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.state_folder / STOP).write_text("bydawn stop\n", "utf-8")
-        if not self.has_store() or self.runners():
+        file = self.state_folder / STOP
+        file.write_text("bydawn stop\n", "utf-8")
+        if not self._has_told_all(file, face) or self.runners():
             return Stop.DONE
         store = self.store
         busy = [b.number for b in store.batches() if read.is_in_flight(store.session, b.number)]
@@ -212,16 +221,27 @@ class App:
         errand = Errand(lambda: busy, claims=False)
         return drive(self.place, self.invocation, store, errand, face).stop
 
-    def clear_stop(self) -> bool:
-        """Lift a stop; False when there was none."""
+    def _has_told_all(self, file: Path, face: Face) -> bool:
+        """Write the stop into the store; False where there is none yet."""
         try:
-            (self.state_folder / STOP).unlink()
-        except FileNotFoundError:
-            return False
-        return True
+            if self.has_store():
+                stopping.stop(self.store.session)
+                return True
+        except BydawnError:
+            face.note(f"{file} is written: runners of this machine end; those of others were not"
+                      " told, so say it again when the store is back")  # fmt: skip
+            raise
+        return False
+
+    def clear_stop(self) -> bool:
+        """Lift a stop, here and in the store; False when there was none."""
+        file = self.state_folder / STOP
+        was_here = file.exists()
+        file.unlink(missing_ok=True)
+        return bool(self.has_store() and stopping.lift(self.store.session)) or was_here
 
     def is_stopped(self) -> bool:
-        return (self.state_folder / STOP).exists()
+        return is_stopped(self.place, self.store if self.has_store() else None)
 
     # Looking
 

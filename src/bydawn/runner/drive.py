@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.runner.joining import expand_ready, is_joined, kept_for_good
+from bydawn.runner.joining import awaits_elsewhere, expand_ready, is_joined, kept_for_good
 from bydawn.runner.runner import Runner
+from bydawn.runner.scope import Served
 from bydawn.runner.stopping import Interrupt, Stop
 
 _LINGER_MS = 5_000
@@ -15,8 +16,10 @@ _LINGER_MS = 5_000
 
 @dataclass(slots=True)
 class Drive:
-    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early.
-    What lies in ``elsewhere`` says that others have written to the store."""
+    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early;
+    ``is_last_join`` says, when everything is joined, whether that is the end. What lies in
+    ``elsewhere`` says that others have written to the store. ``spoilt`` are batches whose items
+    could not be read; ``complaints`` say why."""
 
     runner: Runner
     interrupt: Interrupt = field(default_factory=Interrupt)
@@ -25,6 +28,9 @@ class Drive:
     until_at: int | None = None
     rung: deque[str] = field(default_factory=deque)
     complaints: list[str] = field(default_factory=list)
+    spoilt: set[int] = field(default_factory=set)
+    _expanded_at: int = 0
+    is_last_join: Callable[[Drive], bool] = lambda _: True
     elsewhere: deque[str] = field(default_factory=deque)
 
     def run(self) -> Stop:
@@ -61,7 +67,7 @@ class Drive:
         if self.until_at is not None and self._now() >= self.until_at:
             self._finish_acts()
             return Stop.TIMEOUT
-        return Stop.JOINED if self._is_joined() else None
+        return Stop.JOINED if self._is_joined() and self.is_last_join(self) else None
 
     def _let_go(self) -> Stop:
         self.runner.is_leaving = True
@@ -90,11 +96,10 @@ class Drive:
     def _is_joined(self) -> bool:
         runner = self.runner
         if runner.is_busy() or not runner.is_quiet():
+            self._expand_resting()
             return False
         for served in runner.scope.served.values():
-            before = len(self.complaints)
-            self.complaints += expand_ready(runner.store, served, runner.tools)
-            if len(self.complaints) > before:
+            if self._is_spoilt(served):
                 return True
         if any(
             one.templates != runner.store.templates(n) for n, one in runner.scope.served.items()
@@ -103,10 +108,31 @@ class Drive:
             return False
         return self._all_joined()
 
+    def _expand_resting(self) -> None:
+        """Where several batches are served, one of them waits for its items, not for the others.
+        Asked once for every look at the store."""
+        runner, looked_at = self.runner, self.runner.horizon.looked_at
+        if looked_at == self._expanded_at or len(runner.scope.served) < 2:
+            return
+        self._expanded_at = looked_at
+        for number, served in runner.scope.served.items():
+            if number not in self.spoilt and runner.is_at_rest(number):
+                self._is_spoilt(served)
+
+    def _is_spoilt(self, served: Served) -> bool:
+        """Record the items that have come; whether they could not be read."""
+        found = expand_ready(self.runner.store, served, self.runner.tools)
+        if found:
+            self.complaints += found
+            self.spoilt.add(served.batch.number)
+        return bool(found)
+
     def _all_joined(self) -> bool:
         runner, now = self.runner, self._now()
         for number, served in runner.scope.served.items():
             if not is_joined(runner.store, served, now):
+                return False
+            if awaits_elsewhere(runner.store, served, runner.tools):
                 return False
             why = kept_for_good(served)
             if why:

@@ -20,7 +20,7 @@ class Horizon:
 
     def __init__(self, store: Store, scope: Scope, look_ms: int) -> None:
         self._store, self._scope, self._look_ms = store, scope, look_ms
-        self._look_at = self._looked_at = 0
+        self._look_at = self.looked_at = 0
         self._told_deadlines: set[int] = set()
 
     def is_due(self, boot: int) -> bool:
@@ -31,11 +31,11 @@ class Horizon:
 
     def hasten(self) -> None:
         """Somebody is said to have written: look soon. Many writes are worth one look."""
-        self._look_at = min(self._look_at, self._looked_at + _BETWEEN_LOOKS_MS)
+        self._look_at = min(self._look_at, self.looked_at + _BETWEEN_LOOKS_MS)
 
     def look(self, boot: int) -> bool:
         """Whether anybody else has written since the last look; then the scope was read anew."""
-        self._looked_at, self._look_at = boot, boot + self._look_ms
+        self.looked_at, self._look_at = boot, boot + self._look_ms
         if not self._store.session.changed_elsewhere():
             return False
         self._scope.refresh()

@@ -22,22 +22,25 @@ from bydawn.store.store import Store, Turn, Written
 CLAIM_AT_ONCE = 2_000
 _SWEEP_SHARE = 2
 _TERMINAL = frozenset(state.value for state in TERMINAL)
+_TAKES_A_PLACE = (State.LAUNCHING.value, State.RUNNING.value)
 _PARKED = State.PARKED.value
 
 
 class Runner:
     """One process's loop over one scope. ``turn`` is one round; ``next_wake_ms`` how long to
-    rest."""
+    rest. ``own`` is the most jobs it takes itself at once, where the batches would allow more."""
 
     def __init__(
-        self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True
-    ) -> None:
+        self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True,
+        own: int | None = None,
+    ) -> None:  # fmt: skip
         self.store, self.scope, self.tools = store, scope, tools
         self.horizon = Horizon(store, scope, tools.look_ms)
         self.in_flight = InFlight(store, tools, self.horizon)
         self.fenced_jobs = 0
         self.is_leaving = False
-        self._claims = claims
+        self._claims, self._own = claims, own
+        self._registered: frozenset[int] = frozenset()
         self._trusted_until = 0
         self._renew_at = 0
         self._sweep_at = 0
@@ -68,10 +71,11 @@ class Runner:
         self.tools.appear(self.name)
         self.store.end_dead_runners(self.name, self.tools.is_dead_here)
         asked = self.tools.clock.boot_ms()
-        lease = self.scope.shortest_lease_ms()
+        lease, self._registered = self.scope.shortest_lease_ms(), self.scope.numbers()
         others = self.store.register(
-            self.name, self.tools.machine, self.tools.pid, lease, self.scope.numbers(), rivals
-        )
+            self.name, self.tools.machine, self.tools.pid, lease, self._registered, rivals,
+            self._own,
+        )  # fmt: skip
         self._trust(asked, lease)
         return [other.id for other in others]
 
@@ -120,6 +124,13 @@ class Runner:
         join."""
         return all(held.job.state == _PARKED for held in self.held.values())
 
+    def is_at_rest(self, number: int) -> bool:
+        """Nothing of one batch is in flight here but parked runs, and nothing could start."""
+        if any(one.job.batch == number and one.job.state != _PARKED for one in self.held.values()):
+            return False
+        served = self.scope.served[number]
+        return not (served.is_hungry and self._may_start(number, self.tools.clock.utc_ms()))
+
     def is_busy(self) -> bool:
         """Something is to be written, claimed or carried out before the next wait."""
         waiting = self.in_flight.changes or self.tools.dispatcher.outstanding()
@@ -151,7 +162,7 @@ class Runner:
             return
         if self.horizon.look(boot) or boot >= self._sweep_at:
             self._heed_wishes()
-        if self.halt is None and self.tools.is_stopped():
+        if self.halt is None and (self.scope.is_stopped or self.tools.is_stopped()):
             self.stop_all("cancel")
 
     def _heed_wishes(self) -> None:
@@ -161,8 +172,9 @@ class Runner:
 
     def _to_write(self, now: int, boot: int) -> Turn:
         turn = Turn(changes=self._taken_changes())
-        if boot >= self._renew_at:
-            turn.renews = (self.scope.shortest_lease_ms(), self.scope.numbers())
+        if boot >= self._renew_at or self.scope.numbers() != self._registered:
+            self._registered = self.scope.numbers()
+            turn.renews = (self.scope.shortest_lease_ms(), self._registered)
             turn.progressed = self.in_flight.taken_progress()
         if boot >= self._sweep_at:
             self._sweep_at = boot + self.scope.shortest_lease_ms() // _SWEEP_SHARE
@@ -185,10 +197,19 @@ class Runner:
             if number in finished or number in moved:
                 served.is_hungry = True
             if served.is_hungry and self._may_start(number, now):
-                turn.claims.append((self.scope.opened_today(number, now), CLAIM_AT_ONCE))
+                turn.claims.append((self.scope.opened_today(number, now), self._room()))
+                if self._own is not None:
+                    return  # its room is one for all batches: the next one asks in the next turn
+
+    def _room(self) -> int:
+        """How many jobs more this runner would take."""
+        if self._own is None:
+            return CLAIM_AT_ONCE
+        taken = sum(1 for held in self.held.values() if held.job.state in _TAKES_A_PLACE)
+        return min(CLAIM_AT_ONCE, self._own - taken)
 
     def _may_start(self, number: int, now: int) -> bool:
-        if not self._claims or self.is_leaving or self.halt:
+        if not self._claims or self.is_leaving or self.halt or self._room() <= 0:
             return False
         return self.horizon.is_open(number, now)
 

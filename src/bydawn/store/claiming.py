@@ -66,7 +66,9 @@ _AS_REVISED = """
 SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
     CASE WHEN frozen = generation THEN item ELSE COALESCE(next_item, item) END
 FROM job WHERE number = ?"""
-_AS_SEEN = "SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0"
+_AS_SEEN = """
+SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0
+    AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'stop')"""
 
 # The plus keeps the planner off the index of names, which holds every job of the batch.
 _ORPHANS = f"""
@@ -106,7 +108,7 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
     if session.row(_AS_SEEN, (batch.number, batch.revision)) is None:
-        return taken  # revised or paused since the caller looked; its next look will tell
+        return taken  # revised, paused or stopped since the caller looked; its next look will tell
     share = fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
     room = min(share, batch_room(session, batch, room))
     fresh = canary_room(session, batch, taken.kept)
