@@ -25,7 +25,7 @@ from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.connect import CommitUnknown, Occupied, Row, T
 from bydawn.store.dialect import defined, spoken
 from bydawn.store.mark import Mark
-from bydawn.store.server import address_of, is_hopeless, may_replay
+from bydawn.store.server import address_of
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
@@ -33,8 +33,9 @@ _CHUNK = 2_000
 
 # The row that orders all writers also counts their transactions.
 _TURN = """
-UPDATE sequence SET value = value + 1 WHERE name = 'version' RETURNING value"""
-_FIRST_TURN = "SELECT 0 FROM pg_advisory_xact_lock(7090144118881)"
+UPDATE sequence SET value = value + 1 WHERE name = 'version'
+RETURNING value, pg_backend_pid()"""
+_FIRST_TURN = "SELECT 0, pg_backend_pid() FROM pg_advisory_xact_lock(7090144118881)"
 _VERSION = "SELECT value FROM sequence WHERE name = 'version'"
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -69,6 +70,16 @@ class PostgresSession:
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         return self._asked(sql, parameters).fetchone()
+
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        assert self._is_writing, "only what is part of a transaction may be answered later"
+        cursor = self._said(lambda: self._wire.send_question(spoken(sql), parameters))
+
+        def answered() -> list[Row]:
+            self._said(self._wire.hear)
+            return cursor.fetchall()
+
+        return answered
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if not self._is_writing:
@@ -182,13 +193,12 @@ class PostgresSession:
         self._is_writing = True
         try:
             result = act()
-            self._said(self._wire.hear)
+            self._commit()
         except BaseException:
             self._wire.roll_back()
             raise
         finally:
             self._is_writing = False
-        self._commit()
         self._note(version)
         return result
 
@@ -204,6 +214,7 @@ class PostgresSession:
         if found is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
+        self._wire.meet(found[1])
         return int(found[0])
 
     def _turn(self) -> str:
@@ -215,7 +226,9 @@ class PostgresSession:
         try:
             said = self._wire.commit()
         except psycopg.Error as error:
-            if not self._wire.is_broken() or not self._was_kept(error):
+            if not self._wire.is_broken():
+                raise self._judged(error) from error
+            if not self._was_kept(error):
                 raise _Again(error) from error
         else:
             assert said == "COMMIT", "an error inside a transaction was swallowed"
@@ -225,24 +238,13 @@ class PostgresSession:
         for pause in self._wire.pauses():
             with contextlib.suppress(psycopg.Error):
                 self._wire.connect_again()
-                return self._is_marked()
+                return self._mark.is_left(self._wire, _TURN)
             time.sleep(pause)
         raise CommitUnknown(
             f"{self.name}: the answer to a commit was lost, and nobody could say since what became"
             " of it",
             "nothing was guessed: run the same command again when the server is back",
         ) from error
-
-    def _is_marked(self) -> bool:
-        """Asked when it is our turn again: by then the lost transaction is over, either way."""
-        if not self._wire.is_ordered:
-            return False  # a migration, which finds out by itself what is left to do
-        try:
-            words = f"{self._wire.opening}; {_TURN}; {self._mark.asked()}"
-            found = self._wire.say_last(words)
-        finally:
-            self._wire.roll_back()
-        return found is not None and found[0] == str(self._mark.number)
 
     def _note(self, version: int) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
@@ -284,8 +286,7 @@ class PostgresSession:
     def _judged(self, error: psycopg.Error) -> Exception:
         if isinstance(error, errors.UniqueViolation | errors.CardinalityViolation):
             return Occupied(str(error))
-        is_lost = self._wire.is_broken() and not is_hopeless(error)
-        return _Again(error) if may_replay(error, is_lost) else self._wire.explained(error)
+        return _Again(error) if self._wire.may_replay(error) else self._wire.explained(error)
 
     def _version(self) -> int:
         found = self.row(_VERSION) if self._wire.is_ordered else None

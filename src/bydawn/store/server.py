@@ -46,6 +46,8 @@ SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
     current_setting('server_encoding'), current_schema(),
     current_setting('default_transaction_read_only'), current_setting('synchronous_commit')"""
 
+# What was prepared is somewhere else: somebody has come in between without a word.
+NOT_PREPARED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 # It did not take place, and the same again may well succeed.
 _REPLAYABLE = (
     errors.SerializationFailure,
@@ -57,6 +59,7 @@ _REPLAYABLE = (
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
     errors.TooManyConnections,
+    *NOT_PREPARED,
 )
 _HOPELESS = {
     "password": "check user and password; PGPASSFILE or PGSERVICE keep them out of the address",
@@ -136,7 +139,7 @@ class Line(psycopg.Connection[tuple[Any, ...]]):
 
 
 def connect(address: Address) -> Line:
-    """One connection without any state of its own: nothing is prepared, nothing is left set."""
+    """One connection without any state of its own: nothing is left set, nothing is prepared."""
     connection = Line.connect(
         **address.parameters, autocommit=True, prepare_threshold=None,
         cursor_factory=psycopg.RawCursor,

@@ -18,11 +18,8 @@ APPLICATION_ID = 0x62794461
 BUSY_TIMEOUT_MS = 10_000
 _HEADER = b"SQLite format 3\x00"
 _NETWORK = frozenset(
-    {
-        "nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs",
-        "ncpfs",
-    }
-)  # fmt: skip
+    "nfs nfs4 cifs smbfs smb3 9p afs ceph glusterfs fuse.sshfs ncpfs".split()  # noqa: SIM905
+)
 
 
 class SqliteSession:
@@ -52,6 +49,9 @@ class SqliteSession:
         with _explained(self.path):
             found: Row | None = self._cursor.execute(sql, parameters).fetchone()
             return found
+
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        return self.rows(sql, parameters).copy
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         with _explained(self.path):
