@@ -58,7 +58,9 @@ class App:
         return self._store
 
     def has_store(self) -> bool:
-        return self._store is not None or self.place.has_store(self.clock)
+        if self._store is None:
+            self._store = self.place.existing(self.clock)
+        return self._store is not None or self.place.has_file()
 
     def existing_store(self) -> Store:
         """The store, for commands that only make sense where there is one."""

@@ -26,18 +26,11 @@ from bydawn.store.connect import CommitUnknown, Occupied, Row, T
 from bydawn.store.dialect import defined, spoken
 from bydawn.store.mark import Mark
 from bydawn.store.server import address_of
+from bydawn.store.turns import FIRST_TURN, NOW, TURN, VERSION
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
 _CHUNK = 2_000
-
-# The row that orders all writers also counts their transactions.
-_TURN = """
-UPDATE sequence SET value = value + 1 WHERE name = 'version'
-RETURNING value, pg_backend_pid()"""
-_FIRST_TURN = "SELECT 0, pg_backend_pid() FROM pg_advisory_xact_lock(7090144118881)"
-_VERSION = "SELECT value FROM sequence WHERE name = 'version'"
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
 class _Again(Exception):
@@ -59,6 +52,7 @@ class PostgresSession:
         self._wire = wire
         self._pid = os.getpid()
         self._is_writing = self._is_reading = False
+        self._turned_at = 0
         self._mark = Mark()
         self._seen = self._version()
 
@@ -165,7 +159,11 @@ class PostgresSession:
         return contextlib.closing(self._wire.listener(self._mark.writer, ring))
 
     def lease_now(self) -> int:
-        found = self.row(_NOW)
+        """Inside a write transaction the moment its turn came: no later, so nobody's lease is over
+        too soon, and no lease that is granted is longer than asked for."""
+        if self._is_writing:
+            return self._turned_at
+        found = self.row(f"SELECT {NOW}")
         assert found is not None
         return int(found[0])
 
@@ -214,13 +212,14 @@ class PostgresSession:
         if found is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        self._wire.meet(found[1])
-        return int(found[0])
+        version, pid, self._turned_at = found
+        self._wire.meet(pid)
+        return int(version)
 
     def _turn(self) -> str:
         if not self._wire.is_ordered:
-            return _FIRST_TURN
-        return f"{self._mark.made()}; {self._wire.told_by(self._mark.writer)}; {_TURN}"
+            return FIRST_TURN
+        return f"{self._mark.made()}; {self._wire.told_by(self._mark.writer)}; {TURN}"
 
     def _commit(self) -> None:
         try:
@@ -238,7 +237,7 @@ class PostgresSession:
         for pause in self._wire.pauses():
             with contextlib.suppress(psycopg.Error):
                 self._wire.connect_again()
-                return self._mark.is_left(self._wire, _TURN)
+                return self._mark.is_left(self._wire, TURN)
             time.sleep(pause)
         raise CommitUnknown(
             f"{self.name}: the answer to a commit was lost, and nobody could say since what became"
@@ -289,7 +288,7 @@ class PostgresSession:
         return _Again(error) if self._wire.may_replay(error) else self._wire.explained(error)
 
     def _version(self) -> int:
-        found = self.row(_VERSION) if self._wire.is_ordered else None
+        found = self.row(VERSION) if self._wire.is_ordered else None
         return int(found[0]) if found else 0
 
 

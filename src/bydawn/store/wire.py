@@ -187,7 +187,8 @@ class Wire:
 
     def look_around(self) -> None:
         """Whether the store is there, and whether it is the one it was and not older."""
-        self.is_ordered = "sequence" in self.tables()
+        self._found = self.tables()
+        self.is_ordered = "sequence" in self._found
         if not self.is_ordered:
             return
         store_id, version = self.say(_STANDING).fetchone() or (None, None)
@@ -201,7 +202,7 @@ class Wire:
 
     def refuse_foreign(self) -> None:
         """Refuse a schema that holds tables and not ours; fences of targets do not count."""
-        found = {name for name in self.tables() if not name.startswith("bydawn_")}
+        found = {name for name in self._found if not name.startswith("bydawn_")}
         if found and not found >= _OURS:
             self.close()
             raise StoreRefused(
