@@ -16,11 +16,13 @@ from bydawn.runner.in_flight import InFlight
 from bydawn.runner.publishing import Publisher
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
+from bydawn.store import runners
 from bydawn.store.claiming import Claimer
 from bydawn.store.store import Store, Turn, Written
 
 CLAIM_AT_ONCE = 2_000
 _SWEEP_SHARE = 2
+_AFTER_LAPSE_MS = 20
 _TERMINAL = frozenset(state.value for state in TERMINAL)
 _TAKES_A_PLACE = (State.LAUNCHING.value, State.RUNNING.value)
 _PARKED = State.PARKED.value
@@ -44,6 +46,7 @@ class Runner:
         self._trusted_until = 0
         self._renew_at = 0
         self._sweep_at = 0
+        self._others: frozenset[str] = frozenset()
         self._claimer = Claimer(
             name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
         )
@@ -114,7 +117,7 @@ class Runner:
             return 0
         boot, now = self.tools.clock.boot_ms(), self.tools.clock.utc_ms()
         due = self.in_flight.next_due()
-        moments = [self._renew_at - boot, self.horizon.next_look() - boot]
+        moments = [at - boot for at in (self._renew_at, self._sweep_at, self.horizon.next_look())]
         moments += [] if due is None else [due - boot]
         moments += [self.horizon.wakes_at(now) - now]
         return max(0, min(moments))
@@ -162,8 +165,21 @@ class Runner:
             return
         if self.horizon.look(boot) or boot >= self._sweep_at:
             self._heed_wishes()
+            self._watch_others(boot)
         if self.halt is None and (self.scope.is_stopped or self.tools.is_stopped()):
             self.stop_all("cancel")
+
+    def _watch_others(self, boot: int) -> None:
+        """What another runner lets go of is taken over at once, what a dead one held when its lease
+        is over, and not only when it is time to sweep anyway."""
+        left = runners.others_left(self.store.session, self.name)
+        if self._others - left.keys():
+            self._sweep_at = min(self._sweep_at, boot)
+        elif left:
+            self._sweep_at = min(
+                self._sweep_at, boot + max(0, min(left.values())) + _AFTER_LAPSE_MS
+            )
+        self._others = frozenset(left)
 
     def _heed_wishes(self) -> None:
         """A wish that came too late for a run reaches its job in the queue."""
@@ -179,6 +195,7 @@ class Runner:
         if boot >= self._sweep_at:
             self._sweep_at = boot + self.scope.shortest_lease_ms() // _SWEEP_SHARE
             self.store.end_dead_runners(self.name, self.tools.is_dead_here)
+            self._watch_others(boot)
             turn.adopts = [(one.opened, CLAIM_AT_ONCE) for one in self.scope.served.values()]
         self._ask_for_more(turn, now)
         return turn

@@ -88,6 +88,16 @@ def end_the_dead(session: Session, own: str, is_dead_here: Callable[[Registered]
     return ended
 
 
+def others_left(session: Session, own: str) -> dict[str, int]:
+    """How long the lease of every other runner still lasts; less than 0 where it is over."""
+    now, boot = session.lease_now(), session.lease_boot()
+    return {
+        one.id: one.lease_until - now if one.boot == boot else -1
+        for one in registered(session)
+        if one.id != own
+    }
+
+
 def unlapsed(session: Session) -> list[Registered]:
     """The runners whose lease is good."""
     now, boot = session.lease_now(), session.lease_boot()
