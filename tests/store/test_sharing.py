@@ -15,6 +15,10 @@ from bydawn.store.store import Store
 Opener = Callable[[], Store]
 
 
+def room_of(store: Store, runner: str, batch: int) -> int:
+    return store.session.transact(lambda: fair_room(store.session, runner, batch, 12))
+
+
 @pytest.mark.parametrize(
     ("places", "caps", "share"),
     [
@@ -36,11 +40,11 @@ def test_a_runner_with_a_cap_of_its_own_leaves_its_places_until_it_ends(open_one
     batch = fill(store, spec(), count=20, parallel=12)
     store.register("r_a", "m_1", 1, 30_000, frozenset({batch}))
     store.register("r_b", "m_2", 1, 30_000, frozenset({batch}), own=2)
-    assert fair_room(store.session, "r_a", batch, 12) == 10
+    assert room_of(store, "r_a", batch) == 10
     store.end_runner("r_b")
-    assert fair_room(store.session, "r_a", batch, 12) == 12
+    assert room_of(store, "r_a", batch) == 12
     assert counters.used(store.session, counting.own_places("r_b")) == 0
     store.register("r_c", "m_3", 1, 30_000, frozenset({batch}))
-    assert fair_room(store.session, "r_a", batch, 12) == 6
+    assert room_of(store, "r_a", batch) == 6
     assert len(Hand(store, "r_d").claim(batch)) <= 12
     assert {one.id for one in runners.registered(store.session)} == {"r_a", "r_c", "r_d"}

@@ -19,18 +19,15 @@ _AFTER_ALL = "\x7f"
 def fair_room(session: Session, runner: str, batch: int, places: int) -> int:
     """How many more jobs a runner may take of a batch with so many places: alone, all of them.
     What runners with a cap of their own leave is split among the others."""
+    first = counting.own_places("")
+    capped = session.asking(_OWN, (first, first + _AFTER_ALL))
+    held = session.asking(_HELD, (batch, runner))
     serving = [one.id for one in registered(session) if batch in one.batches]
     if len(serving) < 2:
         return places
-    caps = _own_caps(session)
+    caps = dict(capped())
     share = _share(places, (caps.get(counting.own_places(one), places) for one in serving))
-    held = session.row(_HELD, (batch, runner))
-    return max(0, share - (int(held[0]) if held else 0))
-
-
-def _own_caps(session: Session) -> dict[str, int]:
-    first = counting.own_places("")
-    return dict(session.rows(_OWN, (first, first + _AFTER_ALL)))
+    return max(0, share - int(held()[0][0]))
 
 
 def _share(places: int, caps: Iterable[int]) -> int:
