@@ -9,7 +9,7 @@ import pytest
 from world import World, jobs_of, planned, spec
 
 from bydawn.runner.drive import Drive
-from bydawn.runner.joining import awaits_elsewhere, expand_ready
+from bydawn.runner.joining import awaits_elsewhere, ready_to_expand
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.store import stopping
@@ -80,7 +80,7 @@ def test_items_are_left_to_the_machine_that_has_their_file(world: World) -> None
     here.tools.expand = lambda *_: pytest.fail("another machine has the file")
     served = here.scope.served[batch]
     assert awaits_elsewhere(here.store, served, here.tools)
-    assert expand_ready(here.store, served, here.tools) == []
+    assert ready_to_expand(here.store, served, here.tools) == []
     for runner in (one.id for one in here.store.runners()):
         here.store.end_runner(runner)
     assert not awaits_elsewhere(here.store, served, here.tools)

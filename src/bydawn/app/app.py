@@ -7,26 +7,27 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bydawn.app import addresses
 from bydawn.app.driving import drive
 from bydawn.app.errands import Errand
-from bydawn.app.names import STOP
 from bydawn.app.outcomes import is_stopped, refuse_if_stopped
 from bydawn.app.place import Place, locate
+from bydawn.app.sealing import own_sealer
 from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
-from bydawn.core.errors import BydawnError, UsageError
+from bydawn.core.errors import UsageError
 from bydawn.core.model import BatchTerms, Job
 from bydawn.runner.clock import SystemClock
 from bydawn.runner.stopping import Stop
-from bydawn.store import read, stopping
+from bydawn.store import read
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
+    from bydawn.app.keeping import Pruned
     from bydawn.app.lending import Loan
     from bydawn.app.rehearsal import Rehearsed
     from bydawn.plan import Overrides, Plan
@@ -55,6 +56,7 @@ class App:
         """The store, made when there is none yet."""
         if self._store is None:
             self._store = self.place.open(self.clock, f"s_{secrets.token_hex(8)}")
+            self._store.session.chain.sealer = own_sealer(self.invocation.environment)
         return self._store
 
     def has_store(self) -> bool:
@@ -87,17 +89,26 @@ class App:
         from bydawn.app.checking import check
         from bydawn.app.isolating import refuse_unavailable
 
-        with self._read(plan, overrides) as found:
+        with self.reading_plan(plan, overrides) as found:
             refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
-            return check(found, self.store if self.has_store() else None)
+            store = self.store if self.has_store() else None
+            return check(found, store, self.invocation.environment)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
-        """Run a plan, or go on with it."""
+        """Run a plan, or go on with it; unattended, the machine is kept awake meanwhile."""
+        if not wanted.unattended:
+            return self._run(plan, wanted, face)
+        from bydawn.processes.awake import awake
+
+        with awake(f"runs {plan.name}", self.invocation.environment):
+            return self._run(plan, wanted, face)
+
+    def _run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         from bydawn.app.running import run_plan
 
         if not self.has_store():
             # A plan that cannot be accepted leaves nothing behind, not even an empty store.
-            with self._read(plan, wanted.overrides) as planned:
+            with self.reading_plan(plan, wanted.overrides) as planned:
                 return self.run_planned(planned, wanted, face)
         if wanted.adopt:
             self.place.move_here(self.clock)
@@ -129,13 +140,14 @@ class App:
         from bydawn.app.earning import note_rehearsed
         from bydawn.app.rehearsal import rehearse
 
-        with self._read(plan, overrides) as found, rehearse(found, faults) as rehearsed:
+        with self.reading_plan(plan, overrides) as found, rehearse(found, faults) as rehearsed:
             if rehearsed.is_good and found.batch.terms.autonomy_required:
                 note_rehearsed(self.store, found.batch)
             yield rehearsed
 
     @contextlib.contextmanager
-    def _read(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+    def reading_plan(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+        """The valid plan, its items still to be streamed; PlanInvalid with every complaint."""
         from bydawn.app.reading import plan_input, read_plan
 
         with plan_input(self.invocation, path, overrides) as stdin:
@@ -153,8 +165,10 @@ class App:
     def adhoc(self, wanted: AdhocWanted) -> Job:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
         from bydawn.app.adhoc import record
+        from bydawn.app.room import look_for_room
 
         refuse_if_stopped(self.place, self.store)
+        look_for_room(self.state_folder, self.invocation.environment, Silent())
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:
             self.ensure_background()
@@ -209,38 +223,16 @@ class App:
             drive(self.place, self.invocation, store, errand, face)
 
     def stop(self, face: Face) -> Stop:
-        """Stop this machine by its STOP file, and all that share the store by a row of it; every
-        runner ends its runs. Where none is alive, end them here."""
-        self.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = self.state_folder / STOP
-        file.write_text("bydawn stop\n", "utf-8")
-        if not self._has_told_all(file, face) or self.runners():
-            return Stop.DONE
-        store = self.store
-        busy = [b.number for b in store.batches() if read.is_in_flight(store.session, b.number)]
-        if not busy:
-            return Stop.DONE
-        errand = Errand(lambda: busy, claims=False)
-        return drive(self.place, self.invocation, store, errand, face).stop
+        """Stop this machine, and all that share the store."""
+        from bydawn.app.halting import stop
 
-    def _has_told_all(self, file: Path, face: Face) -> bool:
-        """Write the stop into the store; False where there is none yet."""
-        try:
-            if self.has_store():
-                stopping.stop(self.store.session)
-                return True
-        except BydawnError:
-            face.note(f"{file} is written: runners of this machine end; those of others were not"
-                      " told, so say it again when the store is back")  # fmt: skip
-            raise
-        return False
+        return stop(self, face)
 
     def clear_stop(self) -> bool:
         """Lift a stop, here and in the store; False when there was none."""
-        file = self.state_folder / STOP
-        was_here = file.exists()
-        file.unlink(missing_ok=True)
-        return bool(self.has_store() and stopping.lift(self.store.session)) or was_here
+        from bydawn.app.halting import clear
+
+        return clear(self)
 
     def is_stopped(self) -> bool:
         return is_stopped(self.place, self.store if self.has_store() else None)
@@ -256,6 +248,9 @@ class App:
     def job_at(self, address: str) -> Job:
         return addresses.job_at(self.existing_store(), address)
 
+    def job(self, number: int) -> Job:
+        return read.job(self.existing_store().session, number)
+
     def runners(self) -> list[Registered]:
         """The runners that are alive."""
         return live_runners(self.place, self.store)
@@ -266,6 +261,18 @@ class App:
             raise UsageError(f"{target}: is there already", "name a file that does not exist")
         self.existing_store().session.copy_to(target)
         target.chmod(0o600)
+
+    def prune(self, keep_ms: int | None, is_rehearsal: bool) -> Pruned:
+        """Age out what runs left on this machine: logs and drafts of jobs that are over."""
+        from bydawn.app.keeping import Ageing
+
+        return Ageing(self.place, self.existing_store(), keep_ms, is_rehearsal).carry_out()
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """The whole store, value by value, from one moment of it."""
+        from bydawn.app.exporting import exported
+
+        return exported(self.place, self.existing_store(), self.clock)
 
     def run_folder(self, job: Job) -> Path:
         """Where the newest local run of a job lives."""

@@ -6,6 +6,7 @@ in ``_ms``; money is in millionths of a dollar and ends in ``_micros``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -177,6 +178,16 @@ class BatchTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Planned jobs that are read anew each time somebody goes through them."""
+
+    source: Callable[[], Iterator[PlannedJob]]
+
+    def __iter__(self) -> Iterator[PlannedJob]:
+        return self.source()
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedBatch:
     """A valid plan at one edition, all but its jobs, which are streamed."""
 
@@ -200,7 +211,8 @@ class Job:
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
     what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``prices`` the
-    list its cost was worked out from, ``fresh`` that this runner just made the intention itself.
+    list its cost was worked out from, ``container`` what a two-phase backend reserved for this
+    generation, ``fresh`` that this runner just made the intention itself.
     """
 
     number: int
@@ -244,6 +256,7 @@ class Job:
     backend: str
     accounts: str
     prices: str | None = None
+    container: str | None = None
     fresh: bool = False
 
     @property

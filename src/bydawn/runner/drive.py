@@ -6,7 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.runner.joining import awaits_elsewhere, expand_ready, is_joined, kept_for_good
+from bydawn.runner.joining import (
+    awaits_elsewhere,
+    expand,
+    is_joined,
+    kept_for_good,
+    ready_to_expand,
+)
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Served
 from bydawn.runner.stopping import Interrupt, Stop
@@ -98,14 +104,9 @@ class Drive:
         if runner.is_busy() or not runner.is_quiet():
             self._expand_resting()
             return False
-        for served in runner.scope.served.values():
-            if self._is_spoilt(served):
-                return True
-        if any(
-            one.templates != runner.store.templates(n) for n, one in runner.scope.served.items()
-        ):
+        if sum(map(self._expand, list(runner.scope.served.values()))):
             runner.scope.refresh()
-            return False
+            return bool(self.complaints)
         return self._all_joined()
 
     def _expand_resting(self) -> None:
@@ -115,17 +116,24 @@ class Drive:
         if looked_at == self._expanded_at or len(runner.scope.served) < 2:
             return
         self._expanded_at = looked_at
-        for number, served in runner.scope.served.items():
-            if number not in self.spoilt and runner.is_at_rest(number):
-                self._is_spoilt(served)
+        resting = [
+            served
+            for number, served in runner.scope.served.items()
+            if number not in self.spoilt and runner.is_at_rest(number)
+        ]
+        if sum(map(self._expand, resting)):
+            runner.scope.refresh()
 
-    def _is_spoilt(self, served: Served) -> bool:
-        """Record the items that have come; whether they could not be read."""
-        found = expand_ready(self.runner.store, served, self.runner.tools)
-        if found:
-            self.complaints += found
-            self.spoilt.add(served.batch.number)
-        return bool(found)
+    def _expand(self, served: Served) -> bool:
+        """Record items that upstream jobs have brought; whether there were any to record."""
+        store, tools = self.runner.store, self.runner.tools
+        ready = ready_to_expand(store, served, tools)
+        for template in ready:
+            found = expand(store, served, template, tools)
+            if found:
+                self.complaints += found
+                self.spoilt.add(served.batch.number)
+        return bool(ready)
 
     def _all_joined(self) -> bool:
         runner, now = self.runner, self._now()

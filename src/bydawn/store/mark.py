@@ -37,7 +37,7 @@ class Mark:
         if not wire.is_ordered:
             return False  # a migration, which finds out by itself what is left to do
         try:
-            found = wire.say_last(f"{wire.opening}; {turn}; {self.asked()}")
+            (*_, found) = wire.say_all(f"{wire.opening}; {turn}; {self.asked()}")
         finally:
             wire.roll_back()
         return found is not None and found[0] == str(self.number)

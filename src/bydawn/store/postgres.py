@@ -22,6 +22,7 @@ from psycopg import errors
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
+from bydawn.store.chain import Chain
 from bydawn.store.connect import CommitUnknown, Occupied, Row, T
 from bydawn.store.dialect import defined, spoken
 from bydawn.store.mark import Mark
@@ -49,6 +50,7 @@ class PostgresSession:
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self.clock = clock
         self.name = wire.name
+        self.chain = Chain()
         self._wire = wire
         self._pid = os.getpid()
         self._is_writing = self._is_reading = False
@@ -125,8 +127,9 @@ class PostgresSession:
     def trying(self) -> Iterator[None]:
         self._said(lambda: self._wire.send("SAVEPOINT trying"))
         try:
-            yield
-            self._said(self._wire.hear)
+            with self.chain.trying():
+                yield
+                self._said(self._wire.hear)
         except _Again:
             raise
         except BaseException:
@@ -183,8 +186,6 @@ class PostgresSession:
                 self._wire.say(self._mark.forgotten())
         self._wire.close()
 
-    # How a transaction is carried out
-
     def _once(self, act: Callable[[], T]) -> T:
         """Carry it out; raises _Again where it certainly was not kept and may be repeated."""
         version = self._begin()
@@ -204,22 +205,24 @@ class PostgresSession:
         self._mark.number += 1
         try:
             self._wire.connect_again()
-            found = self._wire.say_last(f"{self._wire.opening}; {self._turn()}")
+            found = self._wire.say_all(f"{self._wire.opening}; {self._turn()}")
         except psycopg.Error as error:
             judged = self._judged(error)
             self._wire.roll_back()
             raise judged from error
-        if found is None:
+        version = self.chain.heard(found)
+        if version is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        version, pid, self._turned_at = found
+        number, pid, self._turned_at = version
         self._wire.meet(pid)
-        return int(version)
+        return int(number)
 
     def _turn(self) -> str:
         if not self._wire.is_ordered:
             return FIRST_TURN
-        return f"{self._mark.made()}; {self._wire.told_by(self._mark.writer)}; {TURN}"
+        told = self._wire.told_by(self._mark.writer)
+        return f"{self._mark.made()}; {told}; {TURN}{self.chain.asked}"
 
     def _commit(self) -> None:
         try:
@@ -252,8 +255,6 @@ class PostgresSession:
         self._wire.committed = max(self._wire.committed, version)
         if not self._wire.is_ordered:
             self._retried(self._wire.look_around)
-
-    # How a statement is said
 
     def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
         def ask() -> psycopg.Cursor[Row]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from bydawn.core import counting
 from bydawn.store.connect import Session
+from bydawn.store.rows import HELD
 from bydawn.store.runners import registered
 
-_HELD = """
+_HELD = f"""
 SELECT count(*) FROM job
-WHERE batch = ? AND runner = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+WHERE batch = ? AND runner = ? AND {HELD}
     AND state IN ('launching', 'running')"""
 _OWN = "SELECT name, used FROM counter WHERE name >= ? AND name < ?"
 _AFTER_ALL = "\x7f"
@@ -25,7 +26,7 @@ def fair_room(session: Session, runner: str, batch: int, places: int) -> int:
     serving = [one.id for one in registered(session) if batch in one.batches]
     if len(serving) < 2:
         return places
-    caps = dict(capped())
+    caps: dict[str, int] = dict(capped())
     share = _share(places, (caps.get(counting.own_places(one), places) for one in serving))
     return max(0, share - int(held()[0][0]))
 
