@@ -29,7 +29,10 @@ CHANGES = ["/jobs/{job}/cancel", "/jobs/{job}/retry", "/jobs/{job}/resolve",
 
 def everything(desk: Desk) -> list[tuple[str, str]]:
     job = desk.scene.job(desk.batch, "review").job_id
-    reads = [("GET", path) for path in (*PAGES, f"/jobs/{job}", f"/api/jobs/{job}", "/nope")]
+    reads = [
+        ("GET", path)
+        for path in (*PAGES, f"/jobs/{job}", f"/jobs/{job}/log", f"/api/jobs/{job}", "/nope")
+    ]
     return reads + [("POST", path.format(job=job)) for path in CHANGES]
 
 
@@ -155,6 +158,8 @@ def test_every_answer_carries_the_policy(desk: Desk) -> None:
             assert "unsafe" not in policy
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["x-frame-options"] == "DENY"
+            # Any stricter, and a browser sends no origin with our own forms.
+            assert answer.headers["referrer-policy"] == "same-origin"
 
 
 def test_the_link_becomes_a_cookie_and_leaves_the_address(desk: Desk) -> None:
@@ -195,7 +200,7 @@ def test_hostile_words_are_inert_everywhere(scene: Scene) -> None:
             assert code == 200, path
             seen = Parsed(text)
             assert seen.tags.isdisjoint({"img", "iframe", "style", "object", "embed"}), path
-            assert seen.scripts == ["/static/htmx.min.js", "/static/hx-sse.min.js"]
+            assert seen.scripts == [f"/static/{n}.js" for n in ("htmx.min", "hx-sse.min", "live")]
             assert not {name for name in seen.attributes if name.startswith("on")}
             assert "style" not in seen.attributes
             assert "\x1b" not in text
