@@ -49,10 +49,6 @@ def shots(scene: Scene) -> Iterator[tuple[str, str, str, dict[str, int]]]:
     yield "tonight-narrow", "/", "light", NARROW
     yield "batch", f"/batches/{batch.address}", "light", WIDE
     yield "job", f"/jobs/{jobs['embed-refresh'].job_id}", "dark", WIDE
-    yield "batches", "/batches", "light", WIDE
-    yield "parked", "/parked", "light", WIDE
-    yield "cost", "/cost?by=model&days=30", "dark", WIDE
-    yield "runners", "/runners", "light", WIDE
 
 
 @contextlib.contextmanager

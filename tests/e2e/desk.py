@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +15,7 @@ from scene import Scene
 from bydawn.app import App, Invocation
 from bydawn.app.place import locate
 from bydawn.core.clock import Clock
+from bydawn.runner.clock import SystemClock
 from bydawn.web.guarding import Keys, hosts_of
 from bydawn.web.looking import Site
 from bydawn.web.site import build
@@ -24,7 +25,7 @@ from bydawn.web.site import build
 class TimedSite(Site):
     """Reads the clock of the night it shows."""
 
-    clock: Clock
+    clock: Clock = field(default_factory=SystemClock)
 
     def opened(self) -> App:
         return App(self.invocation, locate(self.invocation, None), self.clock)
@@ -51,7 +52,7 @@ def desk_over(scene: Scene, is_read_only: bool = False) -> Iterator[Desk]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         keys = Keys(hosts_of("127.0.0.1", port), is_read_only=is_read_only)
-        site = TimedSite(Invocation(Path(scene.folder)), keys, scene.clock)
+        site = TimedSite(Invocation(Path(scene.folder)), keys, clock=scene.clock)
         server = uvicorn.Server(
             uvicorn.Config(build(site), log_config=None, timeout_graceful_shutdown=1)
         )
@@ -60,5 +61,6 @@ def desk_over(scene: Scene, is_read_only: bool = False) -> Iterator[Desk]:
         try:
             yield Desk(f"http://127.0.0.1:{port}", keys.token)
         finally:
+            site.leaving.set()
             server.should_exit = True
             thread.join()

@@ -234,10 +234,20 @@ def test_a_body_that_is_too_large_is_not_read(desk: Desk) -> None:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+def lines() -> Iterator[list[socket.socket]]:
+    """Connections that outlive the server."""
+    made: list[socket.socket] = []
+    yield made
+    for line in made:
+        line.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, lines: list[socket.socket]) -> Iterator[str]:
     (tmp_path / "p.toml").write_text(
         'schema = 1\nname = "p"\n[[job]]\nid = "one"\nbackend = "scripted"\n'
     )
+    del lines  # closed after the server has ended
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)}
     command = [sys.executable, "-m", "bydawn"]
     subprocess.run([*command, "run", "p.toml", "-q"], cwd=tmp_path, env=environment, check=True,
@@ -251,6 +261,7 @@ def served(tmp_path: Path) -> Iterator[str]:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
+    assert "Cancel" not in errors
 
 
 def test_a_real_server_bears_bad_guests(served: str) -> None:
@@ -300,3 +311,15 @@ def test_the_stream_resumes_without_loss(served: str) -> None:
     first = ids("0")
     assert first[:2] == [1, 2]
     assert ids(str(first[1]))[0] == first[2]
+
+
+def test_it_leaves_in_peace_while_somebody_listens(served: str, lines: list[socket.socket]) -> None:
+    """The end of the fixture looks for what it says."""
+    link = urlsplit(served)
+    line = socket.create_connection((link.hostname or "", link.port or 0))
+    lines.append(line)
+    key = link.query.removeprefix("token=")
+    line.sendall(f"GET /events HTTP/1.1\r\nHost: {link.netloc}\r\n".encode())
+    line.sendall(f"Authorization: Bearer {key}\r\n\r\n".encode())
+    line.settimeout(60)
+    assert b"200 OK" in line.recv(4096)

@@ -17,7 +17,7 @@ from bydawn.store.runners import Registered
 from bydawn.watch import wording
 from bydawn.watch.amounts import length
 from bydawn.watch.documents import Reading, elapsed_ms, reason_shown
-from bydawn.watch.rows import Batch
+from bydawn.watch.rows import Batch, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +156,9 @@ def on_duty(reading: Reading, alive: Iterable[Registered]) -> OnDuty:
     return OnDuty(tuple(alive), tuple(leases.held(reading.store.session)))
 
 
-def newest_event(reading: Reading) -> int:
-    return read.newest_event(reading.store.session)
+def newest_event(store: Store) -> int:
+    return read.newest_event(store.session)
 
 
-def events_after(reading: Reading, after: int, limit: int) -> list[EventRow]:
-    return read.events(reading.store.session, after, 0, limit)
+def events_after(store: Store, after: int, limit: int) -> list[EventRow]:
+    return read.events(store.session, after, 0, limit)

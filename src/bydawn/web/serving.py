@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
+from threading import Event
+from types import FrameType
 
 import uvicorn
 
@@ -27,8 +30,9 @@ def serve(
     keys = Keys(hosts_of(host, bound), is_read_only=is_read_only, cookie=f"bydawn-{bound}")
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{bound}/?{TOKEN}={keys.token}")
+    site = Site(invocation, keys)
     config = uvicorn.Config(
-        build(Site(invocation, keys)),
+        build(site),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -42,7 +46,20 @@ def serve(
         ws="none",
         http="h11",
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Leaving(config, site.leaving).run(sockets=[listener])
+
+
+class Leaving(uvicorn.Server):
+    """Lets its streams end when it is told to, and says nothing of what it cuts off then."""
+
+    def __init__(self, config: uvicorn.Config, leaving: Event) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not leaving.is_set())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._leaving.set()
+        super().handle_exit(sig, frame)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -32,7 +32,7 @@ def _frame(site: Site, app: App, reading: Reading, path: str, said: str) -> Fram
     return Frame(
         path=path,
         form_token=site.keys.form_token,
-        after=dashboard.newest_event(reading),
+        after=dashboard.newest_event(reading.store),
         is_read_only=site.keys.is_read_only,
         is_stopped=app.is_stopped(),
         needy=dashboard.count_needy(reading),
