@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from bydawn.backends.local import LocalBackend, environment_for, refusal
+from bydawn.backends.local import LocalBackend, environment_for, place_of, refusal
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.isolation import NONE, apart, why_not
 from bydawn.processes.runs import Order
@@ -37,7 +36,7 @@ class CommandBackend(LocalBackend):
                 grace_ms=request.grace_ms,
                 send_by=request.send_by,
                 argv=argv,
-                cwd=_cwd(request),
+                cwd=place_of(request),
             )
         )
 
@@ -57,9 +56,3 @@ def _argv(payload: dict[str, Any]) -> tuple[str, ...]:
     if payload.get("shell"):
         return (_SHELL, "-c", str(payload["shell"]))
     return tuple(str(part) for part in payload.get("argv") or ())
-
-
-def _cwd(request: Request) -> str:
-    """Where the plan says, seen from the plan's folder; empty for the draft."""
-    cwd = request.payload.get("cwd")
-    return os.path.join(request.plan_folder, os.path.expanduser(cwd)) if cwd else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 
 from bydawn.core.sightings import (
     CancelAnswer,
@@ -45,8 +46,24 @@ def refusal(code: str, message: str) -> LaunchRefused:
     return LaunchRefused(Failure(FailureClass.PERMANENT, code, message))
 
 
-def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:
-    """The environment of one run, from this machine and from its payload."""
+def environment_for(
+    machine: Mapping[str, str],
+    request: Request,
+    passed: Iterable[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The environment of one run, from this machine and from its payload.
+
+    ``passed`` and ``settings`` are the backend's own; what the plan says goes before them.
+    """
     payload = request.payload
     env = {name: str(value) for name, value in (payload.get("env") or {}).items()}
-    return job_environment(machine, request, payload.get("pass_env") or (), env)
+    named = [*(payload.get("pass_env") or ()), *passed]
+    return job_environment(machine, request, named, {**(settings or {}), **env})
+
+
+def place_of(request: Request) -> str:
+    """The folder a run works in: where the plan says, seen from the plan's folder; empty for the
+    draft."""
+    cwd = request.payload.get("cwd")
+    return os.path.join(request.plan_folder, os.path.expanduser(cwd)) if cwd else ""

@@ -31,13 +31,17 @@ def job_environment(
     env: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The complete environment of one run. It may hold secrets and must not be written anywhere."""
-    named = set(pass_env)
-    passed = {
+    return {**passed_on(machine, pass_env), **(env or {}), **request_environment(request)}
+
+
+def passed_on(machine: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
+    """What every program gets of this machine's environment, and the variables named."""
+    also = set(named)
+    return {
         name: value
         for name, value in machine.items()
-        if name in _PASSED or name.startswith("LC_") or name in named
+        if name in _PASSED or name.startswith("LC_") or name in also
     }
-    return {**passed, **(env or {}), **request_environment(request)}
 
 
 def request_environment(request: Request) -> dict[str, str]:

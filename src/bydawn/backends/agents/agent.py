@@ -1,0 +1,161 @@
+"""What all command-line agents do alike: a supervised run whose stdout is an envelope to be read.
+
+How a run ended is worked out anew from its run folder by whoever looks at it, so a successor comes
+to the same conclusion as the runner that launched it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from bydawn.backends.agents.readiness import Program
+from bydawn.backends.agents.transcript import Transcript
+from bydawn.backends.local import LocalBackend, environment_for, place_of, refusal
+from bydawn.core.sightings import (
+    Alive,
+    Capabilities,
+    Ended,
+    Guarantee,
+    LaunchAnswer,
+    Launched,
+    Request,
+    Sighting,
+)
+from bydawn.processes.folder import ANSWER, RunFolder
+from bydawn.processes.lines import Lines
+from bydawn.processes.runs import LocalRuns, Order
+
+_LINE_CAP = 16_000_000
+_LOG_TAIL = 16_384
+# One argument may be so long on Linux, its end included.
+_LONGEST_WORD = 131_071
+_SESSIONS = uuid.UUID("5d6bfd0f-9d0c-5d4e-8b73-6f1f7a0e9c21")
+
+
+class Reading:
+    """One run's transcript and how far its answer has been read."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.lines = Lines(transcript.take, _LINE_CAP)
+        self.guard = threading.Lock()
+
+
+class AgentBackend(LocalBackend):
+    """A program that is given a prompt, works in its folder, and says at the end how it went."""
+
+    capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True, wants_result=True)
+    program: ClassVar[Program]
+
+    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
+        super().__init__(runs, machine_environment)
+        self._readings: dict[str, Reading] = {}
+
+    def words(self, request: Request) -> tuple[str, ...]:
+        """The program and its arguments but the prompt."""
+        raise NotImplementedError
+
+    def prompted(self, prompt: str) -> tuple[str, ...]:
+        """The prompt as arguments that no first character turns into something else."""
+        return ("--", prompt)
+
+    def settings(self, request: Request) -> dict[str, str]:
+        """What its environment says beside everything every run is told."""
+        del request
+        return self.program.settings
+
+    def transcript(self) -> Transcript:
+        """An empty transcript of this vendor's."""
+        raise NotImplementedError
+
+    def prepare(self, request: Request) -> None:
+        """Make ready what the program needs on disk; done again after a crash."""
+
+    def launch(self, request: Request) -> LaunchAnswer:
+        prompt = str(request.payload.get("prompt") or "")
+        if not prompt:
+            return refusal("spawn", "there is no prompt")
+        longest = max(len(word.encode()) for word in self.prompted(prompt))
+        if longest > _LONGEST_WORD:
+            message = f"the prompt has {longest} bytes, the most is {_LONGEST_WORD}"
+            return refusal("prompt_too_long", f"{message}: put it into a file and name that")
+        try:
+            self.prepare(request)
+        except OSError as error:
+            return refusal("spawn", f"{error.filename or request.folder}: {error.strerror}")
+        answer = self._runs.start(self._order(request, prompt))
+        if isinstance(answer, Launched) and isinstance(answer.sighting, Ended):
+            return Launched(answer.handle, self._read(answer.handle, answer.sighting))
+        return answer
+
+    def poll(self, handle: str) -> Sighting:
+        return self._read(handle, self._runs.look(handle))
+
+    def _order(self, request: Request, prompt: str) -> Order:
+        machine, passed = self._machine_environment, self.program.passes
+        return Order(
+            launch_key=request.launch_key,
+            folder=request.folder,
+            environment=environment_for(machine, request, passed, self.settings(request)),
+            timeout_ms=request.timeout_ms,
+            grace_ms=request.grace_ms,
+            send_by=request.send_by,
+            argv=(*self.words(request), *self.prompted(prompt)),
+            cwd=place_of(request),
+            answers=True,
+        )
+
+    def _read(self, handle: str, sighting: Sighting) -> Sighting:
+        folder = RunFolder(os.path.join(self._runs.state_folder, handle))
+        reading = self._readings.setdefault(handle, Reading(self.transcript()))
+        with reading.guard:
+            reading.lines.read_on(folder.file(ANSWER))
+            if isinstance(sighting, Alive):
+                return reading.transcript.seen(sighting)
+            self._readings.pop(handle, None)
+            if not isinstance(sighting, Ended):
+                return sighting
+        return Ended(self._whole(folder).ended(sighting.outcome, _spoken(folder)))
+
+    def _whole(self, folder: RunFolder) -> Transcript:
+        """Read from the start: what a run printed past its cap is put together only at its end."""
+        reading = Reading(self.transcript())
+        reading.lines.read_on(folder.file(ANSWER))
+        reading.lines.finish()
+        return reading.transcript
+
+
+def session_of(request: Request) -> str:
+    """The session id of one launch; another store has other ones for the same key."""
+    return str(uuid.uuid5(_SESSIONS, f"{request.store_id}:{request.launch_key}"))
+
+
+def given_words(payload: dict[str, Any]) -> tuple[str, ...]:
+    """The job's own further arguments."""
+    return tuple(str(word) for word in payload.get("argv") or ())
+
+
+def unless_given(payload: dict[str, Any], *words: str) -> tuple[str, ...]:
+    """An option and its value, unless the job's own arguments have that option."""
+    names = {word.partition("=")[0] for word in given_words(payload)}
+    return () if words[0] in names else words
+
+
+def model_words(payload: dict[str, Any], option: str) -> tuple[str, ...]:
+    return (option, str(payload["model"])) if payload.get("model") else ()
+
+
+def _spoken(folder: RunFolder) -> str:
+    """The last of what was printed beside the envelope, which is what the program says of
+    itself."""
+    try:
+        with open(folder.file("output.log"), "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_TAIL))
+            lines = stream.read(_LOG_TAIL).decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(line for line in lines if not line.lstrip().startswith("{"))
