@@ -83,6 +83,11 @@ class GitGate:
 
         return self._move(same, commit, claim, has_history)
 
+    def bring(self, commit: str, content: str, claim: Claim, has_history: bool) -> Receipt:
+        """Bring a commit to the branch; what others brought there meanwhile is merged with it."""
+        return self._move(lambda standing: self._joined(commit, standing, claim), content, claim,
+                          has_history)  # fmt: skip
+
     def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
         """Make the branch's files those of the folder ``source`` of the draft, in one commit."""
         folder = draft / source
@@ -194,6 +199,28 @@ class GitGate:
                 hopeless=True,
             )
 
+    def _joined(self, commit: str, standing: Standing, claim: Claim) -> str:
+        """A commit that contains both; the one of the two that does so already, if one does."""
+        branch = standing.branch
+        if not branch:
+            return commit
+        self._fetch(self._branch)
+        if self._ask("merge-base", "--is-ancestor", branch, commit).code == 0:
+            return commit
+        if self._ask("merge-base", "--is-ancestor", commit, branch).code == 0:
+            return branch
+        merged = self._ask("merge-tree", "--write-tree", "--name-only", branch, commit)
+        tree, _, files = merged.output.decode(errors="replace").partition("\n")
+        if merged.code == 1:
+            clashing = ", ".join(files.partition("\n\n")[0].splitlines()) or "some files"
+            raise PublishError(
+                f"{self.target}: does not merge with what is there: {clashing}", hopeless=True
+            )
+        if merged.code != 0:
+            raise PublishError(self._failed("merge-tree", merged), hopeless=True)
+        both = ("-p", branch, "-p", commit)
+        return self._git("commit-tree", tree.strip(), *both, given=_message(claim)).strip()
+
     def _grown(self, folder: Path, standing: Standing, claim: Claim) -> str:
         """A commit on top of the branch, with exactly the folder's files."""
         self._git(f"--work-tree={folder}", "add", "--all", "--force", ".", folder=folder)
@@ -212,7 +239,7 @@ class GitGate:
     @contextmanager
     def _scratch(self) -> Iterator[GitGate]:
         """The same gate from an empty repository, so that nobody's own one is touched."""
-        remote = self._address()
+        remote = self.address()
         with tempfile.TemporaryDirectory(prefix="bydawn-git-") as folder:
             path = Path(folder, "bare.git")
             self._git("init", "--quiet", "--bare", str(path))
@@ -224,7 +251,7 @@ class GitGate:
             scratch.target = self.target
             yield scratch
 
-    def _address(self) -> str:
+    def address(self) -> str:
         """Where a remote's name leads; a path is meant from the repository's folder."""
         answer = self._ask("remote", "get-url", "--push", self._remote)
         if answer.code == 0:

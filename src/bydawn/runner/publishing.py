@@ -15,6 +15,8 @@ from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
 from bydawn.gates.choosing import DraftGate, branch_gate, path_gate, request_gate
 from bydawn.gates.gate import PublishError
+from bydawn.gates.worktrees import WorktreeGate
+from bydawn.processes.worktrees import is_workspace
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest
 from bydawn.runner.held import Held
@@ -63,8 +65,10 @@ class Publisher:
 
     def _gate(self, publication: Publication, draft: Path, folder: Path) -> DraftGate:
         if publication.kind == "git":
-            branch = publication.branch or ""
-            return branch_gate(publication.target, branch, folder, self._tools.environment)
+            branch, environment = publication.branch or "", self._tools.environment
+            if is_workspace(str(draft.parent)):
+                return WorktreeGate(publication.target, branch, str(draft.parent), environment)
+            return branch_gate(publication.target, branch, folder, environment)
         if publication.kind == "http":
             return request_gate(publication.target, self._tools.state_folder)
         return path_gate(folder / publication.target, draft, publication.source)
