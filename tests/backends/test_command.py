@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ordered import handle_of, outcome_of, output, request, until
+from ordered import around, handle_of, outcome_of, output, request, until
 
 from bydawn.backends.command import CommandBackend
 from bydawn.core.sightings import (
@@ -40,7 +40,7 @@ _MACHINE = {
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[CommandBackend]:
     runs = LocalRuns(tmp_path, "runner-1")
-    yield CommandBackend(runs, _MACHINE)
+    yield CommandBackend(around(runs, _MACHINE))
     runs.close()
 
 

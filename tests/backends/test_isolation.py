@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ordered import outcome_of, request
+from ordered import around, outcome_of, request
 
 from bydawn.backends.command import CommandBackend
 from bydawn.core.sightings import LaunchRefused
@@ -53,7 +53,7 @@ def sandbox(tmp_path: Path) -> Iterator[Path]:
 
 
 def backend_at(place: Path, **environment: str) -> CommandBackend:
-    return CommandBackend(LocalRuns(place, "r_1"), {**os.environ, **environment})
+    return CommandBackend(around(LocalRuns(place, "r_1"), {**os.environ, **environment}))
 
 
 def refused(backend: CommandBackend, place: Path, kind: str) -> str:

@@ -18,7 +18,7 @@ from bydawn.testing.nights import LEASE_MS, Night
 from bydawn.testing.remote import Troubles
 from bydawn.testing.simulation import Simulation
 
-_KINDS = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
+_KINDS = tuple(Guarantee)
 _PARKED_AS = {"awaiting_approval", "in_doubt"}
 
 
@@ -101,7 +101,7 @@ def _check_ends(store: Store, doomed: Doomed, troubles: Troubles) -> None:
 
 @pytest.mark.parametrize("guarantee", _KINDS)
 def test_a_death_at_every_point(guarantee: Guarantee) -> None:
-    """The four guarantees share the points among them; ``prove`` gives each of them all."""
+    """The five guarantees share the points among them; ``prove`` gives each of them all."""
     points = survive(guarantee, Troubles(), frozenset())
     assert points > 200
     for point in range(1 + _KINDS.index(guarantee), points + 1, len(_KINDS)):

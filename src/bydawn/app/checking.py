@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from bydawn.app.backends import REGISTRY
 from bydawn.app.earning import autonomy
-from bydawn.app.names import CAPPED_BY_BACKEND, GUARANTEES
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.decide.step import LOOK_MS
 from bydawn.core.model import Job, JobSpec, PlannedJob
@@ -40,10 +40,10 @@ def _known(store: Store, batch: Batch) -> dict[str, Job]:
 
 def _row(planned: PlannedJob, spec: JobSpec, job: Job | None) -> CheckRow:
     action, why = _action(spec, job)
-    guarantee, effects = GUARANTEES[spec.backend], spec.effects.value
+    guarantee, effects = REGISTRY.guarantee_of(spec) or "", spec.effects.value
     return CheckRow(
         planned.name, action, why, spec.backend, guarantee, effects, planned.key,
-        f"j_{planned.key[:12]}", spec.bound.usd_micros, not may_pass(spec, CAPPED_BY_BACKEND),
+        f"j_{planned.key[:12]}", spec.bound.usd_micros, not may_pass(spec, REGISTRY.is_held_to_usd),
     )  # fmt: skip
 
 
@@ -70,4 +70,4 @@ def _overshoot(plan: Plan, jobs: Iterable[JobSpec]) -> Overshoot | None:
     terms = plan.batch.terms
     if terms.bound.usd_micros is None:
         return None
-    return overshoot(jobs, terms.parallel, LOOK_MS, CAPPED_BY_BACKEND)
+    return overshoot(jobs, terms.parallel, LOOK_MS, REGISTRY.is_held_to_usd)

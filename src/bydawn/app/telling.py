@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from bydawn.app.app import App, open_app
-from bydawn.app.names import GUARANTEES
+from bydawn.app.backends import REGISTRY
 from bydawn.app.results import BatchResult, Document, batch_result
 from bydawn.app.values import Invocation, Ran, RunWanted
 from bydawn.plan import Overrides, Plan
@@ -67,4 +67,4 @@ def _reading(app: App, before: frozenset[int]) -> Reading:
     """What documents need to know beside the rows."""
     live = [runner.batches for runner in app.runners()]
     served: frozenset[int] = frozenset().union(*live)
-    return Reading(app.store, app.clock.utc_ms(), served, GUARANTEES.get, before)
+    return Reading(app.store, app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
+from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
@@ -17,17 +18,17 @@ from bydawn.core.sightings import (
     Sighting,
 )
 from bydawn.processes.environment import job_environment
-from bydawn.processes.runs import LocalRuns
 
 
-class LocalBackend:
-    """Three of the four verbs; a backend of its own says how it launches."""
+class LocalBackend(Backend):
+    """Three of the four verbs; a backend of its own says how it launches. The runs belong to
+    whoever made it, so it has nothing to close."""
 
     capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True)
 
-    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
-        self._runs = runs
-        self._machine_environment = machine_environment
+    def __init__(self, around: Surroundings) -> None:
+        self._runs = around.runs
+        self._machine_environment = around.environment
 
     def find(self, request: Request) -> FindAnswer:
         return self._runs.find(request.folder)
@@ -37,9 +38,6 @@ class LocalBackend:
 
     def cancel(self, handle: str, reason: str) -> CancelAnswer:
         return self._runs.end(handle, reason)
-
-    def close(self) -> None:
-        """The runs belong to whoever made this backend."""
 
 
 def refusal(code: str, message: str) -> LaunchRefused:

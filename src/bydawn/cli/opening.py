@@ -31,12 +31,12 @@ def opened(settings: Settings, plan: Path | None = None) -> Iterator[App]:
 
 def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     """What documents need to know beside the rows."""
-    from bydawn.app.names import GUARANTEES
+    from bydawn.app.backends import REGISTRY
     from bydawn.watch.documents import Reading
 
     live = [runner.batches for runner in app.runners()]
     served: frozenset[int] = frozenset().union(*live)
-    return Reading(app.existing_store(), app.clock.utc_ms(), served, GUARANTEES.get, before)
+    return Reading(app.existing_store(), app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)
 
 
 def ending_of(ran: Ran) -> Ending | None:

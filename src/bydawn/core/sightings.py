@@ -20,6 +20,14 @@ class Guarantee(StrEnum):
     BLIND = "blind"
 
 
+class Meter(StrEnum):
+    """What a backend's own meter tells of a run."""
+
+    USD = "usd"
+    TOKENS = "tokens"
+    NONE = "none"
+
+
 class FailureClass(StrEnum):
     """What kind of trouble it is; ``verdicts`` says what follows."""
 
@@ -123,6 +131,16 @@ LaunchAnswer = Launched | LaunchRefused | LaunchUnclear
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """A free container exists, in which nothing runs and which costs nothing by itself."""
+
+    container: str
+
+
+ReserveAnswer = Reserved | LaunchRefused | LaunchUnclear
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     handle: str
 
@@ -154,8 +172,13 @@ class CancelAnswer:
 class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
-    ``prompt``: its calls return at once and need no thread. ``local``: its runs live on one
-    machine. ``wants_result``: a good end without a result is ``no_output``.
+    ``default_effects``: what its runs can change where the plan does not say. ``prompt``: its calls
+    return at once and need no thread. ``local``: its runs live on one machine. ``wants_result``: a
+    good end without a result is ``no_output``. ``settle_ms``: how long after a launch's answer was
+    due a listing may still miss the run, the request's own time limit included; until then
+    ``Absent`` is not believed. ``collects``: a good end has output to be fetched by ``collect``.
+    ``reports``: what its meter tells. ``caps``: the bounds, of "usd" and "tokens", at which it ends
+    a run by itself. ``keeps_ms``: how long the service keeps a result; None is until it is deleted.
     """
 
     guarantee: Guarantee
@@ -164,12 +187,26 @@ class Capabilities:
     local: bool = False
     wants_result: bool = False
     settle_ms: int = 0
+    collects: bool = False
+    reports: Meter = Meter.NONE
+    caps: frozenset[str] = frozenset()
+    keeps_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a backend could run something here and now. ``why_not`` is empty when it could, else
+    a sentence that ends in what to do; ``version`` is of whatever does the work."""
+
+    version: str = ""
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """All a backend is told about one launch. ``payload`` is rendered; ``send_by`` is the last
-    moment, on the clock that counts sleep, at which it may still be started (0: any)."""
+    moment, on the clock that counts sleep, at which it may still be started (0: any). ``container``
+    is the committed reservation of a two-phase backend; empty before there is one."""
 
     launch_key: str
     effect_key: str
@@ -193,3 +230,4 @@ class Request:
     plan_folder: str = ""
     store_id: str = ""
     send_by: int = 0
+    container: str = ""

@@ -17,6 +17,7 @@ from bydawn.core.decide.step import (
     CheckEnded,
     CheckPending,
     Collected,
+    CollectTrouble,
 )
 from bydawn.core.errors import TemplateError
 from bydawn.core.keys import effect_key, launch_key
@@ -27,14 +28,17 @@ from bydawn.core.sightings import (
     Ended,
     Failure,
     FailureClass,
+    Guarantee,
     LaunchAnswer,
     Launched,
     LaunchRefused,
     LaunchUnclear,
     Request,
+    ReserveAnswer,
     Unknown,
     Vanished,
 )
+from bydawn.runner.belief import Belief
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held
@@ -48,13 +52,11 @@ _CHECK_TRIES = 3
 
 @dataclass(slots=True)
 class Actor:
-    """Makes the calls of one runner. ``may_act`` is its own belief in its lease, ``send_by`` when
-    that ends."""
+    """Makes the calls of one runner under one lease."""
 
     tools: Tools
-    may_act: Callable[[], bool]
+    belief: Belief
     publisher: Publisher
-    send_by: Callable[[], int]
     runs_folder: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,11 +69,13 @@ class Actor:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
-        if act is Act.COLLECT:
-            return lambda: self._collect(held, place)
         if act is Act.PUBLISH:
             return self.publisher.call(held, place, int(argument), self.folder(held))
         request = partial(self._request, held, place, results)
+        if act is Act.COLLECT:
+            return lambda: self._collect(held, place, request)
+        if act is Act.RESERVE:
+            return lambda: self._reserve(held, request)
         if act is Act.CHECK:
             return lambda: self._check(held, place, request())
         if act is Act.LAUNCH:
@@ -118,18 +122,32 @@ class Actor:
             isolate=spec.isolate,
             plan_folder=place.plan_folder,
             store_id=self.publisher.store_id,
-            send_by=self.send_by(),
+            send_by=self.belief.until,
+            container=job.container or "",
         )
 
+    def _reserve(self, held: Held, request: Callable[[], Request]) -> Fact:
+        return self._start(held.backend.reserve, request)
+
     def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:
-        if not self.may_act():
+        is_two_phase = held.backend.capabilities.guarantee is Guarantee.TWO_PHASE
+        assert held.job.container or not is_two_phase, "no reservation was committed"
+        return self._start(held.backend.launch, request)
+
+    def _start(
+        self,
+        verb: Callable[[Request], LaunchAnswer | ReserveAnswer],
+        request: Callable[[], Request],
+    ) -> Fact:
+        """One of the two calls that lead to a run; neither is made once the lease may be over."""
+        if not self.belief.may_act():
             return Absent()
         try:
             ready = request()
         except TemplateError as error:
             return LaunchRefused(Failure(FailureClass.PERMANENT, "template", str(error)))
         try:
-            answer = held.backend.launch(ready)
+            answer = verb(ready)
         except Exception as error:
             return LaunchUnclear(f"{type(error).__name__}: {error}")
         return Absent() if _was_late(answer) else answer
@@ -144,8 +162,12 @@ class Actor:
     def _cancel(self, held: Held, reason: str) -> Fact:
         return held.backend.cancel(held.job.handle or "", reason)
 
-    def _collect(self, held: Held, place: Place) -> Fact:
+    def _collect(self, held: Held, place: Place, request: Callable[[], Request]) -> Fact:
         spec, draft = held.spec, Path(self.folder(held), "draft")
+        if held.backend.capabilities.collects:
+            fetched = _fetched(held, request, draft)
+            if fetched is not None:
+                return fetched
         if spec.expect:
             beside = Beside(str(draft), self.tools.environment)
             files = render_words(spec.expect.files, held.job, spec, place, beside)
@@ -171,6 +193,20 @@ class Actor:
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
 
 
+def _fetched(held: Held, request: Callable[[], Request], draft: Path) -> Fact | None:
+    """Have the backend put a remote run's output into the draft; None when it is all there."""
+    try:
+        draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+        failure = held.backend.collect(request(), held.job.handle or "", str(draft))
+    except Exception as error:
+        return CollectTrouble(f"{type(error).__name__}: {error}")
+    if failure is None:
+        return None
+    if failure.kind is FailureClass.TRANSIENT:
+        return CollectTrouble(failure.message or failure.code)
+    return Collected(failure)
+
+
 def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) -> Fact:
     if not isinstance(sighting, Ended):
         return CheckPending()
@@ -181,7 +217,7 @@ def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) 
     return CheckEnded(None, draft_digest(draft) if spec.approve or spec.publish else None)
 
 
-def _was_late(answer: LaunchAnswer) -> bool:
+def _was_late(answer: LaunchAnswer | ReserveAnswer) -> bool:
     """Refused because our lease was over by then: nothing was started, and nothing is to be
     judged."""
     return isinstance(answer, LaunchRefused) and answer.failure.code == "late"

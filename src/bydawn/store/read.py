@@ -36,7 +36,8 @@ _BY_NUMBER = f"SELECT {JOB_COLUMNS} FROM job WHERE number = ?"
 
 _ATTEMPTS = """
 SELECT number, revision, generation, token, machine, handle, intended_at, started_at, ended_at,
-    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices
+    event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices,
+    container
 FROM attempt WHERE job = ? ORDER BY number"""
 
 _JOURNAL = """
@@ -74,6 +75,7 @@ class Attempt:
     error_code: str | None
     error_message: str | None
     prices: str | None = None
+    container: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def planned_job(spec: JobSpec, position: int) -> PlannedJob:
 def night_of(seed: int) -> Night:
     """Draw a night: which troubles there are, how often, and what is at work."""
     chance = random.Random(seed)
-    guarantee = chance.choice(_GUARANTEES)
+    guarantee = _guarantee(seed, chance)
     specs = _specs(chance)
     cap = chance.choice((None, None, None, COST * len(specs) // 2, COST * len(specs)))
     terms = BatchTerms(
@@ -99,6 +99,14 @@ def night_of(seed: int) -> Night:
         sees_deaths=chance.random() < 0.5,
         latency_ms=chance.choice((1, 50, 3_000)),
     )
+
+
+def _guarantee(seed: int, chance: random.Random) -> Guarantee:
+    """Half of the keyed services are two-phase instead: drawn aside, so no other draw changes."""
+    drawn = chance.choice(_GUARANTEES)
+    if drawn is Guarantee.KEYED and random.Random(f"{seed}/two-phase").random() < 0.5:
+        return Guarantee.TWO_PHASE
+    return drawn
 
 
 def _some(chance: random.Random, most: float) -> float:

@@ -18,6 +18,7 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
+    Reserved,
     Unknown,
     Vanished,
 )
@@ -28,6 +29,7 @@ class Act(StrEnum):
     """The short calls a runner makes for a job, one at a time."""
 
     NONE = "none"
+    RESERVE = "reserve"
     LAUNCH = "launch"
     FIND = "find"
     POLL = "poll"
@@ -43,6 +45,13 @@ class Collected:
 
     failure: Failure | None = None
     draft_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectTrouble:
+    """The output could not be fetched just now; it is still there."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,8 @@ LOOK_MS = 10_000
 """The longest time between two looks at a run, where its backend has no idea of its own."""
 
 Fact = (
-    Launched
+    Reserved
+    | Launched
     | LaunchRefused
     | LaunchUnclear
     | Found
@@ -105,6 +115,7 @@ Fact = (
     | Vanished
     | CancelAnswer
     | Collected
+    | CollectTrouble
     | CheckPending
     | CheckEnded
     | Published
@@ -144,9 +155,9 @@ class Circumstances:
     sleep: ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of
     progress, ``spending_ms`` for which its meter has risen and nothing else moved (0: not so),
     ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts
-    polls of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the time
-    since this process first asked what became of an unclear launch. ``is_elsewhere``: it is a
-    local run of another machine.
+    polls of this attempt, ``tries`` cancels, collects or publishes tried in a row, ``sought_ms``
+    the time since this process first asked what became of an unclear launch. ``is_elsewhere``: it
+    is a local run of another machine.
     """
 
     spec: JobSpec

@@ -1,4 +1,7 @@
-"""The kinds of values a plan's fields take: texts with a form, lengths, money, either-or."""
+"""The kinds of values a plan's fields take: texts with a form, lengths, money; and its tables.
+
+Loads pydantic: only what reads or checks a plan imports this.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from bydawn.core.lengths import is_time_of_day, parse_length, parse_time_of_day
 
@@ -20,6 +30,12 @@ _ENDS_PATTERN = (
 _LARGEST = 10**15
 _MOST_DOLLARS = 10**9
 NONE = "none"
+
+
+class Table(BaseModel):
+    """One table of the file: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
 
 def _of_form(pattern: str, words: str) -> AfterValidator:
