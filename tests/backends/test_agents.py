@@ -22,6 +22,7 @@ from bydawn.backends.agents.agy import AgyBackend
 from bydawn.backends.agents.claude_code import ClaudeCodeBackend
 from bydawn.backends.agents.codex import CodexBackend
 from bydawn.backends.agents.gemini_cli import GeminiCliBackend
+from bydawn.backends.backend import Surroundings
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -34,6 +35,7 @@ from bydawn.core.sightings import (
     Request,
 )
 from bydawn.processes.runs import LocalRuns
+from bydawn.runner.clock import SystemClock
 from bydawn.testing.fakes.agents import install, launches
 
 AGENTS: dict[str, type[AgentBackend]] = {
@@ -65,7 +67,7 @@ class Stage:
         }
 
     def backend(self, name: str) -> AgentBackend:
-        return AGENTS[name](self.runs, self.machine)
+        return AGENTS[name](Surroundings(self.machine, SystemClock(), self.runs))
 
     def request(self, prompt: str, name: str = "one", **more: Any) -> Request:
         payload = {"prompt": prompt, **more.pop("payload", {})}

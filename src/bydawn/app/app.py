@@ -82,10 +82,10 @@ class App:
     def check(self, plan: Path, overrides: Overrides) -> Checked:
         """Validate a plan and say what running it would do; changes nothing."""
         from bydawn.app.checking import check
-        from bydawn.app.isolating import refuse_unavailable
+        from bydawn.app.readying import refuse_unready
 
         with self._read(plan, overrides) as found:
-            refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
+            refuse_unready(found.batch.specs, self.invocation.environment, self.state_folder)
             return check(found, self.store if self.has_store() else None)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
@@ -143,9 +143,11 @@ class App:
 
     def adhoc(self, wanted: AdhocWanted) -> Job:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
-        from bydawn.app.adhoc import record
+        from bydawn.app.adhoc import record, spec_of
+        from bydawn.app.readying import refuse_unready
 
         refuse_if_stopped(self.is_stopped())
+        refuse_unready([spec_of(wanted)], self.invocation.environment, self.state_folder)
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:
             self.ensure_background()

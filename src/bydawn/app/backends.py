@@ -44,6 +44,25 @@ def _always(guarantee: Guarantee) -> Callable[[Mapping[str, Any]], Guarantee]:
 _scripted = _named("bydawn.backends.scripted:ScriptedBackend")
 _FOR_PROGRAMS = frozenset({"argv", "shell", "cwd", "env", "pass_env", "workspace"})
 
+_AGENTS = {
+    "claude-code": "claude_code:ClaudeCodeBackend",
+    "codex": "codex:CodexBackend",
+    "gemini-cli": "gemini_cli:GeminiCliBackend",
+    "agy": "agy:AgyBackend",
+}
+
+
+def _agent(name: str) -> Row:
+    """A command-line agent: ``argv`` are further arguments of its program."""
+    offer = Offer(
+        name,
+        _always(Guarantee.LOCAL_CLAIM),
+        takes=_FOR_PROGRAMS - {"shell"},
+        needs=(("prompt", "prompt_file"),),
+    )
+    return Row(offer, _named(f"bydawn.backends.agents.{_AGENTS[name]}"))
+
+
 _ROWS: tuple[Row, ...] = (
     Row(
         Offer(
@@ -64,6 +83,7 @@ _ROWS: tuple[Row, ...] = (
         ),
         _named("bydawn.backends.python:PythonBackend"),
     ),
+    *map(_agent, _AGENTS),
     Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),
         lambda: lambda around: _scripted()(around.clock),

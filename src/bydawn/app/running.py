@@ -16,11 +16,11 @@ from bydawn.app.earning import (
     refuse_unearned,
 )
 from bydawn.app.errands import Driven, Errand
-from bydawn.app.isolating import refuse_unavailable_for
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
+from bydawn.app.readying import refuse_unready_for
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
@@ -62,7 +62,7 @@ def _noted(
     wanted: RunWanted, face: Face,
 ) -> Ran:  # fmt: skip
     """Go on, and write down what the night says about the plan."""
-    refuse_unavailable_for(store, batch, invocation.environment, place.state_folder)
+    refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":

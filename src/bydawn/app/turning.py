@@ -9,6 +9,7 @@ from bydawn.app.errands import Driven, Errand
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
 from bydawn.app.signals import listening
+from bydawn.app.tidying import tidy_workspaces
 from bydawn.app.values import Face, Invocation
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
@@ -33,6 +34,7 @@ def carry_out(
         ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()
+        tidy_workspaces(store, errand.choose(), place.state_folder)
         if stop is Stop.INTERRUPTED:
             _name_unwatched(runner, face)
         return Driven(stop, interrupt.signal, [], journey.complaints)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bydawn.backends.local import LocalBackend, environment_for, place_of, refusal
+from bydawn.backends.workspaces import made_ready
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.isolation import NONE, apart, why_not
 from bydawn.processes.runs import Order
@@ -21,6 +22,9 @@ class CommandBackend(LocalBackend):
         argv = _argv(request.payload)
         if not argv:
             return refusal("spawn", "neither argv nor shell says what to run")
+        in_the_way = made_ready(request, self._machine_environment)
+        if in_the_way is not None:
+            return in_the_way
         environment = environment_for(self._machine_environment, request)
         if request.isolate != NONE:
             try:

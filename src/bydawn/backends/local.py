@@ -61,7 +61,11 @@ def environment_for(
 
 
 def place_of(request: Request) -> str:
-    """The folder a run works in: where the plan says, seen from the plan's folder; empty for the
-    draft."""
+    """The folder a run works in: where the plan says, seen from its worktree or else from the
+    plan's folder; empty for the draft, which a worktree is."""
     cwd = request.payload.get("cwd")
-    return os.path.join(request.plan_folder, os.path.expanduser(cwd)) if cwd else ""
+    if not cwd:
+        return ""
+    if request.payload.get("workspace"):
+        return os.path.join(request.folder, "draft", cwd)
+    return os.path.join(request.plan_folder, os.path.expanduser(cwd))

@@ -31,7 +31,7 @@ from bydawn.processes.tools import Answered, ask
 _ROUNDS = 8
 _EMPTY_TREE = b""
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
-_US = {
+OURS = {
     "GIT_AUTHOR_NAME": "bydawn",
     "GIT_AUTHOR_EMAIL": "bydawn@localhost",
     "GIT_COMMITTER_NAME": "bydawn",
@@ -69,7 +69,7 @@ class GitGate:
         self._remote, self._repository = remote, repository
         self._branch = f"refs/heads/{branch}"
         self._fence = f"refs/bydawn/fence/{branch}"
-        self._environment = {**environment, **_US}
+        self._environment = {**environment, **OURS}
         self._steps = steps
         self.target = f"{_SECRET.sub('', remote)}#{branch}"
 
@@ -219,14 +219,14 @@ class GitGate:
         if merged.code != 0:
             raise PublishError(self._failed("merge-tree", merged), hopeless=True)
         both = ("-p", branch, "-p", commit)
-        return self._git("commit-tree", tree.strip(), *both, given=_message(claim)).strip()
+        return self._git("commit-tree", tree.strip(), *both, given=message_for(claim)).strip()
 
     def _grown(self, folder: Path, standing: Standing, claim: Claim) -> str:
         """A commit on top of the branch, with exactly the folder's files."""
         self._git(f"--work-tree={folder}", "add", "--all", "--force", ".", folder=folder)
         tree = self._git("write-tree").strip()
         if not standing.branch:
-            return self._git("commit-tree", tree, given=_message(claim)).strip()
+            return self._git("commit-tree", tree, given=message_for(claim)).strip()
         self._fetch(self._branch, "--depth=1")
         there = self._ask("rev-parse", "--verify", f"{standing.branch}^{{tree}}")
         if there.code != 0:
@@ -234,7 +234,7 @@ class GitGate:
         if there.output.decode().strip() == tree:
             return standing.branch
         onto = ("-p", standing.branch)
-        return self._git("commit-tree", tree, *onto, given=_message(claim)).strip()
+        return self._git("commit-tree", tree, *onto, given=message_for(claim)).strip()
 
     @contextmanager
     def _scratch(self) -> Iterator[GitGate]:
@@ -245,7 +245,7 @@ class GitGate:
             self._git("init", "--quiet", "--bare", str(path))
             # What a hook's environment says of its own repository is not meant for this one.
             plain = {k: v for k, v in self._environment.items() if not k.startswith("GIT_")}
-            environment = {**plain, **_US, "GIT_DIR": str(path), "GIT_INDEX_FILE": f"{path}/new"}
+            environment = {**plain, **OURS, "GIT_DIR": str(path), "GIT_INDEX_FILE": f"{path}/new"}
             branch = self._branch.removeprefix("refs/heads/")
             scratch = GitGate(remote, branch, path, environment, self._steps)
             scratch.target = self.target
@@ -290,7 +290,8 @@ def _stands(seen: FenceRecord | None, claim: Claim, content: str) -> bool:
     return seen is not None and seen.applied and seen.claim == claim and seen.sha256 == content
 
 
-def _message(claim: Claim) -> bytes:
+def message_for(claim: Claim) -> bytes:
+    """What a commit of ours says."""
     edition = f" {claim.edition}" if claim.edition else ""
     effect = f"\n\nEffect: {claim.effect_key}" if claim.effect_key else ""
     return f"{claim.subject}{edition}{effect}\n".encode()

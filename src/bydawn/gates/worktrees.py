@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bydawn.core.fencing import Claim, FenceRecord
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
-from bydawn.gates.git import GitGate
+from bydawn.gates.git import OURS, GitGate, message_for
 from bydawn.processes.tools import Answered, ask
 from bydawn.processes.worktrees import GIT, is_remote, origin_of, plain_git
 
@@ -91,7 +91,7 @@ class _Scratch:
     ) -> None:
         self.place, self._theirs, self._draft = place, theirs, draft
         mine = {"GIT_DIR": str(place), "GIT_INDEX_FILE": f"{place}/new"}
-        self.environment = {**environment, **mine}
+        self.environment = {**environment, **OURS, **mine}
         kind = self._theirs_says("rev-parse", "--show-object-format")
         self._git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", str(place))
         (place / "objects/info").mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ class _Scratch:
         if tree == self._git("rev-parse", f"{head}^{{tree}}"):
             return Made(head, content)
         self._refuse_repositories(head, tree)
-        message = f"{claim.subject}{f' {claim.edition}' if claim.edition else ''}\n"
+        message = message_for(claim).decode()
         return Made(self._git("commit-tree", tree, "-p", head, "-m", message), content)
 
     def _refuse_repositories(self, head: str, tree: str) -> None:

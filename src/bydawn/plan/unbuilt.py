@@ -16,8 +16,8 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "agy", "claude-agent", "claude-code", "cli-async", "codex", "gemini-agent", "gemini-cli",
-        "http-jobs", "openai-agents", "openai-background", "ray",
+        "claude-agent", "cli-async", "gemini-agent", "http-jobs", "openai-agents",
+        "openai-background", "ray",
     }
 )  # fmt: skip
 
@@ -33,8 +33,6 @@ class Unbuilt:
 UNBUILT: tuple[Unbuilt, ...] = (
     Unbuilt(("notify",), WARN),
     Unbuilt(("schedule",), WARN),
-    Unbuilt(("defaults", "workspace"), REFUSE),
-    Unbuilt(("job", "*", "workspace"), REFUSE),
 )
 
 

@@ -12,11 +12,11 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bydawn.core.workspaces import is_address
 from bydawn.processes.folder import RunFolder, make_private, open_plain, write_whole
 from bydawn.processes.tools import Answered, ask
 
@@ -25,7 +25,6 @@ MARK = "workspace.json"
 _FILES = "workspace.files"
 _GUARD = "workspace.guard"
 _PATIENCE_MS = 600_000
-_REMOTE = re.compile(r"(\w+://|[\w.-]+@[\w.-]+:)")
 _NAME, _MAIL = "bydawn", "bydawn@localhost"
 # Nothing of anybody's runs because of us, and nothing is asked of a terminal.
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
@@ -57,6 +56,11 @@ def is_workspace(folder: str) -> bool:
     return os.path.exists(f"{folder}/{MARK}")
 
 
+def is_untidy(folder: str) -> bool:
+    """Whether there is still something of it that the repository has anyway."""
+    return os.path.exists(f"{folder}/{_FILES}")
+
+
 def origin_of(folder: str) -> dict[str, str]:
     """What the worktree was made from: ``git`` (a folder or an address), ``ref``, ``commit``."""
     found = RunFolder(folder).read(MARK) or {}
@@ -80,6 +84,19 @@ def make(folder: str, source: str, ref: str, environment: Mapping[str, str]) -> 
         _list_files(run)
         mark = json.dumps({"git": source, "ref": ref, "commit": commit})
         write_whole(run.file(MARK), mark.encode())
+
+
+def why_no_worktree(source: str, ref: str, environment: Mapping[str, str]) -> str:
+    """What keeps ``ref`` of ``source`` from being checked out, as far as can be seen from here
+    and for nothing; empty when nothing does."""
+    if is_remote(source):
+        return ""
+    words = ("git", "-C", source, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+    try:
+        answer = ask(words, Path("/"), plain_git(environment))
+    except OSError as error:
+        return f"git: {error.strerror}"
+    return "" if answer.code == 0 else answer.complaint
 
 
 def tidy(folder: str) -> None:
@@ -106,7 +123,7 @@ def plain_git(environment: Mapping[str, str]) -> dict[str, str]:
 
 def is_remote(source: str) -> bool:
     """Whether it is an address and no folder."""
-    return bool(_REMOTE.match(source)) and not os.path.exists(source)
+    return is_address(source) and not os.path.exists(source)
 
 
 @contextlib.contextmanager

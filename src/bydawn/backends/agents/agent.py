@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from bydawn.backends.agents.readiness import Program
+from bydawn.backends.agents.readiness import Program, readiness
 from bydawn.backends.agents.transcript import Transcript
+from bydawn.backends.backend import Surroundings
 from bydawn.backends.local import LocalBackend, environment_for, place_of, refusal
+from bydawn.backends.workspaces import made_ready
 from bydawn.core.sightings import (
     Alive,
     Capabilities,
@@ -22,12 +23,14 @@ from bydawn.core.sightings import (
     Guarantee,
     LaunchAnswer,
     Launched,
+    Meter,
+    Readiness,
     Request,
     Sighting,
 )
 from bydawn.processes.folder import ANSWER, RunFolder
 from bydawn.processes.lines import Lines
-from bydawn.processes.runs import LocalRuns, Order
+from bydawn.processes.runs import Order
 
 _LINE_CAP = 16_000_000
 _LOG_TAIL = 16_384
@@ -48,11 +51,13 @@ class Reading:
 class AgentBackend(LocalBackend):
     """A program that is given a prompt, works in its folder, and says at the end how it went."""
 
-    capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True, wants_result=True)
+    capabilities = Capabilities(
+        guarantee=Guarantee.LOCAL_CLAIM, local=True, wants_result=True, reports=Meter.TOKENS
+    )
     program: ClassVar[Program]
 
-    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
-        super().__init__(runs, machine_environment)
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
         self._readings: dict[str, Reading] = {}
 
     def words(self, request: Request) -> tuple[str, ...]:
@@ -75,6 +80,9 @@ class AgentBackend(LocalBackend):
     def prepare(self, request: Request) -> None:
         """Make ready what the program needs on disk; done again after a crash."""
 
+    def readiness(self) -> Readiness:
+        return readiness(self.program, self._machine_environment)
+
     def launch(self, request: Request) -> LaunchAnswer:
         prompt = str(request.payload.get("prompt") or "")
         if not prompt:
@@ -83,6 +91,9 @@ class AgentBackend(LocalBackend):
         if longest > _LONGEST_WORD:
             message = f"the prompt has {longest} bytes, the most is {_LONGEST_WORD}"
             return refusal("prompt_too_long", f"{message}: put it into a file and name that")
+        in_the_way = made_ready(request, self._machine_environment)
+        if in_the_way is not None:
+            return in_the_way
         try:
             self.prepare(request)
         except OSError as error:
@@ -97,10 +108,12 @@ class AgentBackend(LocalBackend):
 
     def _order(self, request: Request, prompt: str) -> Order:
         machine, passed = self._machine_environment, self.program.passes
+        # A draft is no place of the repository that our own folder happens to lie in.
+        settings = {"GIT_CEILING_DIRECTORIES": request.folder, **self.settings(request)}
         return Order(
             launch_key=request.launch_key,
             folder=request.folder,
-            environment=environment_for(machine, request, passed, self.settings(request)),
+            environment=environment_for(machine, request, passed, settings),
             timeout_ms=request.timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,

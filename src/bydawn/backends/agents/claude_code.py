@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from bydawn.backends.agents.agent import (
 )
 from bydawn.backends.agents.readiness import Program, asked_of
 from bydawn.backends.agents.transcript import Ending, Transcript, entries, number, text, usage
-from bydawn.core.sightings import Failure, FailureClass, Request, Usage
+from bydawn.core.sightings import Failure, FailureClass, Meter, Request, Usage
 
 _CUT_OFF = {
     "error_max_budget_usd": "budget",
@@ -36,6 +37,7 @@ class ClaudeCodeBackend(AgentBackend):
     """Edits in its own folder are allowed, anything else is what the user's settings allow."""
 
     name = "claude-code"
+    capabilities = replace(AgentBackend.capabilities, reports=Meter.USD)
     program: ClassVar[Program] = Program(
         name="claude",
         oldest=(2, 1, 0),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bydawn.core.sightings import Readiness
 from bydawn.processes.environment import passed_on
 from bydawn.processes.tools import Answered, ask
 
@@ -35,45 +36,36 @@ class Program:
     settings: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The program's version, or why it cannot be used and what helps; an empty ``why`` is yes."""
-
-    version: str = ""
-    why: str = ""
-    remedy: str = ""
+_known: dict[tuple[str, str, tuple[tuple[str, str], ...]], Readiness] = {}
 
 
-_known: dict[tuple[str, str, tuple[tuple[str, str], ...]], Ready] = {}
-
-
-def readiness(program: Program, machine: Mapping[str, str]) -> Ready:
+def readiness(program: Program, machine: Mapping[str, str]) -> Readiness:
     """Ask once in this process; for what a run of this environment would find."""
     environment = passed_on(machine, program.passes)
     path = shutil.which(program.name, path=environment.get("PATH", ""))
     if path is None:
-        return Ready(why=f"{program.name} is not on PATH", remedy=program.install)
+        return Readiness(why_not=f"{program.name} is not on PATH: {program.install}")
     asked = (program.name, path, tuple(sorted(environment.items())))
     if asked not in _known:
         _known[asked] = _asked(program, path, environment)
     return _known[asked]
 
 
-def _asked(program: Program, path: str, environment: Mapping[str, str]) -> Ready:
+def _asked(program: Program, path: str, environment: Mapping[str, str]) -> Readiness:
     said = asked_of((path, "--version"), environment)
     found = said and said.code == 0 and _VERSION.search(said.output.decode(errors="replace"))
     if not found:
         why = "does not say its version" if said else "does not answer"
-        return Ready(why=f"{path} {why}", remedy=program.install)
+        return Readiness(why_not=f"{path} {why}: {program.install}")
     version = found[0]
     if tuple(map(int, found.groups())) < program.oldest:
         oldest = ".".join(map(str, program.oldest))
         why = f"{program.name} {version} is too old, {oldest} or newer is needed"
-        return Ready(version, why, program.install)
+        return Readiness(version, f"{why}: {program.install}")
     has_key = any(environment.get(key) for key in program.keys)
     if not has_key and program.is_logged_in(path, environment) is False:
-        return Ready(version, f"{program.name} is not logged in", program.log_in)
-    return Ready(version)
+        return Readiness(version, f"{program.name} is not logged in: {program.log_in}")
+    return Readiness(version)
 
 
 def asked_of(argv: Words, environment: Mapping[str, str]) -> Answered | None:
