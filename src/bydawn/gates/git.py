@@ -84,7 +84,7 @@ class GitGate:
         return self._move(same, commit, claim, has_history)
 
     def bring(self, commit: str, content: str, claim: Claim, has_history: bool) -> Receipt:
-        """Bring a commit to the branch; what others brought there meanwhile is merged with it."""
+        """Bring a commit to the branch, on top of what this gate brought there before."""
         return self._move(lambda standing: self._joined(commit, standing, claim), content, claim,
                           has_history)  # fmt: skip
 
@@ -200,26 +200,24 @@ class GitGate:
             )
 
     def _joined(self, commit: str, standing: Standing, claim: Claim) -> str:
-        """A commit that contains both; the one of the two that does so already, if one does."""
+        """A commit that contains what is there, with exactly the files of ``commit``: those were
+        checked, a mixture of both never was. Only what we brought there ourselves is replaced."""
         branch = standing.branch
         if not branch:
             return commit
         self._fetch(self._branch)
         if self._ask("merge-base", "--is-ancestor", branch, commit).code == 0:
             return commit
-        if self._ask("merge-base", "--is-ancestor", commit, branch).code == 0:
-            return branch
-        merged = self._ask("merge-tree", "--write-tree", "--name-only", branch, commit)
-        tree, _, files = merged.output.decode(errors="replace").partition("\n")
-        if merged.code == 1:
-            clashing = ", ".join(files.partition("\n\n")[0].splitlines()) or "some files"
+        record = self._record(standing)
+        if record is None or record.receipt != branch:
             raise PublishError(
-                f"{self.target}: does not merge with what is there: {clashing}", hopeless=True
+                f"{self.target}: somebody else brought {branch[:12]} there, which the workspace"
+                " was not made from; merge it into what it is made from, and retry",
+                hopeless=True,
             )
-        if merged.code != 0:
-            raise PublishError(self._failed("merge-tree", merged), hopeless=True)
         both = ("-p", branch, "-p", commit)
-        return self._git("commit-tree", tree.strip(), *both, given=message_for(claim)).strip()
+        tree = f"{commit}^{{tree}}"
+        return self._git("commit-tree", tree, *both, given=message_for(claim)).strip()
 
     def _grown(self, folder: Path, standing: Standing, claim: Claim) -> str:
         """A commit on top of the branch, with exactly the folder's files."""
