@@ -7,7 +7,7 @@ from collections import Counter
 from bydawn.app.errands import Driven
 from bydawn.app.values import Ran
 from bydawn.core.errors import PlanInvalid, Refused
-from bydawn.core.join import Joined, Standing, fold
+from bydawn.core.join import Joined, Standing, fold, is_joined
 from bydawn.core.model import Job
 from bydawn.core.states import TERMINAL, State
 from bydawn.runner.stopping import Stop
@@ -40,6 +40,14 @@ def outcome_of(store: Store, batch: Batch, already_done: int = 0) -> Ran:
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
     joined = fold(standing, batch.terms.allow_failures)
     return Ran(joined.exit_code, joined.outcome, joined.reasons, batch, already_done)
+
+
+def is_over(store: Store, batch: Batch) -> bool:
+    """Nothing left to do, seen without starting a runner."""
+    now = store.session.clock.utc_ms()
+    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
+    unexpanded = any(template.expands for template in store.templates(batch.number))
+    return is_joined(standing) and not unexpanded and not standing.over_budget
 
 
 def outcome_of_jobs(jobs: list[Job]) -> Joined:

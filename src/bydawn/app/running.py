@@ -17,13 +17,12 @@ from bydawn.app.earning import (
 )
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.names import STOP
-from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
+from bydawn.app.outcomes import is_over, outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
 from bydawn.app.readying import refuse_unready_for
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
-from bydawn.core.join import is_joined
 from bydawn.core.model import PlannedBatch
 from bydawn.store import read
 from bydawn.store.store import Batch, Store
@@ -79,7 +78,7 @@ def _go_on(
     face.opened(store, batch, already)
     if batch.paused:
         raise Refused(f"{batch.address} is paused", f"bydawn unpause {batch.address} lifts it")
-    if _is_over(store, batch):
+    if is_over(store, batch):
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
     if wanted.detach:
@@ -156,14 +155,6 @@ def _already_done(store: Store, batch: Batch, is_new: bool) -> int:
     if done:
         store.count_refused(batch.number, done)
     return done
-
-
-def _is_over(store: Store, batch: Batch) -> bool:
-    """Nothing left to do, seen without starting a runner."""
-    now = store.session.clock.utc_ms()
-    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
-    unexpanded = any(template.expands for template in store.templates(batch.number))
-    return is_joined(standing) and not unexpanded and not standing.over_budget
 
 
 def _drive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from bydawn.app.outcomes import is_over
 from bydawn.core.states import State
 from bydawn.processes.worktrees import is_untidy, tidy
 from bydawn.store import read
@@ -15,8 +16,7 @@ def tidy_workspaces(store: Store, batches: Iterable[int], state_folder: Path) ->
     """Only of batches that are over, since a job may still read what another one left; failed and
     parked ones stay whole for a look, until they are aged out with everything else."""
     for number in batches:
-        batch = store.batch(number)
-        if batch.closed_at is None or not _has_workspaces(store, number):
+        if not _has_workspaces(store, number) or not is_over(store, store.batch(number)):
             continue
         for job in read.jobs(store.session, number):
             if job.state == State.SUCCEEDED.value:
