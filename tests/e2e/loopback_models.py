@@ -1,7 +1,8 @@
 """Model services on loopback, for the real command-line agents: three wire formats, one answer.
 
-What the service answers is chosen by the last words of the prompt: ``say WORDS`` is a plain answer,
-``fail STATUS`` an HTTP error. Every request for an answer is counted.
+What the service answers is chosen by words in the prompt: ``[say WORDS]`` is a plain answer,
+``[fail CODE]`` an HTTP error, ``[write PATH]`` a wish to write that file, and an answer once it was
+written. Every request for an answer is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_ASKED = re.compile(r"\[(say|fail) ([^\]]*)\]")
+_ASKED = re.compile(r"\[(say|fail|write) ([^\]]*)\]")
 _ERRORS = {
     400: ("invalid_request_error", "the request is not valid"),
     401: ("authentication_error", "invalid x-api-key"),
@@ -61,7 +62,8 @@ class _Answering(BaseHTTPRequestHandler):
         self.server.models.asked.append(f"{self.path.partition('?')[0]} {verb} {words}")  # type: ignore[attr-defined]
         if verb == "fail":
             return self._fail(int(words))
-        lines = "".join(map(_line, events(words)))
+        wish = words if verb == "write" and not _was_written(body) else ""
+        lines = "".join(map(_line, events(words, wish)))
         return self._send(200, lines.encode(), "text/event-stream")
 
     def do_GET(self) -> None:
@@ -101,26 +103,34 @@ def _kind(path: str) -> str:
     return "gemini" if "enerateContent" in path else ""
 
 
-def _anthropic(words: str) -> list[dict[str, Any]]:
+def _was_written(body: str) -> bool:
+    return '"tool_result"' in body or '"functionResponse"' in body
+
+
+def _anthropic(words: str, wish: str) -> list[dict[str, Any]]:
     usage = {"input_tokens": 900, "output_tokens": 1, "cache_read_input_tokens": 100,
              "cache_creation_input_tokens": 0}  # fmt: skip
     message = {"id": "msg_1", "type": "message", "role": "assistant", "content": [],
                "model": "claude-sonnet-4-5", "stop_reason": None, "stop_sequence": None,
                "usage": usage}  # fmt: skip
-    block = {"type": "text", "text": ""}
+    block: dict[str, Any] = {"type": "text", "text": ""}
+    delta = {"type": "text_delta", "text": words}
+    if wish:
+        block = {"type": "tool_use", "id": "toolu_1", "name": "Write", "input": {}}
+        given = json.dumps({"file_path": wish, "content": "written\n"})
+        delta = {"type": "input_json_delta", "partial_json": given}
+    stop = {"stop_reason": "tool_use" if wish else "end_turn", "stop_sequence": None}
     return [
         {"type": "message_start", "message": message},
         {"type": "content_block_start", "index": 0, "content_block": block},
-        {"type": "content_block_delta", "index": 0,
-         "delta": {"type": "text_delta", "text": words}},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-         "usage": {"output_tokens": 20}},
+        {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 20}},
         {"type": "message_stop"},
     ]  # fmt: skip
 
 
-def _openai(words: str) -> list[dict[str, Any]]:
+def _openai(words: str, _: str) -> list[dict[str, Any]]:
     item = {"type": "message", "id": "m1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": words, "annotations": []}]}  # fmt: skip
     usage = {"input_tokens": 1000, "input_tokens_details": {"cached_tokens": 100},
@@ -135,8 +145,12 @@ def _openai(words: str) -> list[dict[str, Any]]:
     ]
 
 
-def _gemini(words: str) -> list[dict[str, Any]]:
-    part = {"role": "model", "parts": [{"text": words}]}
+def _gemini(words: str, wish: str) -> list[dict[str, Any]]:
+    said: dict[str, Any] = {"text": words}
+    if wish:
+        given = {"file_path": wish, "content": "written\n"}
+        said = {"functionCall": {"name": "write_file", "args": given}}
+    part = {"role": "model", "parts": [said]}
     usage = {"promptTokenCount": 1000, "candidatesTokenCount": 20, "totalTokenCount": 1020,
              "cachedContentTokenCount": 100}  # fmt: skip
     return [{"candidates": [{"content": part, "finishReason": "STOP", "index": 0}],
