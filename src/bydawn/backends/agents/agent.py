@@ -11,6 +11,13 @@ import threading
 import uuid
 from typing import Any, ClassVar
 
+from bydawn.backends.agents.continuing import (
+    INTERRUPTED,
+    before,
+    folder_before,
+    less,
+    session_to_continue,
+)
 from bydawn.backends.agents.readiness import Program, readiness
 from bydawn.backends.agents.transcript import Transcript
 from bydawn.backends.backend import Surroundings
@@ -27,6 +34,7 @@ from bydawn.core.sightings import (
     Readiness,
     Request,
     Sighting,
+    Usage,
 )
 from bydawn.processes.folder import ANSWER, RunFolder
 from bydawn.processes.lines import Lines
@@ -55,13 +63,17 @@ class AgentBackend(LocalBackend):
         guarantee=Guarantee.LOCAL_CLAIM, local=True, wants_result=True, reports=Meter.TOKENS
     )
     program: ClassVar[Program]
+    continues: ClassVar[bool] = False
+    # The word by which a run shows that its meter counts on from the attempt before it.
+    goes_on_by: ClassVar[str] = ""
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
         self._readings: dict[str, Reading] = {}
 
-    def words(self, request: Request) -> tuple[str, ...]:
-        """The program and its arguments but the prompt."""
+    def words(self, request: Request, earlier: str) -> tuple[str, ...]:
+        """The program and its arguments but the prompt; ``earlier`` is the session to go on with,
+        or empty."""
         raise NotImplementedError
 
     def prompted(self, prompt: str) -> tuple[str, ...]:
@@ -109,6 +121,8 @@ class AgentBackend(LocalBackend):
     def _order(self, request: Request, prompt: str) -> Order:
         machine, passed = self._machine_environment, self.program.passes
         # A draft is no place of the repository that our own folder happens to lie in.
+        earlier = self._earlier(request)
+        asked = INTERRUPTED + prompt if earlier else prompt
         settings = {"GIT_CEILING_DIRECTORIES": request.folder, **self.settings(request)}
         return Order(
             launch_key=request.launch_key,
@@ -117,10 +131,19 @@ class AgentBackend(LocalBackend):
             timeout_ms=request.timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,
-            argv=(*self.words(request), *self.prompted(prompt)),
+            argv=(*self.words(request, earlier), *self.prompted(asked)),
             cwd=place_of(request),
             answers=True,
         )
+
+    def _earlier(self, request: Request) -> str:
+        earlier = folder_before(request) if self.continues else None
+        if earlier is None or not RunFolder(earlier).is_claimed():
+            return ""
+        sighting = self.poll(os.path.relpath(earlier, self._runs.state_folder))
+        if not isinstance(sighting, Ended):
+            return ""
+        return session_to_continue(self._whole(RunFolder(earlier)), sighting.outcome)
 
     def _read(self, handle: str, sighting: Sighting) -> Sighting:
         folder = RunFolder(os.path.join(self._runs.state_folder, handle))
@@ -132,7 +155,17 @@ class AgentBackend(LocalBackend):
             self._readings.pop(handle, None)
             if not isinstance(sighting, Ended):
                 return sighting
-        return Ended(self._whole(folder).ended(sighting.outcome, _spoken(folder)))
+        whole = self._whole(folder)
+        whole.usage = less(whole.usage, self._counted_before(folder))
+        return Ended(whole.ended(sighting.outcome, _spoken(folder)))
+
+    def _counted_before(self, folder: RunFolder) -> Usage:
+        """What of a session's meter was counted with the attempt before this one."""
+        order, earlier = folder.read("order.json") or {}, before(folder.path)
+        # … resume SESSION -- PROMPT
+        if order.get("argv", [])[-4:-3] != [self.goes_on_by] or earlier is None:
+            return Usage()
+        return self._whole(RunFolder(earlier)).usage
 
     def _whole(self, folder: RunFolder) -> Transcript:
         """Read from the start: what a run printed past its cap is put together only at its end."""

@@ -36,7 +36,9 @@ class AgyBackend(AgentBackend):
         is_logged_in=_nobody_can_tell,
     )
 
-    def words(self, request: Request) -> tuple[str, ...]:
+    continues = True
+
+    def words(self, request: Request, earlier: str) -> tuple[str, ...]:
         payload = request.payload
         limit = f"{(request.timeout_ms + request.grace_ms + _LONGER_MS) // 1000}s"
         free = "--dangerously-skip-permissions" in given_words(payload)
@@ -44,6 +46,7 @@ class AgyBackend(AgentBackend):
         return (
             "agy", "--output-format", "stream-json",
             *unless_given(payload, "--print-timeout", limit), *mode,
+            *(("--conversation", earlier) if earlier else ()),
             *model_words(payload, "--model"), *given_words(payload),
         )  # fmt: skip
 

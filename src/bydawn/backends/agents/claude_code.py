@@ -52,12 +52,16 @@ class ClaudeCodeBackend(AgentBackend):
         settings={"DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
     )  # fmt: skip
 
-    def words(self, request: Request) -> tuple[str, ...]:
+    continues = True
+
+    def words(self, request: Request, earlier: str) -> tuple[str, ...]:
         payload = request.payload
         given = given_words(payload)
         # A plan that turns persistence off, or continues a session of its own, names none of ours.
         own = {"--resume", "-r", "--continue", "-c"} & set(given)
         session = () if own else unless_given(payload, "--session-id", session_of(request))
+        if earlier and session:
+            session = ("--resume", earlier)
         return (
             "claude", "-p", "--output-format", "stream-json", "--verbose", *session,
             *unless_given(payload, "--permission-mode", "acceptEdits"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bydawn.backends.agents.agent import AgentBackend, given_words, model_words, unless_given
+from bydawn.backends.agents.continuing import folder_before
 from bydawn.backends.agents.readiness import Program, asked_of
 from bydawn.backends.agents.transcript import Ending, Transcript, number, text, usage
 from bydawn.core.sightings import Failure, FailureClass, Request
@@ -36,21 +37,30 @@ class CodexBackend(AgentBackend):
         is_logged_in=_is_logged_in,
     )
 
-    def words(self, request: Request) -> tuple[str, ...]:
+    continues = True
+    goes_on_by = "resume"
+
+    def words(self, request: Request, earlier: str) -> tuple[str, ...]:
         payload = request.payload
         free = "--dangerously-bypass-approvals-and-sandbox" in given_words(payload)
         sandbox = () if free else unless_given(payload, "--sandbox", "workspace-write")
         if "-s" in given_words(payload):
             sandbox = ()
         model = model_words(payload, "--model")
+        session = ("resume", earlier) if earlier else ()
         return ("codex", "exec", "--json", "--skip-git-repo-check", *sandbox, *model,
-                *given_words(payload))  # fmt: skip
+                *given_words(payload), *session)  # fmt: skip
 
     def settings(self, request: Request) -> dict[str, str]:
         return {"CODEX_HOME": _home(request)}
 
     def prepare(self, request: Request) -> None:
         make_private(request.folder)
+        earlier = folder_before(request)
+        if earlier and os.path.isdir(f"{earlier}/codex"):
+            # Sessions are found in the home they were begun in.
+            with contextlib.suppress(FileExistsError):
+                os.symlink(os.path.realpath(f"{earlier}/codex"), _home(request))
         make_private(_home(request))
         home = self._machine_environment.get("HOME", "")
         users = self._machine_environment.get("CODEX_HOME") or os.path.join(home, ".codex")

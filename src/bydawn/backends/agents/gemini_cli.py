@@ -59,7 +59,8 @@ class GeminiCliBackend(AgentBackend):
         settings={"NO_BROWSER": "true", "NO_COLOR": "1"},
     )  # fmt: skip
 
-    def words(self, request: Request) -> tuple[str, ...]:
+    def words(self, request: Request, earlier: str) -> tuple[str, ...]:
+        del earlier  # It names sessions by their place in a list, which changes.
         payload = request.payload
         free = {"--yolo", "-y"} & set(given_words(payload))
         mode = () if free else unless_given(payload, "--approval-mode", "auto_edit")

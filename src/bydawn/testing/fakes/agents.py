@@ -3,7 +3,8 @@
 ``python -m bydawn.testing.fakes.agents FOLDER`` puts the four programs into a folder; with it first
 on PATH, plans run without accounts and for nothing. What they play is written in the prompt:
 ``[scene overloaded, ok]`` plays the first at a job's first launch, the second at the next one; the
-last repeats. Without a scene all goes well. Every launch is a line in ``FOLDER/ledger.jsonl``.
+last repeats, and ``worked-overloaded`` is overloaded only after a step. Without a scene all goes
+well. Every launch is a line in ``FOLDER/ledger.jsonl``.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ def _played(vendor: Vendor, scene: str) -> int:
         print_out(line)
     if scene in _ACTS:
         return _ACTS[scene](vendor)
-    troubled = vendor.trouble(scene)
+    worked = scene.startswith("worked-")
+    for line in vendor.step("at work") if worked else ():
+        print_out(line)
+    troubled = vendor.trouble(scene.removeprefix("worked-"))
     for line in troubled.lines:
         print_out(line)
     print_err(troubled.errors)

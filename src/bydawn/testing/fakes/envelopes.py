@@ -150,8 +150,11 @@ class Codex(Vendor):
         return _lines({"type": "item.completed", "item": item})
 
     def end(self, answer: str) -> list[str]:
-        meter = {"input_tokens": 1000, "cached_input_tokens": 100, "cache_write_input_tokens": 0,
-                 "output_tokens": 20, "reasoning_output_tokens": 5}  # fmt: skip
+        # A session that is gone on with counts on.
+        turns = 2 if "resume" in self.words else 1
+        meter = {"input_tokens": 1000 * turns, "cached_input_tokens": 100 * turns,
+                 "cache_write_input_tokens": 0, "output_tokens": 20 * turns,
+                 "reasoning_output_tokens": 5 * turns}  # fmt: skip
         return [*(self.step(answer) if answer else ()),
                 *_lines({"type": "turn.completed", "usage": meter})]  # fmt: skip
 
