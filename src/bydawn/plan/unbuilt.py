@@ -17,7 +17,7 @@ WARN = "warn"
 FUTURE_BACKENDS = frozenset(
     {
         "agy", "claude-agent", "claude-code", "cli-async", "codex", "gemini-agent", "gemini-cli",
-        "http-jobs", "openai-agents", "openai-background", "ray",
+        "openai-agents", "openai-background", "ray",
     }
 )  # fmt: skip
 
