@@ -61,7 +61,9 @@ def _noted(
     wanted: RunWanted, face: Face,
 ) -> Ran:  # fmt: skip
     """Go on, and write down what the night says about the plan."""
-    refuse_unready_for(store, batch, invocation.environment, place.state_folder)
+    if not is_over(store, batch):
+        # Asked before the night counts as begun.
+        refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":
@@ -81,6 +83,7 @@ def _go_on(
     if is_over(store, batch):
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
+    refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
     driven = _drive(place, invocation, store, batch, wanted, face)

@@ -16,7 +16,7 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "claude-agent", "cli-async", "gemini-agent", "http-jobs", "openai-agents",
+        "claude-agent", "cli-async", "gemini-agent", "openai-agents",
         "openai-background", "ray",
     }
 )  # fmt: skip
