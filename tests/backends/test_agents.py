@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ordered import handle_of, outcome_of, request, until
+from ordered import around, handle_of, outcome_of, request, until
 
 from bydawn.backends.agents.agent import AgentBackend
 from bydawn.backends.agents.agy import AgyBackend
 from bydawn.backends.agents.claude_code import ClaudeCodeBackend
 from bydawn.backends.agents.codex import CodexBackend
 from bydawn.backends.agents.gemini_cli import GeminiCliBackend
-from bydawn.backends.backend import Surroundings
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -35,7 +34,6 @@ from bydawn.core.sightings import (
     Request,
 )
 from bydawn.processes.runs import LocalRuns
-from bydawn.runner.clock import SystemClock
 from bydawn.testing.fakes.agents import install, launches
 
 AGENTS: dict[str, type[AgentBackend]] = {
@@ -67,7 +65,7 @@ class Stage:
         }
 
     def backend(self, name: str) -> AgentBackend:
-        return AGENTS[name](Surroundings(self.machine, SystemClock(), self.runs))
+        return AGENTS[name](around(self.runs, self.machine))
 
     def request(self, prompt: str, name: str = "one", **more: Any) -> Request:
         payload = {"prompt": prompt, **more.pop("payload", {})}

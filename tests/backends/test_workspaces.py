@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ordered import outcome_of, output, request
+from ordered import around, outcome_of, output, request
 
-from bydawn.backends.backend import Surroundings
 from bydawn.backends.command import CommandBackend
 from bydawn.core.sightings import FailureClass, LaunchRefused, LaunchUnclear
 from bydawn.processes import worktrees
 from bydawn.processes.runs import LocalRuns
 from bydawn.processes.worktrees import is_untidy, is_workspace, make, tidy
-from bydawn.runner.clock import SystemClock
 
 _MACHINE = {
     **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
@@ -59,7 +57,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[CommandBackend]:
     runs = LocalRuns(tmp_path / "state", "runner-1")
-    yield CommandBackend(Surroundings(_MACHINE, SystemClock(), runs))
+    yield CommandBackend(around(runs, _MACHINE))
     runs.close()
 
 

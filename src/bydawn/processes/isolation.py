@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bydawn.processes.folder import RunFolder
-from bydawn.processes.worktrees import GIT
+from bydawn.processes.worktrees import GIT, borrowed
 
 ACCOUNT = "BYDAWN_ISOLATE_USER"
 NONE, USER, BWRAP = "none", "user", "bwrap"
@@ -71,8 +71,9 @@ def apart(
 
 def _sandbox(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
     """All of the machine to read, but our own folder: of that only what is this run's."""
+    lent = [word for path in borrowed(run.path) for word in ("--ro-bind", path, path)]
     own = [word for path in _writable(run) for word in ("--bind", path, path)]
-    return (*_SEALED, "--tmpfs", str(state_folder), *own, "--die-with-parent")
+    return (*_SEALED, "--tmpfs", str(state_folder), *lent, *own, "--die-with-parent")
 
 
 def _writable(run: RunFolder) -> list[str]:

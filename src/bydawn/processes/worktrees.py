@@ -24,6 +24,7 @@ GIT = "git"
 MARK = "workspace.json"
 _FILES = "workspace.files"
 _GUARD = "workspace.guard"
+_ALTERNATES = "objects/info/alternates"
 _PATIENCE_MS = 600_000
 _NAME, _MAIL = "bydawn", "bydawn@localhost"
 # Nothing of anybody's runs because of us, and nothing is asked of a terminal.
@@ -65,6 +66,15 @@ def origin_of(folder: str) -> dict[str, str]:
     """What the worktree was made from: ``git`` (a folder or an address), ``ref``, ``commit``."""
     found = RunFolder(folder).read(MARK) or {}
     return {name: str(value) for name, value in found.items()}
+
+
+def borrowed(folder: str) -> list[str]:
+    """The folders of objects that the worktree sees and does not have."""
+    try:
+        listed = Path(folder, GIT, _ALTERNATES).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [path for path in listed.splitlines() if os.path.isdir(path)]
 
 
 def make(folder: str, source: str, ref: str, environment: Mapping[str, str]) -> None:
@@ -160,7 +170,7 @@ class _Making:
         commit = self._there("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
         common = self._there("rev-parse", "--path-format=absolute", "--git-common-dir")
         self._init("--object-format=" + self._there("rev-parse", "--show-object-format"))
-        self._git_file("objects/info/alternates", f"{common}/objects\n".encode())
+        self._git_file(_ALTERNATES, f"{common}/objects\n".encode())
         with contextlib.suppress(FileNotFoundError), open(f"{common}/shallow", "rb") as shallow:
             self._git_file("shallow", shallow.read())
         self._stand_at(commit, self._told("rev-parse", "--symbolic-full-name", ref))

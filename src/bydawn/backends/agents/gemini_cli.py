@@ -34,10 +34,15 @@ def _is_logged_in(path: str, environment: Mapping[str, str]) -> bool | None:
     """It has no word for it: a log-in or a chosen account leaves one of these files."""
     del path
     home = os.path.join(environment.get("HOME", ""), ".gemini")
-    return any(os.path.exists(os.path.join(home, name)) for name in _TRACES) or None
+    return any(os.path.exists(os.path.join(home, name)) for name in _TRACES)
 
 
-_TRACES = ("oauth_creds.json", "settings.json", "google_accounts.json")
+_TRACES = (
+    "oauth_creds.json",
+    "settings.json",
+    "google_accounts.json",
+    "/etc/gemini-cli/settings.json",
+)
 
 
 class GeminiCliBackend(AgentBackend):
@@ -54,7 +59,10 @@ class GeminiCliBackend(AgentBackend):
             "GOOGLE_CLOUD_LOCATION", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA",
             "GOOGLE_APPLICATION_CREDENTIALS",
         ),
-        keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
+        keys=(
+            "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI",
+            "GOOGLE_GENAI_USE_GCA",
+        ),
         is_logged_in=_is_logged_in,
         settings={"NO_BROWSER": "true", "NO_COLOR": "1"},
     )  # fmt: skip
