@@ -146,9 +146,46 @@ def test_an_empty_answer_is_no_result(stage: Stage, agent: str) -> None:
     assert stage.backend(agent).capabilities.wants_result
 
 
-def test_what_was_denied_and_came_to_nothing_is_no_result(stage: Stage) -> None:
-    outcome = stage.outcome("claude", "denied")
-    assert (outcome.failure, outcome.result) == (None, None)
+def test_what_was_denied_and_came_to_nothing_is_not_tried_again(stage: Stage) -> None:
+    failure = stage.outcome("claude", "denied").failure
+    assert failure is not None
+    assert (failure.kind, failure.code) == (_PERMANENT, "denied")
+    assert "Bash" in failure.message
+
+
+def test_a_claude_in_flight_is_known_to_have_used_at_least_this() -> None:
+    transcript = ClaudeCodeBackend.transcript(object.__new__(ClaudeCodeBackend))
+    told = {"input_tokens": 5, "cache_read_input_tokens": 100, "output_tokens": 2}
+    for name in ("m1", "m1", "m2"):
+        transcript.take({"type": "assistant", "message": {"id": name, "usage": told}})
+    assert transcript.seen(Alive()).usage.tokens["input_tokens"] == 210
+    # Without its last word nobody knows what it came to.
+    assert transcript.ended(Outcome(), "").usage.tokens == {}
+
+
+@pytest.mark.parametrize(
+    ("agent", "asks", "goes_on"),
+    [
+        (
+            "claude",
+            {"type": "assistant", "message": {"content": [{"name": "AskUserQuestion"}]}},
+            {"type": "user"},
+        ),
+        (
+            "agy",
+            {"event": "step_update", "status": "WAITING_FOR_USER", "text": "which?"},
+            {"event": "step_update", "status": "DONE"},
+        ),
+    ],
+)
+def test_a_question_is_seen_until_it_goes_on(
+    agent: str, asks: dict[str, Any], goes_on: dict[str, Any]
+) -> None:
+    transcript = AGENTS[agent].transcript(object.__new__(AGENTS[agent]))
+    transcript.take(asks)
+    assert transcript.seen(Alive()).needs_input
+    transcript.take(goes_on)
+    assert transcript.seen(Alive()).needs_input is None
 
 
 @pytest.mark.parametrize("agent", AGENTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -85,6 +86,15 @@ class _Transcript(Transcript):
         super().__init__()
         self._envelope: dict[str, Any] = {}
         self._reset_at: int | None = None
+        self._calls: dict[str, Usage] = {}
+
+    @property
+    def so_far(self) -> Usage:
+        """The sum over its calls, each as it stood when its answer began."""
+        total: Counter[str] = Counter()
+        for call in self._calls.values():
+            total.update(call.tokens)
+        return Usage(dict(total))
 
     def take(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
@@ -100,9 +110,11 @@ class _Transcript(Transcript):
         self.session = text(event, "session_id") or self.session
 
     def _acted(self, event: dict[str, Any]) -> None:
-        if text(event, "message", "model") != "<synthetic>":
+        message = event.get("message")
+        if text(message, "model") != "<synthetic>":
             self.steps += 1
-        for part in entries(event.get("message"), "content"):
+            self._calls[text(message, "id")] = _called(message)
+        for part in entries(message, "content"):
             if part.get("name") in _ASKS:
                 self.question = f"{part['name']}: {part.get('input')}"[:2000]
 
@@ -119,8 +131,10 @@ class _Transcript(Transcript):
 
     def judge(self, ending: Ending) -> Failure | None:
         result = self._envelope
-        if not self.over or (result.get("is_error") is False and self._subtype() == "success"):
+        if not self.over:
             return None
+        if result.get("is_error") is False and self._subtype() == "success":
+            return None if self.text or self.answer is not None else _denied(result)
         errors = [each for each in result.get("errors") or () if isinstance(each, str)]
         message = self.text or "; ".join(errors) or self._subtype() or "it failed"
         if self._subtype() in _CUT_OFF:
@@ -131,6 +145,23 @@ class _Transcript(Transcript):
 
     def _subtype(self) -> str:
         return text(self._envelope, "subtype")
+
+
+def _denied(result: dict[str, Any]) -> Failure | None:
+    """An empty answer because nothing was allowed is not tried again: nothing would be allowed."""
+    denied = [text(each, "tool_name") for each in entries(result, "permission_denials")]
+    if not denied:
+        return None
+    message = f"it was not allowed to use {', '.join(dict.fromkeys(denied))}; argv may allow it"
+    return Failure(FailureClass.PERMANENT, "denied", message[:300])
+
+
+def _called(message: Any) -> Usage:
+    """What one call of the model had used when its answer began."""
+    told = message.get("usage") if isinstance(message, dict) else None
+    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    fresh, read, written = (number(told, name) for name in names)
+    return usage(fresh, read, written, number(told, "output_tokens"))
 
 
 def _usage(event: dict[str, Any]) -> Usage:

@@ -90,16 +90,18 @@ class _Transcript(Transcript):
         super().__init__()
         self._error = ""
         self._failed: str | None = None
+        self._parts: list[str] = []
 
     def take(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
         if kind == "message" and event.get("role") == "assistant":
             self.steps += 1
-            said = text(event, "content")
-            self.text = self.text + said if event.get("delta") else said
+            if not event.get("delta"):
+                self._parts.clear()
+            self._parts.append(text(event, "content"))
         elif kind in ("tool_use", "tool_result"):
             self.steps += 1
-            self.text = ""
+            self._parts.clear()
         elif kind == "error":
             self._error = text(event, "message")
         elif kind == "result":
@@ -108,7 +110,7 @@ class _Transcript(Transcript):
             self.session = text(event, "session_id")
 
     def _finish(self, event: dict[str, Any]) -> None:
-        self.over = True
+        self.over, self.text = True, "".join(self._parts)
         stats = event.get("stats")
         read = number(stats, "cached")
         # Thinking is billed as output and is only in the total.

@@ -41,6 +41,11 @@ class Transcript:
         self.question: str | None = None
         self.session = ""
 
+    @property
+    def so_far(self) -> Usage:
+        """At least this was used by now; what it comes to is only said at the end."""
+        return self.usage
+
     def take(self, event: dict[str, Any]) -> None:
         """Understand one event."""
         raise NotImplementedError
@@ -54,9 +59,10 @@ class Transcript:
         alive = replace(alive, needs_input=alive.needs_input or self.question)
         if not self.steps or alive.progress is not None:
             return alive
-        spent = f"{sum(self.usage.tokens.values())}/{self.usage.cost_micros}"
+        used = self.so_far
+        spent = f"{sum(used.tokens.values())}/{used.cost_micros}"
         return replace(alive, witness=f"{self.steps}+{spent}", steps=f"{self.steps}",
-                       usage=_of_both(self.usage, alive.usage))  # fmt: skip
+                       usage=_of_both(used, alive.usage))  # fmt: skip
 
     def ended(self, outcome: Outcome, log: str) -> Outcome:
         """How the run ended, by its envelope as well as by its exit; ``log`` as in Ending."""
