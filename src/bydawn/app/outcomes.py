@@ -43,11 +43,13 @@ def outcome_of(store: Store, batch: Batch, already_done: int = 0) -> Ran:
 
 
 def is_over(store: Store, batch: Batch) -> bool:
-    """Nothing left to do, seen without starting a runner."""
+    """Nothing left to do, seen without starting a runner. What was kept back by a cap or a canary
+    may fit through by now."""
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
     unexpanded = any(template.expands for template in store.templates(batch.number))
-    return is_joined(standing) and not unexpanded and not standing.over_budget
+    kept_back = standing.over_budget or standing.behind_canary
+    return is_joined(standing) and not unexpanded and not kept_back
 
 
 def outcome_of_jobs(jobs: list[Job]) -> Joined:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 from bydawn.core.fencing import Claim
+from bydawn.core.model import Publication
 from bydawn.gates.drafts import is_folder_inside
 from bydawn.gates.files import FileGate
 from bydawn.gates.folders import FolderGate
 from bydawn.gates.gate import Gate, PublishError, Receipt
 from bydawn.gates.git import GitGate
 from bydawn.gates.requests import RequestGate
+from bydawn.gates.worktrees import WorktreeGate
+from bydawn.processes.worktrees import is_workspace
 
 
 class DraftGate(Gate, Protocol):
@@ -28,6 +31,24 @@ def path_gate(target: Path, draft: Path, source: str) -> FileGate | FolderGate:
     taken as written: it may be the very link that the folder gate made."""
     real = target.parent.resolve() / target.name
     return FolderGate(real) if is_folder_inside(draft, source) else FileGate(real)
+
+
+def publication_gate(
+    publication: Publication,
+    draft: Path,
+    plan_folder: Path,
+    state_folder: Path,
+    environment: Mapping[str, str],
+) -> DraftGate:
+    """The gate of a publication whose words are filled in."""
+    if publication.kind == "git":
+        branch, folder = publication.branch or "", str(draft.parent)
+        if is_workspace(folder):
+            return WorktreeGate(publication.target, branch, folder, environment)
+        return branch_gate(publication.target, branch, plan_folder, environment)
+    if publication.kind == "http":
+        return request_gate(publication.target, state_folder)
+    return path_gate(plan_folder / publication.target, draft, publication.source)
 
 
 def standing_gate(target: Path) -> FileGate | FolderGate:

@@ -30,10 +30,7 @@ class Unbuilt:
     follows: str
 
 
-UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt(("notify",), WARN),
-    Unbuilt(("schedule",), WARN),
-)
+UNBUILT: tuple[Unbuilt, ...] = (Unbuilt(("notify",), WARN),)
 
 
 def tell_unbuilt(data: Mapping[str, Any], complaints: Complaints, warnings: Complaints) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell
+from bydawn.processes.covering import redactor_for
 from bydawn.processes.folder import ANSWER, RunFolder
 from bydawn.processes.output import OutputLog
 from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
@@ -14,24 +15,28 @@ from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
 
+# What is over this soon is answered once, with its end.
+_PATIENCE_MS = 10
+
 
 def run_command(
     order: dict[str, Any], folder: RunFolder, answer: Answer, bell: Bell
 ) -> dict[str, Any]:
     """Run a claimed command to the proven end of its tree and return the record of it."""
-    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"])
+    redactor = redactor_for(order)
+    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"], redactor)
     streams = [_Stream(log)]
     if order["answers"]:
-        streams.append(_Stream(OutputLog(folder.file(ANSWER), order["output_cap_bytes"], log)))
+        apart = OutputLog(folder.file(ANSWER), order["output_cap_bytes"], redactor, log)
+        streams.append(_Stream(apart))
     started_at = machine.wall_ms()
     try:
         main = _spawned(order, folder, streams)
-        answer.claimed()
         vigil = Vigil(bell, folder, Tree(main), log, streams[0].pipe)
         for stream in streams[1:]:
             vigil.hear(stream.pipe, stream.log)
         vigil.limit(order["timeout_ms"], order["grace_ms"])
-        _watch(vigil)
+        _watch(vigil, answer)
         return _record(vigil, started_at)
     except SpawnFailed as failure:
         for stream in streams:
@@ -61,12 +66,18 @@ def _spawned(order: dict[str, Any], folder: RunFolder, streams: list[_Stream]) -
             os.close(end)
 
 
-def _watch(vigil: Vigil) -> None:
-    gone = False
+def _watch(vigil: Vigil, answer: Answer) -> None:
+    gone, began = False, machine.sleepless_ms()
     while vigil.tree.main_end is None and not vigil.must_stop():
-        vigil.turn()
+        if machine.sleepless_ms() - began >= _PATIENCE_MS:
+            answer.claimed()
+        if answer.given:
+            vigil.turn()
+        else:
+            vigil.turn(_PATIENCE_MS)
         gone = vigil.tree.reap()
     if not gone:
+        answer.claimed()
         vigil.end_tree()
     vigil.close()
 

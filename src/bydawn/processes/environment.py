@@ -44,6 +44,11 @@ def passed_on(machine: Mapping[str, str], named: Iterable[str] = ()) -> dict[str
     }
 
 
+def secret_names(pass_env: Iterable[str]) -> set[str]:
+    """Those of the names a plan passes on whose values nobody may see."""
+    return {name for name in pass_env if name not in _PASSED and not name.startswith("LC_")}
+
+
 def request_environment(request: Request) -> dict[str, str]:
     """The BYDAWN_ names of one run; a limit that is not set has no name."""
     wanted: dict[str, str | None] = {

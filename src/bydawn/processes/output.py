@@ -2,7 +2,8 @@
 
 While a run goes on, ``output.log`` holds the beginning and ``output.tail`` a ring with the newest
 bytes; at the end the ring is unrolled behind the beginning. Memory and disk stay bounded however
-much is printed, and a full disk never blocks or fails the run.
+much is printed, and a full disk never blocks or fails the run. Secrets are covered before anything
+is written.
 
 Where stdout is an answer to be read by us, it is kept in a log of its own as well, so that nothing
 said on stderr comes between.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from bydawn.core.redaction import RedactedStream, Redactor
 from bydawn.processes.folder import write_all
 
 _CHUNK = 65536
@@ -24,8 +26,15 @@ class OutputLog:
 
     What it takes, ``also`` takes too."""
 
-    def __init__(self, path: str, cap_bytes: int, also: OutputLog | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        cap_bytes: int,
+        redactor: Redactor | None = None,
+        also: OutputLog | None = None,
+    ) -> None:
         self._path = path
+        self._safe = RedactedStream(redactor) if redactor else None
         self._also = also
         self._head = _open(path)
         self._head_room = cap_bytes // 2
@@ -50,12 +59,17 @@ class OutputLog:
         if self._also:
             self._also.take(data)
         self.seen += len(data)
+        self._take_safe(self._safe.feed(data) if self._safe else data)
+
+    def _take_safe(self, data: bytes) -> None:
         self._last = (self._last + data)[-_LAST:]
         # A full disk costs the run its log, not its life.
         with contextlib.suppress(OSError):
             self._keep(data)
 
     def close(self) -> None:
+        if self._safe:
+            self._take_safe(self._safe.close())
         try:
             if self._ring:
                 self._unroll(self._ring)

@@ -21,7 +21,7 @@ from bydawn.backends.agents.continuing import (
 from bydawn.backends.agents.readiness import Program, readiness
 from bydawn.backends.agents.transcript import Transcript
 from bydawn.backends.backend import Surroundings
-from bydawn.backends.local import LocalBackend, environment_for, place_of, refusal
+from bydawn.backends.local import LocalBackend, environment_for, place_of, refusal, secrets_of
 from bydawn.backends.workspaces import made_ready
 from bydawn.core.sightings import (
     Alive,
@@ -131,6 +131,7 @@ class AgentBackend(LocalBackend):
             timeout_ms=request.timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,
+            secrets=secrets_of(request, filter(_is_secret, passed)),
             argv=(*self.words(request, earlier), *self.prompted(asked)),
             cwd=place_of(request),
             answers=True,
@@ -161,7 +162,7 @@ class AgentBackend(LocalBackend):
 
     def _counted_before(self, folder: RunFolder) -> Usage:
         """What of a session's meter was counted with the attempt before this one."""
-        order, earlier = folder.read("order.json") or {}, before(folder.path)
+        order, earlier = folder.who().get("order") or {}, before(folder.path)
         # … resume SESSION -- PROMPT
         if order.get("argv", [])[-4:-3] != [self.goes_on_by] or earlier is None:
             return Usage()
@@ -173,6 +174,11 @@ class AgentBackend(LocalBackend):
         reading.lines.read_on(folder.file(ANSWER))
         reading.lines.finish()
         return reading.transcript
+
+
+def _is_secret(name: str) -> bool:
+    """An address or a project is no secret, and may well be part of an answer."""
+    return name.endswith(("_KEY", "_TOKEN"))
 
 
 def session_of(request: Request) -> str:
