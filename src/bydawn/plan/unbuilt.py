@@ -16,7 +16,7 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "agy", "claude-agent", "claude-code", "cli-async", "codex", "gemini-agent", "gemini-cli",
+        "agy", "claude-agent", "claude-code", "codex", "gemini-agent", "gemini-cli",
         "openai-agents", "openai-background", "ray",
     }
 )  # fmt: skip
