@@ -94,6 +94,16 @@ _ROWS: tuple[Row, ...] = (
     *map(_agent, _AGENTS),
     Row(
         Offer(
+            "cli-async",
+            _declared("bydawn.backends.cli_async:guarantee_of"),
+            takes=_FOR_SERVICES | {"cwd"},
+            options=_named("bydawn.backends.job_tables:CliAsyncTable"),
+            needs_options=True,
+        ),
+        _named("bydawn.backends.cli_async:CliAsync"),
+    ),
+    Row(
+        Offer(
             "http-jobs",
             _declared("bydawn.backends.http_jobs:guarantee_of"),
             takes=_FOR_SERVICES,

@@ -16,8 +16,7 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "claude-agent", "cli-async", "gemini-agent", "openai-agents",
-        "openai-background", "ray",
+        "claude-agent", "gemini-agent", "openai-agents", "openai-background", "ray",
     }
 )  # fmt: skip
 
