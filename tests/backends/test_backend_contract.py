@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agent_stages import Agents
 from stages import Calls, Closing, Commands, JobServices, Programs
 
 from bydawn.app.backends import BUILT_IN
@@ -19,6 +20,10 @@ STAGES: dict[str, Callable[[Path], Closing]] = {
     "http-jobs keyed": lambda folder: JobServices(folder, is_keyed=True),
     "http-jobs searchable": lambda folder: JobServices(folder, is_searchable=True),
     "http-jobs blind": JobServices,
+    **{
+        name: lambda folder, name=name: Agents(folder, name)
+        for name in ("claude-code", "codex", "gemini-cli", "agy")
+    },
     "cli-async local": Programs,
     "cli-async searchable": lambda folder: Programs(folder, is_searchable=True),
 }
