@@ -108,3 +108,9 @@ def test_a_program_that_is_missing_starts_nothing(night: AgentNight) -> None:
     assert "codex is not on PATH: npm install -g @openai/codex" in done.stderr
     assert night.run("check", "plan.toml").returncode == 69
     assert not (night.folder / ".bydawn/runs").exists()
+    doctor = night.run("doctor", "plan.toml")
+    assert "codex is not on PATH" in doctor.stdout
+    install(night.folder / "bin")
+    doctor = night.run("doctor", "plan.toml")
+    assert "codex 0.169.0 is ready" in doctor.stdout
+    assert "git origin answers" in doctor.stdout

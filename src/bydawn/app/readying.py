@@ -45,13 +45,20 @@ def refuse_unready(
     specs = list(wanted)
     refuse_unavailable(specs, environment, state_folder)
     for spec in specs:
-        _refuse_no_worktree(spec, environment)
+        refuse_no_worktree(spec, environment)
+    for spec, ready in readiness_of_each(specs, environment, state_folder):
+        if ready.why_not:
+            what, _, remedy = ready.why_not.partition(": ")
+            raise BackendMissing(f"{spec.id}: the backend {spec.backend}: {what}", remedy)
+
+
+def readiness_of_each(
+    specs: Iterable[JobSpec], environment: Mapping[str, str], state_folder: Path
+) -> Iterator[tuple[JobSpec, Readiness]]:
+    """Each backend that these jobs use, by the first job that uses it."""
     with makers(environment, state_folder) as make:
         for spec in _one_of_each(specs):
-            ready = _readiness(make, kind_of(spec), table_of(spec))
-            if ready.why_not:
-                what, _, remedy = ready.why_not.partition(": ")
-                raise BackendMissing(f"{spec.id}: the backend {spec.backend}: {what}", remedy)
+            yield spec, _readiness(make, kind_of(spec), table_of(spec))
 
 
 def refuse_unready_for(
@@ -62,7 +69,8 @@ def refuse_unready_for(
     refuse_unready(specs, environment, state_folder)
 
 
-def _refuse_no_worktree(spec: JobSpec, environment: Mapping[str, str]) -> None:
+def refuse_no_worktree(spec: JobSpec, environment: Mapping[str, str]) -> None:
+    """The same for what the job works in; an address is believed."""
     wanted = spec.payload.get("workspace")
     if not wanted or is_template(wanted["git"]) or is_template(wanted["ref"]):
         return
