@@ -36,11 +36,14 @@ def job_environment(
 
 def passed_on(machine: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
     """What every program gets of this machine's environment, and the variables named."""
-    also = set(named)
+    also = {name: machine[name] for name in named if name in machine}
+    return {**plain_environment(machine), **also}
+
+
+def plain_environment(machine: Mapping[str, str]) -> dict[str, str]:
+    """What any program of a plan may know of this machine."""
     return {
-        name: value
-        for name, value in machine.items()
-        if name in _PASSED or name.startswith("LC_") or name in also
+        name: value for name, value in machine.items() if name in _PASSED or name.startswith("LC_")
     }
 
 

@@ -36,14 +36,14 @@ from bydawn.core.sightings import (
     Sighting,
     Usage,
 )
-from bydawn.processes.folder import ANSWER, RunFolder
+from bydawn.processes.folder import ANSWER, RunFolder, open_plain
 from bydawn.processes.lines import Lines
 from bydawn.processes.runs import Order
 
 _LINE_CAP = 16_000_000
 _LOG_TAIL = 16_384
-# One argument may be so long on Linux, its end included.
-_LONGEST_WORD = 131_071
+# Linux takes 131,071 bytes as one argument, and ours may hold a few words more.
+_LONGEST_PROMPT = 130_000
 _SESSIONS = uuid.UUID("5d6bfd0f-9d0c-5d4e-8b73-6f1f7a0e9c21")
 
 
@@ -99,9 +99,9 @@ class AgentBackend(LocalBackend):
         prompt = str(request.payload.get("prompt") or "")
         if not prompt:
             return refusal("spawn", "there is no prompt")
-        longest = max(len(word.encode()) for word in self.prompted(prompt))
-        if longest > _LONGEST_WORD:
-            message = f"the prompt has {longest} bytes, the most is {_LONGEST_WORD}"
+        length = len(prompt.encode())
+        if length > _LONGEST_PROMPT:
+            message = f"the prompt has {length} bytes, the most is {_LONGEST_PROMPT}"
             return refusal("prompt_too_long", f"{message}: put it into a file and name that")
         in_the_way = made_ready(request, self._machine_environment)
         if in_the_way is not None:
@@ -120,9 +120,9 @@ class AgentBackend(LocalBackend):
 
     def _order(self, request: Request, prompt: str) -> Order:
         machine, passed = self._machine_environment, self.program.passes
-        # A draft is no place of the repository that our own folder happens to lie in.
         earlier = self._earlier(request)
         asked = INTERRUPTED + prompt if earlier else prompt
+        # A draft is no place of the repository that our own folder happens to lie in.
         settings = {"GIT_CEILING_DIRECTORIES": request.folder, **self.settings(request)}
         return Order(
             launch_key=request.launch_key,
@@ -205,7 +205,7 @@ def _spoken(folder: RunFolder) -> str:
     """The last of what was printed beside the envelope, which is what the program says of
     itself."""
     try:
-        with open(folder.file("output.log"), "rb") as stream:
+        with open_plain(folder.file("output.log")) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_TAIL))
             lines = stream.read(_LOG_TAIL).decode(errors="replace").splitlines()
     except OSError:
