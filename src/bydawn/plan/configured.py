@@ -32,8 +32,6 @@ def _check_table(
             told.add(place, message, _remedy(kind, known) or 'say type = "…"')
     elif offer.broken:
         told.add(place, f"the backend {quoted(kind)} {offer.broken}")
-    elif kind != name and name in known:
-        told.add(at, "is the name of a type of backend", "call the table something else")
     elif offer.options is None:
         told.add(place, f"the backend {quoted(kind)} takes no table", "take it out")
     else:
