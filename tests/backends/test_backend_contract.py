@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stages import Calls, Closing, Commands, JobServices, Programs
+from stages import Calls, Closing, Clusters, Commands, JobServices, Programs
 
 from bydawn.app.backends import BUILT_IN
 from bydawn.testing.backend_contract import CHECKS
@@ -20,6 +20,7 @@ STAGES: dict[str, Callable[[Path], Closing]] = {
     "http-jobs searchable": lambda folder: JobServices(folder, is_searchable=True),
     "http-jobs blind": JobServices,
     "cli-async local": Programs,
+    "ray": Clusters,
     "cli-async searchable": lambda folder: Programs(folder, is_searchable=True),
 }
 

@@ -17,7 +17,7 @@ WARN = "warn"
 FUTURE_BACKENDS = frozenset(
     {
         "agy", "claude-agent", "claude-code", "codex", "gemini-agent", "gemini-cli",
-        "openai-agents", "openai-background", "ray",
+        "openai-agents", "openai-background",
     }
 )  # fmt: skip
 
