@@ -15,8 +15,9 @@ from bydawn.backends.cli_async import CliAsync
 from bydawn.backends.command import CommandBackend
 from bydawn.backends.http_jobs import HttpJobs
 from bydawn.backends.python import PythonBackend
+from bydawn.backends.ray import Ray
 from bydawn.processes.runs import LocalRuns
-from bydawn.testing.fakes import FakeHttpJobs, FakeServer, Fault, Scene, agy
+from bydawn.testing.fakes import FakeHttpJobs, FakeRay, FakeServer, Fault, Scene, agy
 from bydawn.testing.fakes.faults import Kind
 from bydawn.testing.stage import Stage
 
@@ -162,6 +163,48 @@ class Programs(Closing):
             return False
         agy.plan_fault(self.service, "list" if verb == "find" else "get", "garbage")
         return True
+
+
+class Clusters(Commands):
+    """Ray over the fake head: its commands really run, so what ends them is a file they see."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "plan")
+        self.folder.mkdir()
+        self.fake = FakeRay(folder / "head")
+        self.server = FakeServer(self.fake).start()
+
+    def backend(self) -> Backend:
+        said = {"address": self.server.url}
+        return Ray(around(self.runs(), os.environ, **said))
+
+    def payload(self) -> dict[str, Any]:
+        go_on = f"while [ ! -e {self.folder}/../$BYDAWN_LAUNCH_KEY ]; do sleep 0.02; done"
+        return {"shell": go_on.replace(str(self.folder), str(self.folder.resolve()) + "/.")}
+
+    def finish(self, handle: str) -> None:
+        (self.folder.parent / handle).touch()
+
+    def runs_of(self, launch_key: str) -> int:
+        return self.fake.runs.started().get(launch_key, 0)
+
+    def lose_next_answer(self) -> bool:
+        self.server.faults.plan([Fault(Kind.DROP)])
+        return True
+
+    def refuse_next(self) -> bool:
+        self.server.faults.plan([Fault(Kind.ERROR, code=400)])
+        return True
+
+    def blind_next_look(self, verb: str) -> bool:
+        del verb  # Ray is asked the same thing for both
+        self.server.faults.plan([Fault(Kind.ERROR, "poll", code=500)])
+        return True
+
+    def close(self) -> None:
+        self.fake.close()
+        self.server.close()
+        super().close()
 
 
 def agy_table(is_searchable: bool) -> dict[str, Any]:

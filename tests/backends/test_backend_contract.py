@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from agent_stages import Agents
-from stages import Calls, Closing, Commands, JobServices, Programs
+from stages import Calls, Closing, Clusters, Commands, JobServices, Programs
 
 from bydawn.app.backends import BUILT_IN
 from bydawn.testing.backend_contract import CHECKS
@@ -25,6 +25,7 @@ STAGES: dict[str, Callable[[Path], Closing]] = {
         for name in ("claude-code", "codex", "gemini-cli", "agy")
     },
     "cli-async local": Programs,
+    "ray": Clusters,
     "cli-async searchable": lambda folder: Programs(folder, is_searchable=True),
 }
 

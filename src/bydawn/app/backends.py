@@ -113,6 +113,16 @@ _ROWS: tuple[Row, ...] = (
         _named("bydawn.backends.http_jobs:HttpJobs"),
     ),
     Row(
+        Offer(
+            "ray",
+            _always(Guarantee.KEYED),
+            takes=_FOR_SERVICES | {"cwd"},
+            needs=(("argv", "shell"),),
+            options=_named("bydawn.backends.job_tables:RayTable"),
+        ),
+        _named("bydawn.backends.ray:Ray"),
+    ),
+    Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),
         lambda: lambda around: _scripted()(around.clock),
     ),

@@ -98,6 +98,16 @@ class HttpJobsTable(StatePaths):
         return self
 
 
+class RayTable(Table):
+    """``type = "ray"``: a cluster other than the one the environment names, or more about it."""
+
+    address: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    headers: dict[str, str] = {}
+    runtime_env: dict[str, Any] = {}
+    resources: dict[Filled, Any] = {}
+    upload: bool = True
+
+
 def _says_key(call: HttpCall) -> bool:
     return "launch_key" in repr((call.url, call.headers, call.body))
 

@@ -6,9 +6,7 @@ from collections.abc import Collection
 
 from bydawn.plan.complaints import Complaints, Path, quoted
 
-FUTURE_BACKENDS = frozenset(
-    {"claude-agent", "gemini-agent", "openai-agents", "openai-background", "ray"}
-)
+FUTURE_BACKENDS = frozenset({"claude-agent", "gemini-agent", "openai-agents", "openai-background"})
 
 
 def tell_unbuilt_backend(name: str, path: Path, known: Collection[str], told: Complaints) -> bool:

@@ -55,6 +55,12 @@ class Report:
         with self._guard:
             return self._lines.read_on(path)
 
+    def take(self, text: str) -> None:
+        """Take in a whole report at once."""
+        with self._guard:
+            self._split(text.encode())
+        self.finish()
+
     def finish(self) -> None:
         """Take the last line even when its end is missing: nobody will write it any more."""
         with self._guard:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bydawn.testing.fakes.faults import Fault
 from bydawn.testing.fakes.frame import Answer, Asked, Fake, FakeServer
 from bydawn.testing.fakes.http_jobs import FakeHttpJobs
+from bydawn.testing.fakes.ray import FakeRay
 from bydawn.testing.fakes.runs import FakeRun, Launch, Runs, Scene
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Asked",
     "Fake",
     "FakeHttpJobs",
+    "FakeRay",
     "FakeRun",
     "FakeServer",
     "Fault",

@@ -6,16 +6,20 @@ import argparse
 import contextlib
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from bydawn.testing.fakes.faults import Kind, read_fault
 from bydawn.testing.fakes.frame import Fake, FakeServer
 from bydawn.testing.fakes.http_jobs import FakeHttpJobs
+from bydawn.testing.fakes.ray import FakeRay
 from bydawn.testing.fakes.runs import Scene
 
 FAKES: dict[str, Callable[[Scene], Fake]] = {
     "http-jobs": FakeHttpJobs,
     "http-jobs-keyed": lambda scene: FakeHttpJobs(scene, is_keyed=True),
+    "ray": lambda _: FakeRay(Path(tempfile.mkdtemp(prefix="bydawn-fake-ray-"))),
 }
 
 
