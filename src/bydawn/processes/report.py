@@ -58,7 +58,7 @@ class Report:
     def take(self, text: str) -> None:
         """Take in a whole report at once."""
         with self._guard:
-            self._split(text.encode())
+            self._lines.hear(text.encode())
         self.finish()
 
     def finish(self) -> None:
