@@ -13,7 +13,7 @@ import pytest
 from ordered import around, outcome_of, output, request
 
 from bydawn.backends.command import CommandBackend
-from bydawn.core.sightings import FailureClass, LaunchRefused, LaunchUnclear
+from bydawn.core.sightings import Absent, FailureClass, LaunchRefused, LaunchUnclear
 from bydawn.processes import worktrees
 from bydawn.processes.runs import LocalRuns
 from bydawn.processes.worktrees import is_untidy, is_workspace, make, tidy
@@ -256,6 +256,21 @@ def test_a_worktree_in_the_making_is_waited_for(
     assert isinstance(backend.launch(wanted), LaunchUnclear)
     os.close(guard)
     assert outcome_of(backend, wanted).failure is None
+
+
+def test_what_took_longer_than_the_lease_is_made_and_started_the_next_time(
+    tmp_path: Path, source: Path, backend: CommandBackend
+) -> None:
+    payload = {"shell": "cat kept", "workspace": {"git": str(source), "ref": "HEAD"}}
+    late = request(tmp_path / "state", "one", payload, send_by=1)
+    answer = backend.launch(late)
+    assert isinstance(answer, LaunchRefused)
+    assert answer.failure.code == "late"
+    assert is_workspace(late.folder)
+    wanted = request(tmp_path / "state", "one", payload)
+    assert isinstance(backend.find(wanted), Absent)
+    assert outcome_of(backend, wanted).failure is None
+    assert output(wanted) == "kept\n"
 
 
 def test_only_what_the_run_made_is_kept_in_the_end(tmp_path: Path, source: Path) -> None:
