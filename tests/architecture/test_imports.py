@@ -11,12 +11,16 @@ from source import PRODUCT, ROOT, product
 KNOWN = {module.name for module in product()}
 
 
+_IMPORTED_AS = {"google_genai": "google"}
+
+
 def declared_imports() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     optional = [line for name in extras.keys() - {"test", "dev"} for line in extras[name]]
     lines = [*project["dependencies"], *optional]
-    return {re.split(r"[^A-Za-z0-9_-]", line)[0].replace("-", "_") for line in lines}
+    names = {re.split(r"[^A-Za-z0-9_-]", line)[0].replace("-", "_") for line in lines}
+    return {_IMPORTED_AS.get(name, name) for name in names}
 
 
 def test_the_product_is_read() -> None:

@@ -44,6 +44,23 @@ def _always(guarantee: Guarantee) -> Callable[[Mapping[str, Any]], Guarantee]:
 _scripted = _named("bydawn.backends.scripted:ScriptedBackend")
 _FOR_PROGRAMS = frozenset({"argv", "shell", "cwd", "env", "pass_env", "workspace"})
 
+
+def _gemini_guarantee(table: Mapping[str, Any]) -> Guarantee:
+    return Guarantee.TWO_PHASE if _is_by_trigger(table) else Guarantee.BLIND
+
+
+def _is_by_trigger(table: Mapping[str, Any]) -> bool:
+    return table.get("route") == "trigger"
+
+
+def _gemini_agent(around: Surroundings) -> Backend:
+    route = (
+        "gemini_trigger:GeminiTriggered" if _is_by_trigger(around.options) else "gemini:GeminiAgent"
+    )
+    made: Backend = _named(f"bydawn.backends.{route}")()(around)
+    return made
+
+
 _ROWS: tuple[Row, ...] = (
     Row(
         Offer(
@@ -63,6 +80,49 @@ _ROWS: tuple[Row, ...] = (
             needs=(("call",),),
         ),
         _named("bydawn.backends.python:PythonBackend"),
+    ),
+    Row(
+        Offer(
+            "gemini-agent",
+            _gemini_guarantee,
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.vendor_options:GeminiOptions"),
+            caps=frozenset({"tokens"}),
+        ),
+        lambda: _gemini_agent,
+    ),
+    Row(
+        Offer(
+            "openai-background",
+            _always(Guarantee.BLIND),
+            needs=(("prompt", "prompt_file"), ("model",)),
+            options=_named("bydawn.backends.vendor_options:OpenAIBackgroundOptions"),
+        ),
+        _named("bydawn.backends.openai_background:OpenAIBackground"),
+    ),
+    Row(
+        Offer(
+            "openai-agents",
+            _always(Guarantee.TWO_PHASE),
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.vendor_options:OpenAIAgentsOptions"),
+            caps=frozenset({"usd"}),
+        ),
+        _named("bydawn.backends.openai_agents:OpenAIAgents"),
+    ),
+    Row(
+        Offer(
+            "claude-agent",
+            _always(Guarantee.TWO_PHASE),
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.vendor_options:ClaudeOptions"),
+            needs_options=True,
+            caps=frozenset({"usd"}),
+        ),
+        _named("bydawn.backends.claude_agent:ClaudeAgent"),
     ),
     Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),

@@ -29,7 +29,8 @@ def _check_table(
     if offer is None:
         if not tell_unbuilt_backend(kind, place, known, told):
             message = f"there is no type of backend {quoted(kind)}"
-            told.add(place, message, _remedy(kind, known) or 'say type = "…"')
+            remedy = _remedy(kind, known) if _TYPE in table else 'say type = "…"'
+            told.add(place, message, remedy)
     elif offer.broken:
         told.add(place, f"the backend {quoted(kind)} {offer.broken}")
     elif kind != name and name in known:

@@ -16,8 +16,7 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "agy", "claude-agent", "claude-code", "cli-async", "codex", "gemini-agent", "gemini-cli",
-        "http-jobs", "openai-agents", "openai-background", "ray",
+        "agy", "claude-code", "cli-async", "codex", "gemini-cli", "http-jobs", "ray",
     }
 )  # fmt: skip
 

@@ -1,0 +1,53 @@
+"""What may be said of a managed agent in a table of its own, ``[backends.X]``.
+
+Loads pydantic: only what reads or checks a plan imports this.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from bydawn.core.fields import Filled, Length, Table, Variable
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("must be an address that begins with https:// or http://")
+    return text
+
+
+Address = Annotated[
+    str, AfterValidator(_address), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+
+
+class VendorOptions(Table):
+    """``key_env`` names the variable with the key; ``options`` is added to the request as it is."""
+
+    base_url: Address | None = None
+    key_env: Variable | None = None
+    request_timeout: Length = "30s"
+    collect: list[Filled] = []
+    options: dict[str, Any] = {}
+
+
+class GeminiOptions(VendorOptions):
+    agent: Filled = "antigravity-preview-09-2026"
+    environment: Filled | dict[str, Any] = "remote"
+    route: Literal["direct", "trigger"] = "direct"
+
+
+class OpenAIBackgroundOptions(VendorOptions):
+    pass
+
+
+class OpenAIAgentsOptions(VendorOptions):
+    agent: Filled | None = None
+    environment: dict[str, Any] = {"type": "openai_hosted"}
+
+
+class ClaudeOptions(VendorOptions):
+    agent: Filled
+    environment: Filled
