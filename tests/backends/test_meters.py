@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bydawn.backends.meters import (
+from bydawn.backends.managed.meters import (
     claude_cost_micros,
     claude_tokens,
     gemini_tokens,

@@ -8,11 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from bydawn.backends.claude_agent import ANTHROPIC
-from bydawn.backends.gemini import GOOGLE
-from bydawn.backends.openai_vendor import OPENAI
-from bydawn.backends.sdk_line import Unreadable
-from bydawn.backends.troubles import launch_answer, retry_after_ms, trouble_of
+from bydawn.backends.managed.claude_agent import ANTHROPIC
+from bydawn.backends.managed.gemini import GOOGLE
+from bydawn.backends.managed.openai_vendor import OPENAI
+from bydawn.backends.managed.sdk_line import Unreadable
+from bydawn.backends.managed.troubles import launch_answer, retry_after_ms, trouble_of
 from bydawn.core.sightings import FailureClass, LaunchRefused, LaunchUnclear
 
 TRANSIENT, HELD = FailureClass.TRANSIENT, FailureClass.HELD

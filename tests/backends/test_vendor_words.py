@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bydawn.backends import claude_agent, gemini, openai_agents, openai_background
+from bydawn.backends.managed import claude_agent, gemini, openai_agents, openai_background
 from bydawn.core.sightings import Alive, Ended, FailureClass, Sighting
 
 PERMANENT, TRANSIENT = FailureClass.PERMANENT, FailureClass.TRANSIENT

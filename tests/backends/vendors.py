@@ -10,11 +10,11 @@ from typing import Any
 from loopback import Fault, Loopback, serving
 
 from bydawn.backends.backend import Backend, Surroundings
-from bydawn.backends.claude_agent import ClaudeAgent
-from bydawn.backends.gemini import GeminiAgent
-from bydawn.backends.gemini_trigger import GeminiTriggered
-from bydawn.backends.openai_agents import OpenAIAgents
-from bydawn.backends.openai_background import OpenAIBackground
+from bydawn.backends.managed.claude_agent import ClaudeAgent
+from bydawn.backends.managed.gemini import GeminiAgent
+from bydawn.backends.managed.gemini_trigger import GeminiTriggered
+from bydawn.backends.managed.openai_agents import OpenAIAgents
+from bydawn.backends.managed.openai_background import OpenAIBackground
 from bydawn.core.sightings import LaunchAnswer, Launched, Request, Reserved
 from bydawn.testing.fakes import anthropic, gemini, openai
 from bydawn.testing.fakes.exchange import Answer, Asked

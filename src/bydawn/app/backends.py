@@ -57,7 +57,7 @@ def _gemini_agent(around: Surroundings) -> Backend:
     route = (
         "gemini_trigger:GeminiTriggered" if _is_by_trigger(around.options) else "gemini:GeminiAgent"
     )
-    made: Backend = _named(f"bydawn.backends.{route}")()(around)
+    made: Backend = _named(f"bydawn.backends.managed.{route}")()(around)
     return made
 
 
@@ -87,7 +87,7 @@ _ROWS: tuple[Row, ...] = (
             _gemini_guarantee,
             default_effects="none",
             needs=(("prompt", "prompt_file"),),
-            options=_named("bydawn.backends.vendor_options:GeminiOptions"),
+            options=_named("bydawn.backends.managed.options:GeminiOptions"),
             caps=frozenset({"tokens"}),
         ),
         lambda: _gemini_agent,
@@ -97,9 +97,9 @@ _ROWS: tuple[Row, ...] = (
             "openai-background",
             _always(Guarantee.BLIND),
             needs=(("prompt", "prompt_file"), ("model",)),
-            options=_named("bydawn.backends.vendor_options:OpenAIBackgroundOptions"),
+            options=_named("bydawn.backends.managed.options:OpenAIBackgroundOptions"),
         ),
-        _named("bydawn.backends.openai_background:OpenAIBackground"),
+        _named("bydawn.backends.managed.openai_background:OpenAIBackground"),
     ),
     Row(
         Offer(
@@ -107,10 +107,10 @@ _ROWS: tuple[Row, ...] = (
             _always(Guarantee.TWO_PHASE),
             default_effects="none",
             needs=(("prompt", "prompt_file"),),
-            options=_named("bydawn.backends.vendor_options:OpenAIAgentsOptions"),
+            options=_named("bydawn.backends.managed.options:OpenAIAgentsOptions"),
             caps=frozenset({"usd"}),
         ),
-        _named("bydawn.backends.openai_agents:OpenAIAgents"),
+        _named("bydawn.backends.managed.openai_agents:OpenAIAgents"),
     ),
     Row(
         Offer(
@@ -118,11 +118,11 @@ _ROWS: tuple[Row, ...] = (
             _always(Guarantee.TWO_PHASE),
             default_effects="none",
             needs=(("prompt", "prompt_file"),),
-            options=_named("bydawn.backends.vendor_options:ClaudeOptions"),
+            options=_named("bydawn.backends.managed.options:ClaudeOptions"),
             needs_options=True,
             caps=frozenset({"usd"}),
         ),
-        _named("bydawn.backends.claude_agent:ClaudeAgent"),
+        _named("bydawn.backends.managed.claude_agent:ClaudeAgent"),
     ),
     Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),

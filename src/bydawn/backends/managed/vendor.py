@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from bydawn.backends.artifacts import Artifact, chosen, fetch
 from bydawn.backends.backend import Backend, Surroundings
-from bydawn.backends.troubles import Row, Trouble, Troubled, trouble_of
+from bydawn.backends.managed.artifacts import Artifact, chosen, fetch
+from bydawn.backends.managed.troubles import Row, Trouble, Troubled, trouble_of
 from bydawn.core.lengths import parse_length
 from bydawn.core.sightings import (
     CancelAnswer,
@@ -126,7 +126,7 @@ class VendorBackend(Backend):
 
     def ask(self, call: Callable[[Any], Any]) -> dict[str, Any]:
         """One call whose reply is a JSON object; Troubled says what went wrong with it."""
-        from bydawn.backends.sdk_line import table_of
+        from bydawn.backends.managed.sdk_line import table_of
 
         return self._try(lambda: table_of(call(self.client())))
 
@@ -136,7 +136,7 @@ class VendorBackend(Backend):
 
     def read(self, call: Callable[[Any], Any]) -> bytes:
         """One call whose reply is a file."""
-        from bydawn.backends.sdk_line import accepted
+        from bydawn.backends.managed.sdk_line import accepted
 
         return self._try(lambda: accepted(call(self.client())))
 
@@ -177,7 +177,7 @@ class VendorBackend(Backend):
             raise Troubled(trouble_of(error, self.vendor.rows, self.key())) from None
 
     def _open(self) -> Any:
-        from bydawn.backends.sdk_line import bounded_client
+        from bydawn.backends.managed.sdk_line import bounded_client
 
         self._http = bounded_client(self.patience_ms / 1_000)
         base_url = self.options.get("base_url") or self._first_set(self.vendor.base_urls)

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bydawn.backends.artifacts import Artifact
 from bydawn.backends.backend import Surroundings
-from bydawn.backends.endings import CANCELLED, OVER_BUDGET, by_code, ended, moment, tables, words
-from bydawn.backends.meters import openai_cost_micros, openai_tokens
-from bydawn.backends.openai_background import KEY
-from bydawn.backends.openai_vendor import KINDS, OpenAIBackend
-from bydawn.backends.two_phase import InContainer
-from bydawn.backends.vendor import as_result, cents_of, prompt_of
+from bydawn.backends.managed.artifacts import Artifact
+from bydawn.backends.managed.endings import (
+    CANCELLED,
+    OVER_BUDGET,
+    by_code,
+    ended,
+    moment,
+    tables,
+    words,
+)
+from bydawn.backends.managed.meters import openai_cost_micros, openai_tokens
+from bydawn.backends.managed.openai_background import KEY
+from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
+from bydawn.backends.managed.two_phase import InContainer
+from bydawn.backends.managed.vendor import as_result, cents_of, prompt_of
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bydawn.backends.troubles import Row
-from bydawn.backends.vendor import Vendor, VendorBackend
+from bydawn.backends.managed.troubles import Row
+from bydawn.backends.managed.vendor import Vendor, VendorBackend
 from bydawn.core.sightings import FailureClass
 
 _TRANSIENT, _PERMANENT = FailureClass.TRANSIENT, FailureClass.PERMANENT

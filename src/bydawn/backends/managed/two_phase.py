@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from bydawn.backends.troubles import Troubled, launch_answer
-from bydawn.backends.vendor import VendorBackend, prompt_of, without_prompt
+from bydawn.backends.managed.troubles import Troubled, launch_answer
+from bydawn.backends.managed.vendor import VendorBackend, prompt_of, without_prompt
 from bydawn.core.sightings import (
     Absent,
     Failure,

@@ -10,9 +10,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bydawn.backends.artifacts import Artifact
 from bydawn.backends.backend import Surroundings
-from bydawn.backends.endings import (
+from bydawn.backends.managed.artifacts import Artifact
+from bydawn.backends.managed.endings import (
     CANCELLED,
     INCOMPLETE,
     OVER_BUDGET,
@@ -23,9 +23,15 @@ from bydawn.backends.endings import (
     with_detail,
     words,
 )
-from bydawn.backends.meters import gemini_tokens
-from bydawn.backends.troubles import Row, Troubled, launch_answer
-from bydawn.backends.vendor import Vendor, VendorBackend, as_result, prompt_of, without_prompt
+from bydawn.backends.managed.meters import gemini_tokens
+from bydawn.backends.managed.troubles import Row, Troubled, launch_answer
+from bydawn.backends.managed.vendor import (
+    Vendor,
+    VendorBackend,
+    as_result,
+    prompt_of,
+    without_prompt,
+)
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,

@@ -181,7 +181,7 @@ def _line_trouble(error: BaseException, secret: str) -> Trouble:
     """No answer, or one that cannot be read: only a line that never stood is definite."""
     import httpx2
 
-    from bydawn.backends.sdk_line import Unreadable
+    from bydawn.backends.managed.sdk_line import Unreadable
 
     for cause in _causes(error):
         detail = _told(str(cause), secret)

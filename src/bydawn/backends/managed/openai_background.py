@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bydawn.backends.artifacts import Artifact
 from bydawn.backends.backend import Surroundings
-from bydawn.backends.endings import (
+from bydawn.backends.managed.artifacts import Artifact
+from bydawn.backends.managed.endings import (
     CANCELLED,
     INCOMPLETE,
     REFUSAL,
@@ -18,10 +18,10 @@ from bydawn.backends.endings import (
     with_detail,
     words,
 )
-from bydawn.backends.meters import openai_tokens
-from bydawn.backends.openai_vendor import KINDS, OpenAIBackend
-from bydawn.backends.troubles import Troubled, launch_answer
-from bydawn.backends.vendor import as_result, prompt_of, without_prompt
+from bydawn.backends.managed.meters import openai_tokens
+from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
+from bydawn.backends.managed.troubles import Troubled, launch_answer
+from bydawn.backends.managed.vendor import as_result, prompt_of, without_prompt
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,

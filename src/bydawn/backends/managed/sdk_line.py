@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from bydawn.backends.artifacts import MOST_IN_REPLY
+from bydawn.backends.managed.artifacts import MOST_IN_REPLY
 
 _CONNECT_S = 10.0
 

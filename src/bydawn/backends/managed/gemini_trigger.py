@@ -10,11 +10,11 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bydawn.backends.artifacts import Artifact
-from bydawn.backends.endings import ended, moment, tables, with_detail, words
-from bydawn.backends.gemini import GeminiAgent, next_token
-from bydawn.backends.troubles import Troubled
-from bydawn.backends.two_phase import InContainer
+from bydawn.backends.managed.artifacts import Artifact
+from bydawn.backends.managed.endings import ended, moment, tables, with_detail, words
+from bydawn.backends.managed.gemini import GeminiAgent, next_token
+from bydawn.backends.managed.troubles import Troubled
+from bydawn.backends.managed.two_phase import InContainer
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,

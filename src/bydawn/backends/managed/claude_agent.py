@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bydawn.backends.artifacts import Artifact
 from bydawn.backends.backend import Surroundings
-from bydawn.backends.endings import (
+from bydawn.backends.managed.artifacts import Artifact
+from bydawn.backends.managed.endings import (
     CANCELLED,
     OVER_BUDGET,
     REFUSAL,
@@ -20,10 +20,10 @@ from bydawn.backends.endings import (
     tables,
     words,
 )
-from bydawn.backends.meters import claude_cost_micros, claude_tokens
-from bydawn.backends.troubles import Row
-from bydawn.backends.two_phase import InContainer
-from bydawn.backends.vendor import Vendor, as_result, cents_of, prompt_of
+from bydawn.backends.managed.meters import claude_cost_micros, claude_tokens
+from bydawn.backends.managed.troubles import Row
+from bydawn.backends.managed.two_phase import InContainer
+from bydawn.backends.managed.vendor import Vendor, as_result, cents_of, prompt_of
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
