@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loopback import Fault, Loopback, serving
-
 from bydawn.backends.backend import Backend, Surroundings
 from bydawn.backends.managed.claude_agent import ClaudeAgent
 from bydawn.backends.managed.gemini import GeminiAgent
@@ -20,6 +18,7 @@ from bydawn.testing.fakes import anthropic, gemini, openai
 from bydawn.testing.fakes.exchange import Answer, Asked
 from bydawn.testing.fakes.lives import Life, Lives
 from bydawn.testing.virtual import HandWoundClock
+from loopback import Fault, Loopback, serving
 
 KEY = "k-secret-1234567890"
 
@@ -110,10 +109,15 @@ class Stage:
 
 @contextlib.contextmanager
 def staged(
-    kind: Kind, plan: Callable[[str], Life] = lambda _: Life(), *, key: str = KEY, **options: Any
+    kind: Kind,
+    plan: Callable[[str], Life] = lambda _: Life(),
+    *,
+    key: str = KEY,
+    clock: HandWoundClock | None = None,
+    **options: Any,
 ) -> Iterator[Stage]:
     """A stage, until the end of the block."""
-    clock = HandWoundClock()
+    clock = clock or HandWoundClock()
     lives = Lives(clock.utc_ms, plan)
     with serving(kind.wire(lives, frozenset({KEY}))) as loopback:
         table = {"base_url": loopback.url + kind.version, "request_timeout": "2s"}
