@@ -15,7 +15,7 @@ from bydawn.backends.managed.openai_agents import OpenAIAgents
 from bydawn.backends.managed.openai_background import OpenAIBackground
 from bydawn.core.sightings import LaunchAnswer, Launched, Request, Reserved
 from bydawn.testing.fakes import anthropic, gemini, openai
-from bydawn.testing.fakes.exchange import Answer, Asked
+from bydawn.testing.fakes.frame import Answer, Asked
 from bydawn.testing.fakes.lives import Life, Lives
 from bydawn.testing.virtual import HandWoundClock
 from loopback import Fault, Loopback, serving
@@ -29,7 +29,7 @@ class Kind:
 
     name: str
     make: Callable[[Surroundings], Backend]
-    wire: Callable[..., Any]
+    fake: Callable[..., Any]
     trouble: Callable[[str], Answer]
     variable: str
     launches: tuple[str, str]
@@ -46,23 +46,23 @@ class Kind:
 
 
 GEMINI = Kind(
-    "gemini-agent", GeminiAgent, gemini.GeminiWire, gemini.trouble, "GEMINI_API_KEY",
+    "gemini-agent", GeminiAgent, gemini.GeminiFake, gemini.trouble, "GEMINI_API_KEY",
     ("POST", "/interactions"), version="",
 )  # fmt: skip
 TRIGGERED = Kind(
-    "gemini-agent by trigger", GeminiTriggered, gemini.GeminiWire, gemini.trouble,
+    "gemini-agent by trigger", GeminiTriggered, gemini.GeminiFake, gemini.trouble,
     "GEMINI_API_KEY", ("POST", "/executions"), ("POST", "/triggers"), version="",
 )  # fmt: skip
 BACKGROUND = Kind(
-    "openai-background", OpenAIBackground, openai.OpenAIWire, openai.trouble, "OPENAI_API_KEY",
+    "openai-background", OpenAIBackground, openai.OpenAIFake, openai.trouble, "OPENAI_API_KEY",
     ("POST", "/responses"),
 )  # fmt: skip
 AGENTS = Kind(
-    "openai-agents", OpenAIAgents, openai.OpenAIWire, openai.trouble, "OPENAI_API_KEY",
+    "openai-agents", OpenAIAgents, openai.OpenAIFake, openai.trouble, "OPENAI_API_KEY",
     ("POST", "/events"), ("POST", "/sessions"),
 )  # fmt: skip
 CLAUDE = Kind(
-    "claude-agent", ClaudeAgent, anthropic.AnthropicWire, anthropic.trouble, "ANTHROPIC_API_KEY",
+    "claude-agent", ClaudeAgent, anthropic.AnthropicFake, anthropic.trouble, "ANTHROPIC_API_KEY",
     ("POST", "/events"), ("POST", "/sessions"), version="",
     options={"agent": "agent_1", "environment": "env_1"},
 )  # fmt: skip
@@ -119,8 +119,8 @@ def staged(
     """A stage, until the end of the block."""
     clock = clock or HandWoundClock()
     lives = Lives(clock.utc_ms, plan)
-    with serving(kind.wire(lives, frozenset({KEY}))) as loopback:
-        table = {"base_url": loopback.url + kind.version, "request_timeout": "2s"}
+    with serving(kind.fake(lives, frozenset({KEY}))) as loopback:
+        table = {"base_url": loopback.url + kind.version, "timeout": "2s"}
         around = Surroundings(
             environment={kind.variable: key},
             clock=clock,

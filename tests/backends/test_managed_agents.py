@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Fault
 from ordered import request
-from vendors import BLIND, GEMINI, KINDS, TRIGGERED, TWO_PHASE, Kind, Stage, staged
 
 from bydawn.core.sightings import (
     Absent,
@@ -28,8 +26,10 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
-from bydawn.testing.fakes.exchange import Answer
+from bydawn.testing.fakes.frame import Answer
 from bydawn.testing.fakes.lives import Life
+from loopback import Fault
+from vendors import BLIND, GEMINI, KINDS, TRIGGERED, TWO_PHASE, Kind, Stage, staged
 
 MANY = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 IN_TWO_STEPS = pytest.mark.parametrize("kind", TWO_PHASE, ids=lambda kind: kind.name)
@@ -237,21 +237,46 @@ def test_a_run_is_gone_only_after_three_looks_and_a_while(kind: Kind, wanted: Re
         handle = stage.handle(wanted)
         stage.lives.forgotten |= {*stage.lives.runs, handle}
         for _ in range(5):
-            with pytest.raises(Exception, match="not_found"):
-                stage.backend.poll(handle)
+            assert isinstance(stage.backend.poll(handle), Alive)
         stage.clock.wind(stage.backend.capabilities.settle_ms)
         assert isinstance(stage.backend.poll(handle), Vanished)
 
 
 @MANY
-def test_a_look_that_fails_once_is_no_loss(kind: Kind, wanted: Request) -> None:
+def test_a_look_in_vain_is_no_loss_and_no_progress(kind: Kind, wanted: Request) -> None:
     with staged(kind) as stage:
         handle = stage.handle(wanted)
-        stage.trip(lambda asked: asked.method == "GET", Fault("instead", Answer(404, {})), times=2)
-        for _ in range(2):
-            with pytest.raises(Exception, match="not_found"):
-                stage.backend.poll(handle)
+        good = stage.backend.poll(handle)
+        assert isinstance(good, Alive)
+        for answer in (Answer(404, {}), Answer(500, {}), None, Answer(200, b"<html>")):
+            stage.trip(lambda asked: asked.method == "GET", Fault("instead", answer))
+            vain = stage.backend.poll(handle)
+            assert isinstance(vain, Alive)
+            assert (vain.witness, vain.needs_input) == (good.witness, None)
+            assert vain.look_again_ms
         assert isinstance(stage.backend.poll(handle), Alive)
+
+
+@MANY
+def test_a_key_that_is_revoked_while_it_runs_is_told_at_once(kind: Kind, wanted: Request) -> None:
+    with staged(kind) as stage:
+        handle = stage.handle(wanted)
+        revoked = Fault("instead", kind.trouble("bad_key"))
+        stage.trip(lambda asked: asked.method == "GET", revoked)
+        seen = stage.backend.poll(handle)
+        assert isinstance(seen, Alive)
+        assert "wrong or was revoked" in (seen.needs_input or "")
+        stage.clock.wind(1_001)
+        assert outcome(stage, handle).failure is None
+
+
+@MANY
+def test_looks_come_later_and_later(kind: Kind, wanted: Request) -> None:
+    with staged(kind, lambda _: Life(takes_ms=10**9)) as stage:
+        handle = stage.handle(wanted)
+        pauses = [stage.backend.poll(handle).look_again_ms for _ in range(6)]
+        assert 4_000 <= pauses[0] <= 5_000
+        assert pauses[0] < pauses[2] < pauses[5] <= 60_000
 
 
 @MANY
@@ -297,7 +322,7 @@ def test_no_file_leaves_the_draft(name: str, wanted: Request, tmp_path: Path) ->
 def test_listings_are_read_to_their_end(wanted: Request, tmp_path: Path) -> None:
     files = {f"{n}.txt": b"x" for n in range(7)}
     with staged(GEMINI, lambda _: Life(files=files)) as stage:
-        wire: Any = stage.loopback.wire
+        wire: Any = stage.loopback.fake
         wire.page_size = 3
         handle = stage.handle(wanted)
         stage.clock.wind(1_001)
@@ -324,7 +349,7 @@ def test_output_that_is_not_to_be_had_just_now_is_tried_again(
 def test_triggers_of_older_generations_are_taken_away(wanted: Request) -> None:
     """One may be left behind by a reservation whose answer was lost."""
     with staged(TRIGGERED) as stage:
-        wire: Any = stage.loopback.wire
+        wire: Any = stage.loopback.fake
         for name in ("bd-a-1-1", "bd-a-1-2", "bd-b-1-1", "bd-a-1-3"):
             stage.backend.reserve(replace(wanted, launch_key=name))
         names = [one["display_name"] for one in wire.triggers.values()]
@@ -351,7 +376,7 @@ def test_a_trigger_is_gone_when_its_run_is_over_and_its_end_can_still_be_read(
     wanted: Request, tmp_path: Path
 ) -> None:
     with staged(TRIGGERED) as stage:
-        wire: Any = stage.loopback.wire
+        wire: Any = stage.loopback.fake
         handle = stage.handle(wanted)
         assert len(wire.triggers) == 1
         stage.clock.wind(1_001)
@@ -363,7 +388,7 @@ def test_a_trigger_is_gone_when_its_run_is_over_and_its_end_can_still_be_read(
 
 def test_a_trigger_that_a_crash_left_behind_is_taken_again(wanted: Request) -> None:
     with staged(TRIGGERED) as stage:
-        wire: Any = stage.loopback.wire
+        wire: Any = stage.loopback.fake
         wire.page_size = 1
         other = replace(wanted, launch_key="bd-other-1-1")
         reserved = [stage.backend.reserve(one) for one in (other, wanted, wanted, other)]
@@ -375,14 +400,8 @@ def test_a_trigger_that_a_crash_left_behind_is_taken_again(wanted: Request) -> N
 def late_interaction() -> Iterator[Stage]:
     """A trigger whose execution does not name its interaction at once."""
     with staged(TRIGGERED) as stage:
-        wire: Any = stage.loopback.wire
-        execute = wire._execute
-
-        def without_interaction(trigger: str) -> dict[str, Any]:
-            execution = execute(trigger)
-            return {name: value for name, value in execution.items() if name != "interaction_id"}
-
-        wire._execute = without_interaction
+        wire: Any = stage.loopback.fake
+        wire.names_late = True
         yield stage
 
 

@@ -22,7 +22,7 @@ from bydawn.runner.tools import Tools
 from bydawn.store import read
 from bydawn.store.store import Store, open_store
 from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
-from bydawn.testing.fakes.exchange import Asked
+from bydawn.testing.fakes.frame import Asked
 from bydawn.testing.fakes.lives import Life
 from bydawn.testing.virtual import InlineDispatcher, SeededChance
 from loopback import Fault
@@ -152,7 +152,7 @@ def test_a_troubled_night_by_triggers(night: Night) -> None:
     assert night.states() == {"succeeded": 200}
     assert len(night.stage.lives.ledger) == 200
     assert night.most_launches() == 1
-    assert not night.stage.loopback.wire.triggers
+    assert not night.stage.loopback.fake.triggers
     found = [one for one in read.events(night.store.session, 0, 0, 100_000) if one.kind == "found"]
     assert found
     check_tokens(night)

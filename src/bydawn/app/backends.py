@@ -41,8 +41,16 @@ def _always(guarantee: Guarantee) -> Callable[[Mapping[str, Any]], Guarantee]:
     return lambda _: guarantee
 
 
+def _declared(place: str) -> Callable[[Mapping[str, Any]], Guarantee]:
+    """As the table says; what reads it is imported when it is first asked."""
+    load = _named(place)
+    return lambda table: Guarantee(load()(table))
+
+
 _scripted = _named("bydawn.backends.scripted:ScriptedBackend")
 _FOR_PROGRAMS = frozenset({"argv", "shell", "cwd", "env", "pass_env", "workspace"})
+# What a job may say for a service that is told of it by a table.
+_FOR_SERVICES = frozenset({"argv", "shell", "env", "pass_env"})
 
 
 def _gemini_guarantee(table: Mapping[str, Any]) -> Guarantee:
@@ -125,6 +133,16 @@ _ROWS: tuple[Row, ...] = (
         _named("bydawn.backends.managed.claude_agent:ClaudeAgent"),
     ),
     Row(
+        Offer(
+            "http-jobs",
+            _declared("bydawn.backends.http_jobs:guarantee_of"),
+            takes=_FOR_SERVICES,
+            options=_named("bydawn.backends.job_tables:HttpJobsTable"),
+            needs_options=True,
+        ),
+        _named("bydawn.backends.http_jobs:HttpJobs"),
+    ),
+    Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),
         lambda: lambda around: _scripted()(around.clock),
     ),
@@ -158,13 +176,12 @@ class Registry(Mapping[str, Offer]):
 
     def guarantee_of(self, spec: JobSpec) -> str | None:
         """What is promised about launching a job; None for a backend that is no longer there."""
-        table = _table_of(spec)
-        offer = self.get(str(table.get("type", spec.backend)))
-        return None if offer is None else offer.guarantee_of(table).value
+        offer = self.get(kind_of(spec))
+        return None if offer is None else offer.guarantee_of(table_of(spec)).value
 
     def is_held_to_usd(self, spec: JobSpec) -> bool:
         """Whether the backend itself ends a run at its bound in dollars."""
-        offer = self.get(str(_table_of(spec).get("type", spec.backend)))
+        offer = self.get(kind_of(spec))
         return offer is not None and "usd" in offer.caps
 
     def _others(self) -> dict[str, Row]:
@@ -177,8 +194,14 @@ class Registry(Mapping[str, Offer]):
 REGISTRY = Registry()
 
 
-def _table_of(spec: JobSpec) -> Mapping[str, Any]:
+def table_of(spec: JobSpec) -> Mapping[str, Any]:
+    """The options a job's backend was given; empty where it has no table."""
     return spec.payload.get("backend_config") or {}
+
+
+def kind_of(spec: JobSpec) -> str:
+    """The type of a job's backend."""
+    return str(table_of(spec).get("type", spec.backend))
 
 
 def _points() -> list[EntryPoint]:

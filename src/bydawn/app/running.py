@@ -21,6 +21,7 @@ from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
+from bydawn.app.readying import refuse_unready
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
@@ -82,6 +83,7 @@ def _go_on(
     if _is_over(store, batch):
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
+    refuse_unready(store, batch, invocation.environment, place.state_folder)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
     driven = _drive(place, invocation, store, batch, wanted, face)

@@ -40,6 +40,7 @@ ENTRIES = (
     Entry("gate", "gate", "publish so that an older claim cannot overwrite", _HANDS),
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
+    Entry("backends", "backends", "where jobs can run, and whether they could now", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
     Entry("db", "db", "look at the store, migrate it, back it up", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),

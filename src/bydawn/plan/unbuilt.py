@@ -16,7 +16,7 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "agy", "claude-code", "cli-async", "codex", "gemini-cli", "http-jobs", "ray",
+        "agy", "claude-code", "cli-async", "codex", "gemini-cli", "ray",
     }
 )  # fmt: skip
 

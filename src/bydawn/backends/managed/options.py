@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from bydawn.backends.job_tables import PollEvery
 from bydawn.core.fields import Filled, Length, Table, Variable
 
 
@@ -28,7 +29,8 @@ class VendorOptions(Table):
 
     base_url: Address | None = None
     key_env: Variable | None = None
-    request_timeout: Length = "30s"
+    timeout: Length = "30s"
+    poll_every: PollEvery = PollEvery()
     collect: list[Filled] = []
     options: dict[str, Any] = {}
 

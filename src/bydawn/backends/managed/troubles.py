@@ -7,12 +7,13 @@ One table for all vendors and one more for each: the first row that fits decides
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bydawn.backends.answers import retry_after_ms
 from bydawn.core.sightings import Failure, FailureClass, LaunchRefused, LaunchUnclear
 
 _TRANSIENT, _HELD, _PERMANENT = FailureClass.TRANSIENT, FailureClass.HELD, FailureClass.PERMANENT
@@ -87,7 +88,7 @@ def trouble_of(error: BaseException, rows: Sequence[Row] = (), secret: str = "")
     envelope = _envelope(getattr(error, "body", None) or getattr(error, "details", None))
     row = _fitting(http, envelope, (*rows, *ROWS))
     message = _message(http, row.code, envelope, str(error), secret)
-    wait_ms = retry_after_ms(getattr(reply, "headers", None) or {}) or _google_wait_ms(envelope)
+    wait_ms = _wait_ms(getattr(reply, "headers", None) or {}) or _google_wait_ms(envelope)
     if row.code == "rate_limited" and wait_ms is None:
         wait_ms = _RATE_WAIT_MS
     failure = Failure(row.kind, row.code, message, wait_ms)
@@ -101,33 +102,26 @@ def launch_answer(trouble: Trouble) -> LaunchRefused | LaunchUnclear:
     return LaunchUnclear(f"{trouble.failure.code}: {trouble.failure.message}")
 
 
-def retry_after_ms(headers: Mapping[str, str]) -> int | None:
-    """How long the reply asks to wait: in seconds, in milliseconds, or as a date."""
-    text = headers.get("retry-after-ms")
-    if text and text.strip().isdigit():
+def _wait_ms(headers: Mapping[str, str]) -> int | None:
+    """How long the reply asks to wait, by its own clock where it tells the time."""
+    text = (headers.get("retry-after-ms") or "").strip()
+    if text.isdigit():
         return int(text)
-    text = (headers.get("retry-after") or "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d*)?", text):
-        return round(float(text) * 1_000)
-    then = _date(text)
-    if then is None:
+    now = _date_ms(headers.get("date")) or time.time_ns() // 1_000_000
+    return retry_after_ms(headers.get("retry-after"), now)
+
+
+def _date_ms(header: str | None) -> int | None:
+    try:
+        return round(parsedate_to_datetime(header or "").timestamp() * 1_000)
+    except (TypeError, ValueError):
         return None
-    now = _date(headers.get("date") or "") or datetime.now(UTC)
-    return max(0, round((then - now).total_seconds() * 1_000))
 
 
 def _http_code(error: BaseException) -> int | None:
     """Google's other family of errors calls it ``code``."""
     found = (getattr(error, name, None) for name in ("status_code", "code"))
     return next((one for one in found if isinstance(one, int)), None)
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _fitting(http: int, envelope: Mapping[str, Any], rows: Sequence[Row]) -> Row:
@@ -201,8 +195,8 @@ def _line_trouble(error: BaseException, secret: str) -> Trouble:
 
 def _unsent(detail: str) -> Trouble:
     if "certificate" in detail.lower() or "ssl" in detail.lower():
-        message = f"the connection is not safe: {detail}"
-        return Trouble(Failure(_TRANSIENT, "tls", message), True)
+        message = f"the other side could not prove who it is: {detail}"
+        return Trouble(Failure(_AUTH, "tls", message), True)
     return Trouble(Failure(_TRANSIENT, "unreachable", detail or "no connection"), True)
 
 

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from bydawn.backends.backend import Backend, Surroundings
 from bydawn.backends.managed.artifacts import Artifact, chosen, fetch
 from bydawn.backends.managed.troubles import Row, Trouble, Troubled, trouble_of
+from bydawn.backends.readings import Pace
+from bydawn.backends.unseen import Unseen
 from bydawn.core.lengths import parse_length
 from bydawn.core.sightings import (
     CancelAnswer,
@@ -28,14 +30,13 @@ from bydawn.core.sightings import (
     Readiness,
     Request,
     Sighting,
-    Vanished,
 )
 
 _T = TypeVar("_T")
 PATIENCE = "30s"
+EVERY = {"initial": "5s", "max": "60s"}
 # How long a vendor's listing may lag behind what it has accepted.
 LAG_MS = 60_000
-_MISSES = 3
 _MOST_PAGES = 500
 
 
@@ -60,12 +61,14 @@ class VendorBackend(Backend):
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self.options: Mapping[str, Any] = around.options
-        self.patience_ms = parse_length(str(self.options.get("request_timeout", PATIENCE)))
+        self.patience_ms = parse_length(str(self.options.get("timeout", PATIENCE)))
         self.settle_ms = self.patience_ms + LAG_MS
         self._guard = threading.Lock()
         self._opened: Any = None
         self._http: Any = None
-        self._missed: dict[str, tuple[int, int]] = {}
+        self._unseen = Unseen(around.clock, self.settle_ms)
+        every = {**EVERY, **self.options.get("poll_every", {})}
+        self._pace = Pace(parse_length(every["initial"]), parse_length(every["max"]))
 
     @abstractmethod
     def open_client(self, key: str, base_url: str | None, http: Any) -> Any:
@@ -76,15 +79,22 @@ class VendorBackend(Backend):
         """One look at the run; Troubled where the vendor gave no usable answer."""
 
     def poll(self, handle: str) -> Sighting:
-        """A run that is not there is only believed to be gone when it stays away for a while."""
+        """A run that is not there is only believed to be gone when it stays away for a while; of
+        what looking again cannot mend, a person is told."""
         try:
-            sighting = self.look(handle)
+            return self._unseen.seen(handle, self._pace.paced(handle, self.look(handle)))
         except Troubled as error:
-            if not error.trouble.is_gone:
-                raise
-            return self._miss(handle, error)
-        self._missed.pop(handle, None)
-        return sighting
+            return self._looked_in_vain(handle, error.trouble)
+
+    def _looked_in_vain(self, handle: str, trouble: Trouble) -> Sighting:
+        failure, why = trouble.failure, f"{trouble.failure.code}: {trouble.failure.message}"
+        if trouble.is_gone:
+            return self._unseen.unknown(handle, why)
+        if failure.kind is FailureClass.AUTH:
+            return self._unseen.useless(handle, why, at_once=True)
+        if failure.kind is FailureClass.PERMANENT or failure.code == "malformed":
+            return self._unseen.useless(handle, why)
+        return self._unseen.away(handle, why, failure.retry_after_ms)
 
     def collect(self, request: Request, handle: str, folder: str) -> Failure | None:
         del request
@@ -190,15 +200,6 @@ class VendorBackend(Backend):
     def _first_set(self, names: Sequence[str]) -> str | None:
         found = (self._around.environment.get(name) for name in names)
         return next((value for value in found if value), None)
-
-    def _miss(self, handle: str, error: Troubled) -> Sighting:
-        now = self._around.clock.boot_ms()
-        count, since = self._missed.get(handle, (0, now))
-        self._missed[handle] = (count + 1, since)
-        if count + 1 >= _MISSES and now - since >= self.capabilities.settle_ms:
-            del self._missed[handle]
-            return Vanished(error.trouble.failure.message)
-        raise error
 
 
 def _version(vendor: Vendor) -> str:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+
+from bydawn.testing.fakes.frame import Act, Answer, Asked, Fake, Route
 
 NEVER = 1 << 60
 
@@ -39,6 +44,9 @@ class Taken:
     prompt: str
     run: str
     body: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -81,7 +89,9 @@ class Lives:
     """Every run of one vendor, by id. ``plan`` says what becomes of a run, from its prompt."""
 
     def __init__(
-        self, now_ms: Callable[[], int], plan: Callable[[str], Life] = lambda _: Life()
+        self,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        plan: Callable[[str], Life] = lambda _: Life(),
     ) -> None:
         self.now_ms, self._plan = now_ms, plan
         self.ledger: list[Taken] = []
@@ -108,5 +118,59 @@ class Lives:
         """The run of this id; None for one that never was, or that the vendor forgot."""
         return None if name in self.forgotten else self.runs.get(name)
 
+    def started(self) -> dict[str, int]:
+        """How many runs each key has: the truth that a launch was made once."""
+        return dict(Counter(one.key for one in self.ledger))
+
     def launches_of(self, key: str) -> int:
         return sum(one.key == key for one in self.ledger)
+
+
+class LivesFake(Fake):
+    """A vendor's wire format over lives. Whoever sends none of its ``keys`` is turned away."""
+
+    def __init__(self, lives: Lives | None = None, keys: frozenset[str] = frozenset()) -> None:
+        self.runs: Lives = lives or Lives()
+        self.keys = keys
+
+    def sent_key(self, asked: Asked) -> set[str]:
+        """The key that came with a request, wherever this vendor looks for it."""
+        raise NotImplementedError
+
+    def trouble(self, kind: str) -> Answer:
+        """A refusal in this vendor's own words."""
+        raise NotImplementedError
+
+    def keyed(self, *routes: Route) -> Iterable[Route]:
+        """The routes, none of which is open without a key."""
+        return [
+            (method, pattern, verb, self._guarded(act)) for method, pattern, verb, act in routes
+        ]
+
+    def of_run(self, show: Callable[[Living], Any]) -> Act:
+        """For routes whose first part is the id of a run."""
+
+        def acting(asked: Asked) -> Answer:
+            run = self.runs.get(asked.parts[0])
+            return self.trouble("missing") if run is None else Answer(200, show(run))
+
+        return acting
+
+    def _guarded(self, act: Act) -> Act:
+        def acting(asked: Asked) -> Answer:
+            if self.keys and not self.sent_key(asked) & self.keys:
+                return self.trouble("bad_key")
+            return act(asked)
+
+        return acting
+
+
+def page(items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
+    """A page of a listing, and where the next one begins."""
+    end = start + size
+    return items[start:end], end if end < len(items) else None
+
+
+def written(at_ms: int) -> str:
+    """An instant as RFC 3339."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat().replace("+00:00", "Z")

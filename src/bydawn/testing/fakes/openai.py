@@ -5,68 +5,77 @@ As openai 3.52 sends and reads them. Times are seconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from bydawn.testing.fakes.exchange import Answer, Asked, page
-from bydawn.testing.fakes.lives import Lives, Living
+from bydawn.testing.fakes.frame import Act, Answer, Asked, Route
+from bydawn.testing.fakes.lives import LivesFake, Living, page
 
-_TROUBLES: dict[str, tuple[int, str, str, str]] = {
+TROUBLES: dict[str, tuple[int, str, str, str]] = {
     "bad_key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided"),
     "forbidden": (403, "invalid_request_error", "forbidden", "Not allowed"),
     "unknown_model": (404, "invalid_request_error", "model_not_found", "No such model"),
+    "missing": (404, "invalid_request_error", "not_found", "Not found"),
     "overloaded": (503, "service_unavailable_error", "slow_down", "Slow down"),
     "rate_limited": (429, "requests", "rate_limit_exceeded", "Rate limit reached"),
     "quota": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota"),
     "server_error": (500, "server_error", "server_error", "The server had an error"),
 }
+_SESSION = r"/v1/agents/sessions/([^/]+)"
+Of = Callable[[str, Asked], Answer]
 
 
 def trouble(kind: str) -> Answer:
     """A refusal in OpenAI's own words."""
-    code, family, word, message = _TROUBLES[kind]
+    code, family, word, message = TROUBLES[kind]
     error = {"message": message, "type": family, "param": None, "code": word}
     headers = {"retry-after": "12"} if kind == "rate_limited" else {}
     return Answer(code, {"error": error}, headers)
 
 
-class OpenAIWire:
-    """Answers one request at a time. A key on an event starts at most one turn in a session."""
+class OpenAIFake(LivesFake):
+    """Responses and the turns of sessions are the runs. What comes under a key that a session has
+    seen is not heeded again."""
 
-    def __init__(self, lives: Lives, keys: frozenset[str] = frozenset()) -> None:
-        self.lives, self.keys = lives, keys
+    def routes(self) -> Iterable[Route]:
         self.sessions: dict[str, dict[str, Any]] = {}
         self.turns: dict[str, list[Living]] = {}
         self.used: set[tuple[str, str]] = set()
+        return self.keyed(
+            ("POST", r"/v1/responses", "launch", self._respond),
+            ("GET", r"/v1/responses/([^/]+)", "poll", self.of_run(self._response)),
+            ("POST", r"/v1/responses/([^/]+)/cancel", "cancel", self.of_run(self._cancel)),
+            ("POST", r"/v1/agents/sessions", "reserve", self._new_session),
+            ("GET", _SESSION, "poll", self._of_session(self._show)),
+            ("POST", rf"{_SESSION}/events", "launch", self._of_session(self._take)),
+            ("GET", rf"{_SESSION}/turns", "find", self._of_session(self._turns)),
+            ("GET", rf"{_SESSION}/items", "collect", self._of_session(self._items)),
+            ("GET", rf"{_SESSION}/artifacts", "collect", self._of_session(self._artifacts)),
+            ("GET", rf"{_SESSION}/artifacts/([^/]+)/content", "collect",
+             self._of_session(self._content)),
+            ("GET", r"/v1/models/([^/]+)", "model", self._model),
+        )  # fmt: skip
 
-    def answer(self, asked: Asked) -> Answer:
-        sent = asked.headers.get("authorization", "").removeprefix("Bearer ")
-        if self.keys and sent not in self.keys:
-            return trouble("bad_key")
-        match asked.parts:
-            case ("responses", *rest):
-                return self._responses(asked, rest)
-            case ("agents", "sessions", *rest):
-                return self._sessions(asked, rest)
-            case ("models", name):
-                known = {"id": name, "object": "model"}
-                return trouble("unknown_model") if name == "nobody" else Answer(200, known)
-        return _missing()
+    def sent_key(self, asked: Asked) -> set[str]:
+        return {asked.headers.get("authorization", "").removeprefix("Bearer ")}
 
-    def _responses(self, asked: Asked, rest: list[str]) -> Answer:
-        match asked.method, rest:
-            case "POST", []:
-                key = asked.body.get("metadata", {}).get("bydawn_key", "")
-                new = self.lives.start("resp_", key, str(asked.body.get("input")), asked.body)
-                return Answer(200, self._response(new))
-            case "GET", [name] if run := self.lives.get(name):
-                return Answer(200, self._response(run))
-            case "POST", [name, "cancel"] if run := self.lives.get(name):
-                run.cancel(self.lives.now_ms())
-                return Answer(200, self._response(run))
-        return _missing()
+    def trouble(self, kind: str) -> Answer:
+        return trouble(kind)
+
+    def denial(self, code: int, words: str) -> Any:
+        return {"error": {"message": words, "type": "error", "code": str(code), "param": None}}
+
+    def _respond(self, asked: Asked) -> Answer:
+        body = asked.document()
+        key = body.get("metadata", {}).get("bydawn_key", "")
+        return Answer(200, self._response(self.runs.start("resp_", key, str(body["input"]), body)))
+
+    def _cancel(self, run: Living) -> dict[str, Any]:
+        run.cancel(self.runs.now_ms())
+        return self._response(run)
 
     def _response(self, run: Living) -> dict[str, Any]:
-        now = self.lives.now_ms()
+        now = self.runs.now_ms()
         is_done = run.is_over(now) and not run.is_cancelled(now)
         word = "completed" if run.life.ends == "ok" else run.life.ends
         text = {"type": "output_text", "text": run.life.answer, "annotations": []}
@@ -84,71 +93,64 @@ class OpenAIWire:
             **(run.life.told if is_done else {}),
         }
 
-    def _sessions(self, asked: Asked, rest: list[str]) -> Answer:
-        match asked.method, rest:
-            case "POST", []:
-                return Answer(200, self._new_session(asked.body))
-            case _, [name, *_] if name not in self.sessions or name in self.lives.forgotten:
-                return _missing()
-            case "GET", [name]:
-                return Answer(200, self._session(name))
-            case "POST", [name, "events"]:
-                return self._take(name, asked)
-            case "GET", [name, "turns"]:
-                return _listed([self._turn(name, run) for run in self.turns[name]])
-            case "GET", [name, "items"]:
-                return _listed(self._items(name))
-            case "GET", [name, "artifacts", *which]:
-                return self._artifacts(asked, name, which)
-        return _missing()
+    def _of_session(self, act: Of) -> Act:
+        def acting(asked: Asked) -> Answer:
+            name = asked.parts[0]
+            is_known = name in self.sessions and name not in self.runs.forgotten
+            return act(name, asked) if is_known else trouble("missing")
 
-    def _new_session(self, body: dict[str, Any]) -> dict[str, Any]:
-        name = f"session_{self.lives.number()}"
-        self.sessions[name], self.turns[name] = dict(body), []
-        return self._session(name)
+        return acting
+
+    def _new_session(self, asked: Asked) -> Answer:
+        name = f"session_{self.runs.number()}"
+        self.sessions[name], self.turns[name] = asked.document(), []
+        return self._show(name, asked)
 
     def _take(self, name: str, asked: Asked) -> Answer:
-        """A message starts a turn, a cancel ends it; what has been seen under its key is not
-        heeded again."""
+        """A message starts a turn, a cancel ends it."""
         used = (name, asked.headers.get("idempotency-key", ""))
         if used[1] and used in self.used:
             return Answer(202, b"")
         self.used.add(used)
-        for event in asked.body["events"]:
+        for event in asked.document()["events"]:
             if event["type"] == "agent.session.input.message":
                 prompt = event["input"][0]["content"][0]["text"]
                 key = self.sessions[name].get("metadata", {}).get("bydawn_key", "")
-                run = self.lives.start("turn_", key, prompt, self.sessions[name])
+                run = self.runs.start("turn_", key, prompt, self.sessions[name])
                 self.turns[name].append(run)
             elif event["type"] == "agent.session.input.cancel":
                 for run in self.turns[name]:
-                    run.cancel(self.lives.now_ms())
+                    run.cancel(self.runs.now_ms())
         return Answer(202, b"")
 
-    def _session(self, name: str) -> dict[str, Any]:
-        now, turns = self.lives.now_ms(), self.turns[name]
+    def _show(self, name: str, _: Asked) -> Answer:
+        now, turns = self.runs.now_ms(), self.turns[name]
         body = self.sessions[name]
         open_turns = [run for run in turns if not run.is_over(now)]
         asks = any(run.asks(now) for run in open_turns)
-        word = "requires_action" if asks else "in_progress" if open_turns else "idle"
         spent = [run.spent(now) for run in turns]
         total = (sum(one[0] for one in spent), sum(one[1] for one in spent))
         control = body.get("spend_control")
-        return {
+        used = {"spend_control": {**control, "consumed": sum(total) // 1_000}} if control else {}
+        shown = {
             "id": name,
             "object": "agent.session",
-            "status": word,
+            "status": "requires_action" if asks else "in_progress" if open_turns else "idle",
             "metadata": body.get("metadata") or {},
             "agent": body.get("agent") or {"id": body.get("agent_id")},
             "environment": body.get("environment"),
             "last_active_at": now // 1_000,
             "required_actions": [{"type": "function_call"}] if asks else [],
             "usage": _usage(*total) if turns else None,
-            **({"spend_control": {**control, "consumed": sum(total) // 1_000}} if control else {}),
+            **used,
         }
+        return Answer(200, shown)
+
+    def _turns(self, name: str, _: Asked) -> Answer:
+        return _listed([self._turn(name, run) for run in self.turns[name]])
 
     def _turn(self, session: str, run: Living) -> dict[str, Any]:
-        now = self.lives.now_ms()
+        now = self.runs.now_ms()
         word = "completed" if run.life.ends == "ok" else run.life.ends
         if run.is_cancelled(now):
             word = "cancelled"
@@ -166,10 +168,9 @@ class OpenAIWire:
             **run.life.told,
         }
 
-    def _items(self, session: str) -> list[dict[str, Any]]:
-        now = self.lives.now_ms()
-        done = [run for run in self.turns[session] if run.is_over(now)]
-        return [
+    def _items(self, session: str, _: Asked) -> Answer:
+        now = self.runs.now_ms()
+        items = [
             {
                 "id": f"item_{run.id}",
                 "type": "message",
@@ -178,26 +179,35 @@ class OpenAIWire:
                 "turn_id": run.id,
                 "content": [{"type": "output_text", "text": run.life.answer}],
             }
-            for run in reversed(done)
-            if not run.is_cancelled(now)
+            for run in reversed(self.turns[session])
+            if run.is_over(now) and not run.is_cancelled(now)
         ]
+        return _listed(items)
 
-    def _artifacts(self, asked: Asked, session: str, which: list[str]) -> Answer:
-        files = {
+    def _artifacts(self, session: str, asked: Asked) -> Answer:
+        listed = [
+            {"id": name, "path": f"/workspace/{path}", "size_bytes": len(data)}
+            for name, (path, data) in self._files(session).items()
+        ]
+        after = asked.query.get("after")
+        start = next((n + 1 for n, one in enumerate(listed) if one["id"] == after), 0)
+        shown, following = page(listed, start, int(asked.query.get("limit", "20")))
+        return Answer(200, {"object": "list", "data": shown, "has_more": following is not None})
+
+    def _content(self, session: str, asked: Asked) -> Answer:
+        found = self._files(session).get(asked.parts[1])
+        return Answer(200, found[1]) if found else trouble("missing")
+
+    def _files(self, session: str) -> dict[str, tuple[str, bytes]]:
+        return {
             f"art_{run.id}_{number}": (name, data)
             for run in self.turns[session]
             for number, (name, data) in enumerate(run.life.files.items())
         }
-        if which:
-            found = files.get(which[0])
-            return Answer(200, found[1]) if found else _missing()
-        listed = [
-            {"id": name, "path": f"/workspace/{path}", "size_bytes": len(data)}
-            for name, (path, data) in files.items()
-        ]
-        start = next((n + 1 for n, one in enumerate(listed) if one["id"] == asked.one("after")), 0)
-        shown, following = page(listed, start, int(asked.one("limit", "20")))
-        return Answer(200, {"object": "list", "data": shown, "has_more": following is not None})
+
+    def _model(self, asked: Asked) -> Answer:
+        known = {"id": asked.parts[0], "object": "model"}
+        return trouble("unknown_model") if asked.parts[0] == "nobody" else Answer(200, known)
 
 
 def _listed(items: list[Any]) -> Answer:
@@ -212,8 +222,3 @@ def _usage(tokens_in: int, tokens_out: int) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": tokens_out // 4},
         "total_tokens": tokens_in + tokens_out,
     }
-
-
-def _missing() -> Answer:
-    error = {"message": "Not found", "type": "invalid_request_error", "code": None, "param": None}
-    return Answer(404, {"error": error})
