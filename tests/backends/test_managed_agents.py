@@ -189,6 +189,32 @@ def test_a_wrong_key_is_explained_and_not_told(kind: Kind, wanted: Request) -> N
 
 
 @MANY
+def test_what_would_be_sent_after_its_lease_is_not_sent(kind: Kind, wanted: Request) -> None:
+    with staged(kind) as stage:
+        late = replace(wanted, send_by=stage.clock.boot_ms() + 100)
+        first = stage.backend.reserve if kind.reserves else stage.backend.launch
+        answer = first(late)
+        assert isinstance(answer, LaunchRefused)
+        assert answer.failure.code == "late"
+        assert not stage.loopback.seen
+        stage.handle(replace(wanted, send_by=stage.clock.boot_ms() + 10_000))
+        stage.clock.wind(60_000)
+        assert isinstance(stage.backend.poll("whatever/a/b"), Alive)
+
+
+@IN_TWO_STEPS
+def test_a_second_call_that_would_be_late_is_not_made(kind: Kind, wanted: Request) -> None:
+    with staged(kind) as stage:
+        reserved = stage.backend.reserve(wanted)
+        assert isinstance(reserved, Reserved)
+        late = replace(wanted, container=reserved.container, send_by=stage.clock.boot_ms() + 100)
+        answer = stage.backend.launch(late)
+        assert isinstance(answer, LaunchRefused)
+        assert answer.failure.code == "late"
+        assert not stage.lives.ledger
+
+
+@MANY
 def test_a_redirect_is_not_followed(kind: Kind, wanted: Request) -> None:
     with staged(kind) as stage:
         back = Answer(308, b"", {"location": stage.loopback.url + "/v1/interactions"})

@@ -128,7 +128,8 @@ class GeminiAgent(VendorBackend):
             return without_prompt()
         body = self.interaction(request)
         try:
-            seen = self.ask(lambda it: it.interactions.with_raw_response.create(**body))
+            with self.before(request.send_by):
+                seen = self.ask(lambda it: it.interactions.with_raw_response.create(**body))
         except Troubled as error:
             return launch_answer(error.trouble)
         handle = words(seen.get("id"))

@@ -67,7 +67,8 @@ class OpenAIBackground(OpenAIBackend):
             return without_prompt()
         body = self._body(request)
         try:
-            seen = self.ask(lambda it: it.responses.with_raw_response.create(**body))
+            with self.before(request.send_by):
+                seen = self.ask(lambda it: it.responses.with_raw_response.create(**body))
         except Troubled as error:
             return launch_answer(error.trouble)
         handle = words(seen.get("id"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -16,14 +16,34 @@ import httpx2
 from bydawn.backends.managed.artifacts import MOST_IN_REPLY
 
 _CONNECT_S = 10.0
+_TOO_LATE_S = 0.2
+
+
+class TooLate(Exception):
+    """The moment by which it had to be sent is over; it was not sent."""
 
 
 class Unreadable(Exception):
     """A reply that says nothing we could rely on; what it answered may have happened."""
 
 
-def bounded_client(patience_s: float, most_bytes: int = MOST_IN_REPLY) -> httpx2.Client:
-    """A client whose every reply ends: after ``patience_s``, or beyond ``most_bytes``."""
+def bounded_client(
+    patience_s: float,
+    left_s: Callable[[], float | None] = lambda: None,
+    most_bytes: int = MOST_IN_REPLY,
+) -> httpx2.Client:
+    """A client whose every reply ends: after ``patience_s``, or beyond ``most_bytes``. ``left_s``
+    says for each request within how long it must be on its way, or None."""
+
+    def hasten(request: httpx2.Request) -> None:
+        left = left_s()
+        if left is None:
+            return
+        if left < _TOO_LATE_S:
+            raise TooLate("its lease was about to end")
+        lengths = request.extensions["timeout"]
+        for part in ("connect", "pool"):
+            lengths[part] = min(lengths.get(part) or left, left / 2)
 
     def bound(reply: httpx2.Response) -> None:
         assert isinstance(reply.stream, httpx2.SyncByteStream)
@@ -34,7 +54,7 @@ def bounded_client(patience_s: float, most_bytes: int = MOST_IN_REPLY) -> httpx2
         timeout=httpx2.Timeout(patience_s, connect=min(_CONNECT_S, patience_s)),
         follow_redirects=False,
         headers={"accept-encoding": "identity"},
-        event_hooks={"response": [bound]},
+        event_hooks={"request": [hasten], "response": [bound]},
     )
 
 

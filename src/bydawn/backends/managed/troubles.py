@@ -175,10 +175,12 @@ def _line_trouble(error: BaseException, secret: str) -> Trouble:
     """No answer, or one that cannot be read: only a line that never stood is definite."""
     import httpx2
 
-    from bydawn.backends.managed.sdk_line import Unreadable
+    from bydawn.backends.managed.sdk_line import TooLate, Unreadable
 
     for cause in _causes(error):
         detail = _told(str(cause), secret)
+        if isinstance(cause, TooLate):
+            return Trouble(Failure(_TRANSIENT, "late", detail), True)
         if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
             return _unsent(detail)
         if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL):

@@ -45,7 +45,8 @@ class InContainer(VendorBackend):
         if not prompt_of(request):
             return without_prompt()
         try:
-            container = self.make(request)
+            with self.before(request.send_by):
+                container = self.make(request)
         except Troubled as error:
             return launch_answer(error.trouble)
         return Reserved(container) if container else LaunchUnclear("the reply names no container")
@@ -56,7 +57,8 @@ class InContainer(VendorBackend):
         except Troubled as error:
             return _unseen(error)
         try:
-            handle = known or self.start(request)
+            with self.before(request.send_by):
+                handle = known or self.start(request)
         except Troubled as error:
             return launch_answer(error.trouble)
         return Launched(handle) if handle else LaunchUnclear("the reply names no run")

@@ -6,6 +6,7 @@ time and size. Keys are read from the environment by name and are kept nowhere e
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -64,6 +65,7 @@ class VendorBackend(Backend):
         self.patience_ms = parse_length(str(self.options.get("timeout", PATIENCE)))
         self.settle_ms = self.patience_ms + LAG_MS
         self._guard = threading.Lock()
+        self._hurry = threading.local()
         self._opened: Any = None
         self._http: Any = None
         self._unseen = Unseen(around.clock, self.settle_ms)
@@ -166,6 +168,19 @@ class VendorBackend(Backend):
         failure = Failure(FailureClass.AMBIGUOUS, "endless", message)
         raise Troubled(Trouble(failure, is_definite=False))
 
+    @contextlib.contextmanager
+    def before(self, moment: int) -> Iterator[None]:
+        """What this thread asks for meanwhile is on its way by then, or is not sent at all."""
+        self._hurry.moment = moment
+        try:
+            yield
+        finally:
+            self._hurry.moment = 0
+
+    def _left_s(self) -> float | None:
+        moment = getattr(self._hurry, "moment", 0)
+        return (moment - self._around.clock.boot_ms()) / 1_000 if moment else None
+
     def ask_to_end(self, call: Callable[[Any], Any]) -> CancelAnswer:
         """A cancel that was delivered; a later look says whether it was heeded."""
         try:
@@ -189,7 +204,7 @@ class VendorBackend(Backend):
     def _open(self) -> Any:
         from bydawn.backends.managed.sdk_line import bounded_client
 
-        self._http = bounded_client(self.patience_ms / 1_000)
+        self._http = bounded_client(self.patience_ms / 1_000, self._left_s)
         base_url = self.options.get("base_url") or self._first_set(self.vendor.base_urls)
         return self.open_client(self.key(), base_url, self._http)
 
