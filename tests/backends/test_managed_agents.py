@@ -29,7 +29,18 @@ from bydawn.core.sightings import (
 from bydawn.testing.fakes.frame import Answer
 from bydawn.testing.fakes.lives import Life
 from loopback import Fault
-from vendors import BLIND, GEMINI, KINDS, TRIGGERED, TWO_PHASE, Kind, Stage, staged
+from vendors import (
+    AGENTS,
+    BLIND,
+    CLAUDE,
+    GEMINI,
+    KINDS,
+    TRIGGERED,
+    TWO_PHASE,
+    Kind,
+    Stage,
+    staged,
+)  # fmt: skip
 
 MANY = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 IN_TWO_STEPS = pytest.mark.parametrize("kind", TWO_PHASE, ids=lambda kind: kind.name)
@@ -441,6 +452,50 @@ def test_an_execution_that_names_its_interaction_late_is_followed(
     stage.clock.wind(1_001)
     assert isinstance(stage.backend.poll(handle), Ended)
     assert stage.backend.collect(wanted, handle, str(tmp_path)) is None
+
+
+@MANY
+def test_a_vendor_can_be_asked_at_no_cost_before_the_night(kind: Kind) -> None:
+    with staged(kind) as stage:
+        assert stage.backend.inquire("model-1") is None
+        assert stage.backend.inquire(None) is None
+        unknown = stage.backend.inquire("nobody")
+        assert unknown is not None
+        assert (unknown.kind, unknown.code) == (FailureClass.PERMANENT, "not_found")
+        assert not stage.lives.ledger
+    with staged(kind, key="k-wrong-0987654321") as stage:
+        wrong = stage.backend.inquire("model-1")
+        assert wrong is not None
+        assert wrong.kind is FailureClass.AUTH
+
+
+@pytest.mark.parametrize("kind", [GEMINI, AGENTS, CLAUDE], ids=lambda kind: kind.name)
+def test_an_agent_that_is_not_there_is_told_before_the_night(kind: Kind) -> None:
+    with staged(kind, agent="nobody") as stage:
+        unknown = stage.backend.inquire(None)
+        assert unknown is not None
+        assert unknown.code == "not_found"
+
+
+def test_a_session_needs_a_model_or_an_agent(wanted: Request) -> None:
+    bare = replace(wanted, payload={"prompt": "Write it"})
+    with staged(AGENTS) as stage:
+        answer = stage.backend.reserve(bare)
+        assert isinstance(answer, LaunchRefused)
+        assert answer.failure.code == "no_agent"
+    with staged(AGENTS, agent="agent_1") as stage:
+        assert isinstance(stage.backend.reserve(bare), Reserved)
+
+
+@MANY
+def test_a_line_that_is_not_safe_is_a_persons_affair(kind: Kind, wanted: Request) -> None:
+    with staged(kind) as stage:
+        plain = stage.loopback.url.replace("http://", "https://")
+        with staged(kind, base_url=plain + kind.version) as unsafe:
+            first = unsafe.backend.reserve if kind.reserves else unsafe.backend.launch
+            answer = first(wanted)
+            assert isinstance(answer, LaunchRefused)
+            assert (answer.failure.kind, answer.failure.code) == (FailureClass.AUTH, "tls")
 
 
 @MANY

@@ -10,6 +10,7 @@ from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
 from bydawn.app.signals import listening
 from bydawn.app.values import Face, Invocation
+from bydawn.core.lengths import format_length
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
@@ -49,8 +50,10 @@ def _ringing(elsewhere: deque[str], wake: Callable[[], None]) -> Callable[[], No
 
 
 def _name_unwatched(runner: Runner, face: Face) -> None:
-    """Runs that go on without us, and until when they may."""
+    """Runs that go on without us, and how long their results are kept."""
     for held in list(runner.held.values()):
-        job = held.job
-        if job.handle and not held.backend.capabilities.local:
-            face.note(f"goes on unwatched: {job.name} ({held.backend.name} {job.handle[:60]})")
+        job, can = held.job, held.backend.capabilities
+        if job.handle and not can.local:
+            kept = f"; its result is kept for {format_length(can.keeps_ms)}" if can.keeps_ms else ""
+            run = f"{held.backend.name} {job.handle[:60]}"
+            face.note(f"goes on unwatched: {job.name} ({run}){kept}")

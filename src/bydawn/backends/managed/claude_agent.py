@@ -5,7 +5,7 @@ A session never ends by itself; it becomes idle, and the reason of its last stop
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bydawn.backends.backend import Surroundings
@@ -98,6 +98,13 @@ class ClaudeAgent(InContainer):
             max_retries=0,
             http_client=http,
         )
+
+    def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
+        agent, environment = self.options.get("agent"), self.options.get("environment")
+        yield lambda it: it.beta.agents.with_raw_response.retrieve(str(agent))
+        yield lambda it: it.beta.environments.with_raw_response.retrieve(str(environment))
+        if model:
+            yield lambda it: it.models.with_raw_response.retrieve(model)
 
     def make(self, request: Request) -> str:
         body = self._session(request)

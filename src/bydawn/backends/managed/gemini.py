@@ -7,7 +7,7 @@ lost can neither be found nor ruled out. ``route = "trigger"`` (gemini_trigger) 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bydawn.backends.backend import Surroundings
@@ -54,6 +54,7 @@ DEFAULT_AGENT = "antigravity-preview-09-2026"
 DAY_MS = 86_400_000
 LABEL = "bydawn"
 _CAPPED = "antigravity"
+_GOOGLES = ("antigravity-", "deep-research-")
 _ROOT = "workspace/"
 _PAGE = 500
 
@@ -111,7 +112,7 @@ class GeminiAgent(VendorBackend):
         from google import genai
         from google.genai import types
 
-        warnings.filterwarnings("ignore", "(Triggers|Environments) usage is experimental")
+        warnings.filterwarnings("ignore", "(Triggers|Environments|Agents) usage is experimental")
         return genai.Client(
             api_key=key,
             vertexai=False,
@@ -138,10 +139,9 @@ class GeminiAgent(VendorBackend):
         return Launched(handle)
 
     def find(self, request: Request) -> FindAnswer:
-        del request
         return Unknown(
-            "the Interactions API cannot list what it runs; look in the console before deciding, "
-            'or use route = "trigger"'
+            "the Interactions API cannot list what it runs; before deciding, look in the console "
+            f'for the label {LABEL}={request.launch_key}; route = "trigger" spares one this'
         )
 
     def look(self, handle: str) -> Sighting:
@@ -154,6 +154,15 @@ class GeminiAgent(VendorBackend):
     def output(self, handle: str) -> tuple[str | None, Sequence[Artifact]]:
         seen = self.interaction_of(handle)
         return answer_of(seen) or None, tuple(self._files(words(seen.get("environment_id"))))
+
+    def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
+        """Google's own agents cannot be asked for, models and one's own agents can."""
+        if model:
+            yield lambda it: it.models.get(model=model)
+        else:
+            yield lambda it: it.models.list(config={"page_size": 1})
+        if not self.agent.startswith(_GOOGLES):
+            yield lambda it: it.agents.with_raw_response.get(id=self.agent)
 
     def interaction_of(self, handle: str) -> dict[str, Any]:
         return self.ask(lambda it: it.interactions.with_raw_response.get(id=handle))

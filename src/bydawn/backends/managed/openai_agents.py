@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bydawn.backends.backend import Surroundings
@@ -19,6 +19,7 @@ from bydawn.backends.managed.endings import (
 from bydawn.backends.managed.meters import openai_cost_micros, openai_tokens
 from bydawn.backends.managed.openai_background import KEY
 from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
+from bydawn.backends.managed.troubles import Trouble, Troubled
 from bydawn.backends.managed.two_phase import InContainer
 from bydawn.backends.managed.vendor import as_result, cents_of, prompt_of
 from bydawn.core.sightings import (
@@ -26,6 +27,7 @@ from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
     Failure,
+    FailureClass,
     Guarantee,
     Meter,
     Request,
@@ -34,6 +36,9 @@ from bydawn.core.sightings import (
 )
 
 _PAGE = 100
+_NOBODY = Failure(
+    FailureClass.PERMANENT, "no_agent", "say model in the job, or agent in the backend's table"
+)
 _BUDGETS = frozenset({"session_budget_exceeded"})
 _OVER = frozenset({"completed", "failed", "cancelled"})
 
@@ -56,8 +61,16 @@ class OpenAIAgents(InContainer, OpenAIBackend):
             caps=frozenset({"usd"}),
         )
 
+    def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
+        yield from super().questions(model)
+        saved = self.options.get("agent")
+        if saved:
+            yield lambda it: it.beta.agents.with_raw_response.retrieve(str(saved))
+
     def make(self, request: Request) -> str:
         body = self._session(request)
+        if not ("agent" in body or "agent_id" in body):
+            raise Troubled(Trouble(_NOBODY, is_definite=True))
         seen = self.ask(lambda it: it.beta.agents.sessions.with_raw_response.create(**body))
         return words(seen.get("id"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bydawn.backends.managed.troubles import Row
@@ -77,3 +77,9 @@ class OpenAIBackend(VendorBackend):
             max_retries=0,
             http_client=http,
         )
+
+    def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
+        if model:
+            yield lambda it: it.models.with_raw_response.retrieve(model)
+        else:
+            yield lambda it: it.models.with_raw_response.list()

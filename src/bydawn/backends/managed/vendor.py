@@ -125,6 +125,18 @@ class VendorBackend(Backend):
             return Readiness(found, f"{' or '.join(self._key_names())} is not set: export it")
         return Readiness(found)
 
+    def inquire(self, model: str | None) -> Failure | None:
+        try:
+            for call in self.questions(model):
+                self._try(partial(_called, call, self.client()))
+        except Troubled as error:
+            return error.trouble.failure
+        return None
+
+    @abstractmethod
+    def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
+        """Calls that cost nothing and fail where a job with this model would be refused."""
+
     def key(self) -> str:
         """The secret, from the first of its names that is set; empty where none is."""
         return self._first_set(self._key_names()) or ""
@@ -224,6 +236,10 @@ def _version(vendor: Vendor) -> str:
         return importlib.metadata.version(vendor.package)
     except (ImportError, importlib.metadata.PackageNotFoundError):
         return ""
+
+
+def _called(call: Callable[[Any], Any], client: Any) -> None:
+    call(client)
 
 
 def prompt_of(request: Request) -> str:

@@ -46,7 +46,7 @@ class AnthropicFake(LivesFake):
             ("GET", rf"{_SESSION}/events", "find", self._of_session(self._events)),
             ("GET", r"/v1/files", "collect", self._list_files),
             ("GET", r"/v1/files/([^/]+)/content", "collect", self._content),
-            ("GET", r"/v1/models/([^/]+)", "model", self._model),
+            ("GET", r"/v1/(?:models|agents|environments)/([^/]+)", "model", self._model),
         )
 
     def sent_key(self, asked: Asked) -> set[str]:

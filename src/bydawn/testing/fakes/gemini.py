@@ -66,7 +66,8 @@ class GeminiFake(LivesFake):
             ("POST", rf"{_V}/triggers/([^/]+)/executions", "launch", self._execute),
             ("GET", rf"{_V}/triggers/([^/]+)/executions", "find", self._list_executions),
             ("GET", rf"{_V}/environments/env-([^/]+)/files/(.*)", "collect", self._files),
-            ("GET", rf"{_V}/models/([^/]+)", "model", self._model),
+            ("GET", rf"{_V}/(?:models|agents)/([^/]+)", "model", self._model),
+            ("GET", rf"{_V}/models", "model", lambda _: Answer(200, {"models": []})),
         )
 
     def sent_key(self, asked: Asked) -> set[str]:

@@ -53,7 +53,8 @@ class OpenAIFake(LivesFake):
             ("GET", rf"{_SESSION}/artifacts", "collect", self._of_session(self._artifacts)),
             ("GET", rf"{_SESSION}/artifacts/([^/]+)/content", "collect",
              self._of_session(self._content)),
-            ("GET", r"/v1/models/([^/]+)", "model", self._model),
+            ("GET", r"/v1/(?:models|agents)/([^/]+)", "model", self._model),
+            ("GET", r"/v1/models", "model", lambda _: _listed([])),
         )  # fmt: skip
 
     def sent_key(self, asked: Asked) -> set[str]:
