@@ -160,7 +160,6 @@ def test_what_is_not_built_but_harmless_is_a_warning(tmp_path: Path) -> None:
     )
     assert warnings(tmp_path, text) == [
         "plan.toml:5: notify: is not built yet in this version (it has no effect)",
-        "plan.toml:7: schedule: is not built yet in this version (it has no effect)",
         "plan.toml:12: job[0].stall: it never comes: the timeout is 1h",
     ]
 

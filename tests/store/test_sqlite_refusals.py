@@ -195,3 +195,24 @@ def test_hot_statements_use_their_index_and_sort_nothing(tmp_path: Path, name: s
     assert "SCAN job" not in plan.replace("SCAN job USING INDEX job_held", "")
     assert "TEMP B-TREE" not in plan
     store.close()
+
+
+def test_a_connection_does_not_cross_a_fork(tmp_path: Path) -> None:
+    store = opened(tmp_path / "s.db")
+    child = os.fork()
+    if child == 0:
+        try:
+            store.pause(1, True)
+        except AssertionError:
+            os._exit(7)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    store.close()
+
+
+def test_a_network_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bydawn.store.sqlite.filesystem_of", lambda _: "nfs4")
+    with pytest.raises(StoreRefused, match=r"network disk \(nfs4\)"):
+        opened(tmp_path / "s.db")
+    assert not (tmp_path / "s.db").exists()

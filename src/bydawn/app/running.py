@@ -17,15 +17,17 @@ from bydawn.app.earning import (
 )
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.isolating import refuse_unavailable_for
+from bydawn.app.keeping import age_now_and_then
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
 from bydawn.app.readying import refuse_unready
+from bydawn.app.room import look_for_room
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
-from bydawn.core.model import PlannedBatch
+from bydawn.core.model import Listing, PlannedBatch
 from bydawn.store import read
 from bydawn.store.store import Batch, Store
 
@@ -67,6 +69,7 @@ def _noted(
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":
+        age_now_and_then(place, store)
         note_ending(store, batch, wanted, ran)
     return ran
 
@@ -84,6 +87,7 @@ def _go_on(
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
     refuse_unready(store, batch, invocation.environment, place.state_folder)
+    look_for_room(place.state_folder, invocation.environment, face)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
     driven = _drive(place, invocation, store, batch, wanted, face)
@@ -116,7 +120,7 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
     only = wanted.overrides.only
     opened = store.open_batch(
         _fingerprinted(planned, only),
-        planned.jobs(),
+        Listing(planned.jobs),
         adopt_folder=wanted.adopt,
         background=wanted.detach,
         is_partial=only is not None,
@@ -161,11 +165,13 @@ def _already_done(store: Store, batch: Batch, is_new: bool) -> int:
 
 
 def _is_over(store: Store, batch: Batch) -> bool:
-    """Nothing left to do, seen without starting a runner."""
+    """Nothing left to do, seen without starting a runner. What was kept back by a cap or a canary
+    may fit through by now."""
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
     unexpanded = any(template.expands for template in store.templates(batch.number))
-    return is_joined(standing) and not unexpanded and not standing.over_budget
+    kept_back = standing.over_budget or standing.behind_canary
+    return is_joined(standing) and not unexpanded and not kept_back
 
 
 def _drive(

@@ -6,6 +6,7 @@ in ``_ms``; money is in millionths of a dollar and ends in ``_micros``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -174,6 +175,16 @@ class BatchTerms:
     day_starts_ms: int = 0
     autonomy_required: bool = False
     watched_runs: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Planned jobs that are read anew each time somebody goes through them."""
+
+    source: Callable[[], Iterator[PlannedJob]]
+
+    def __iter__(self) -> Iterator[PlannedJob]:
+        return self.source()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from bydawn.core.fields import (
     AllowedFailures,
     Argv,
     Callee,
+    Cron,
     Deadline,
     Dollars,
     DraftPath,
@@ -207,7 +208,7 @@ class NotifyTable(Table):
 
 
 class ScheduleTable(Table):
-    cron: Filled | None = None
+    cron: Cron | None = None
     catch_up: Length | None = None
     env_file: Filled | None = None
 

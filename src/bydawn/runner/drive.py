@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.runner.joining import expand_ready, is_joined, kept_for_good
+from bydawn.runner.joining import expand, is_joined, kept_for_good, ready_to_expand
 from bydawn.runner.runner import Runner
 from bydawn.runner.stopping import Interrupt, Stop
 
@@ -91,17 +91,20 @@ class Drive:
         runner = self.runner
         if runner.is_busy() or not runner.is_quiet():
             return False
-        for served in runner.scope.served.values():
-            before = len(self.complaints)
-            self.complaints += expand_ready(runner.store, served, runner.tools)
-            if len(self.complaints) > before:
-                return True
-        if any(
-            one.templates != runner.store.templates(n) for n, one in runner.scope.served.items()
-        ):
+        if self._expand():
             runner.scope.refresh()
-            return False
+            return bool(self.complaints)
         return self._all_joined()
+
+    def _expand(self) -> bool:
+        """Record items that upstream jobs have brought; whether there were any to record."""
+        runner = self.runner
+        store, found = runner.store, False
+        for served in runner.scope.served.values():
+            for template in ready_to_expand(store, served, runner.tools):
+                self.complaints += expand(store, served, template, runner.tools)
+                found = True
+        return found
 
     def _all_joined(self) -> bool:
         runner, now = self.runner, self._now()

@@ -35,20 +35,23 @@ def kept_for_good(served: Served) -> str | None:
     return None
 
 
-def expand_ready(store: Store, served: Served, tools: Tools) -> list[str]:
-    """Record the items of upstream outputs that are there; complaints about those that are
-    wrong."""
-    complaints: list[str] = []
-    for template in served.templates:
-        if template.expands and store.is_met(served.batch.number, template, served.templates):
-            complaints += _expand(store, served, template, tools)
-    return complaints
-
-
-def _expand(store: Store, served: Served, template: Template, tools: Tools) -> list[str]:
-    spec = store.spec(template.spec)
-    if spec.items_from is None or tools.expand is None:
+def ready_to_expand(store: Store, served: Served, tools: Tools) -> list[Template]:
+    """The [[job]]s whose items are to come from an upstream output that is there by now. A
+    rehearsal reads none."""
+    if tools.expand is None:
         return []
+    return [
+        template
+        for template in served.templates
+        if template.expands and store.is_met(served.batch.number, template, served.templates)
+    ]
+
+
+def expand(store: Store, served: Served, template: Template, tools: Tools) -> list[str]:
+    """Record the items of an upstream output; complaints where they are wrong."""
+    spec = store.spec(template.spec)
+    assert spec.items_from is not None, "only items of an upstream job are still to come"
+    assert tools.expand is not None
     upstream, file = spec.items_from
     path = _output_of(store, served.batch.number, upstream, tools.state_folder) / file
     try:

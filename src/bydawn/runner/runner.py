@@ -224,9 +224,8 @@ class Runner:
         ready, self.in_flight.ready = self.in_flight.ready, []
         for held in ready:
             job = held.job
-            wanted = held.nature.speaks_of_results
-            results = self.horizon.results_for(held.spec, job) if wanted else {}
-            call = self._actor.call(held, self.scope.place_of(job.batch), results)
+            earlier = self.horizon.earlier_for(held)
+            call = self._actor.call(held, self.scope.place_of(job.batch), earlier)
             job.fresh = False
             prompt = held.backend.capabilities.prompt
             self.tools.dispatcher.send((job.number, job.token), call, prompt)
