@@ -516,9 +516,13 @@ def test_a_key_can_have_a_name_of_its_own() -> None:
 
 
 @MANY
-def test_a_job_without_a_prompt_is_refused_without_a_call(kind: Kind, wanted: Request) -> None:
+def test_a_run_that_could_do_nothing_is_refused_without_a_call(kind: Kind, wanted: Request) -> None:
     empty = replace(wanted, payload={"model": "m"})
+    spent = replace(wanted, budget_tokens=0)
     with staged(kind) as stage:
         first = stage.backend.reserve if kind.reserves else stage.backend.launch
-        assert isinstance(first(empty), LaunchRefused)
+        for unfit, code in ((empty, "no_prompt"), (spent, "over_budget")):
+            answer = first(unfit)
+            assert isinstance(answer, LaunchRefused)
+            assert answer.failure.code == code
         assert not stage.loopback.seen

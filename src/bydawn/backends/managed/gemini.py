@@ -30,7 +30,7 @@ from bydawn.backends.managed.vendor import (
     VendorBackend,
     as_result,
     prompt_of,
-    without_prompt,
+    unfit_of,
 )
 from bydawn.core.sightings import (
     Alive,
@@ -125,8 +125,8 @@ class GeminiAgent(VendorBackend):
         )
 
     def launch(self, request: Request) -> LaunchAnswer:
-        if not prompt_of(request):
-            return without_prompt()
+        if unfit := unfit_of(request):
+            return unfit
         body = self.interaction(request)
         try:
             with self.before(request.send_by):

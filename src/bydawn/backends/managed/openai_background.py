@@ -21,7 +21,7 @@ from bydawn.backends.managed.endings import (
 from bydawn.backends.managed.meters import openai_tokens
 from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
 from bydawn.backends.managed.troubles import Troubled, launch_answer
-from bydawn.backends.managed.vendor import as_result, prompt_of, without_prompt
+from bydawn.backends.managed.vendor import as_result, prompt_of, unfit_of
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -63,8 +63,8 @@ class OpenAIBackground(OpenAIBackend):
         )
 
     def launch(self, request: Request) -> LaunchAnswer:
-        if not prompt_of(request):
-            return without_prompt()
+        if unfit := unfit_of(request):
+            return unfit
         body = self._body(request)
         try:
             with self.before(request.send_by):

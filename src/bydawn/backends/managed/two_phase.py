@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from bydawn.backends.managed.troubles import Troubled, launch_answer
-from bydawn.backends.managed.vendor import VendorBackend, prompt_of, without_prompt
+from bydawn.backends.managed.vendor import VendorBackend, unfit_of
 from bydawn.core.sightings import (
     Absent,
     Failure,
@@ -42,8 +42,8 @@ class InContainer(VendorBackend):
         """The handle of what was started in the container; empty where nothing was."""
 
     def reserve(self, request: Request) -> ReserveAnswer:
-        if not prompt_of(request):
-            return without_prompt()
+        if unfit := unfit_of(request):
+            return unfit
         try:
             with self.before(request.send_by):
                 container = self.make(request)

@@ -246,8 +246,14 @@ def prompt_of(request: Request) -> str:
     return str(request.payload.get("prompt") or "")
 
 
-def without_prompt() -> LaunchRefused:
-    return LaunchRefused(Failure(FailureClass.PERMANENT, "no_prompt", "prompt says nothing"))
+def unfit_of(request: Request) -> LaunchRefused | None:
+    """Why a launch is not even tried: a run would cost money and could do nothing."""
+    if not prompt_of(request):
+        return LaunchRefused(Failure(FailureClass.PERMANENT, "no_prompt", "prompt says nothing"))
+    if request.budget_tokens == 0:
+        message = "nothing is left of the job's budget of tokens"
+        return LaunchRefused(Failure(FailureClass.PERMANENT, "over_budget", message))
+    return None
 
 
 def cents_of(micros: int | None) -> int | None:
