@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bydawn.testing.fakes import faults
-from bydawn.testing.fakes.frame import Answer, Asked, Fake, FakeServer
+from bydawn.testing.fakes.frame import Answer, Asked, FakeServer, WireFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ Trip = Callable[[Asked], Fault | None]
 class Loopback(FakeServer):
     """``trip`` is asked about every request; ``seen`` is every one of them."""
 
-    def __init__(self, fake: Fake) -> None:
+    def __init__(self, fake: WireFormat) -> None:
         super().__init__(fake)
         self.trip: Trip = lambda _: None
         self.seen: list[Asked] = []
@@ -39,7 +39,7 @@ class Loopback(FakeServer):
 
 
 @contextlib.contextmanager
-def serving(fake: Fake) -> Iterator[Loopback]:
+def serving(fake: WireFormat) -> Iterator[Loopback]:
     """The fake on a port of its own, until the end of the block."""
     with Loopback(fake) as loopback:
         yield loopback

@@ -52,6 +52,7 @@ GEMINI = Kind(
 TRIGGERED = Kind(
     "gemini-agent by trigger", GeminiTriggered, gemini.GeminiFake, gemini.trouble,
     "GEMINI_API_KEY", ("POST", "/executions"), ("POST", "/triggers"), version="",
+    options={"route": "trigger"},
 )  # fmt: skip
 BACKGROUND = Kind(
     "openai-background", OpenAIBackground, openai.OpenAIFake, openai.trouble, "OPENAI_API_KEY",

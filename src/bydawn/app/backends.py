@@ -134,6 +134,16 @@ _ROWS: tuple[Row, ...] = (
     ),
     Row(
         Offer(
+            "cli-async",
+            _declared("bydawn.backends.cli_async:guarantee_of"),
+            takes=_FOR_SERVICES | {"cwd"},
+            options=_named("bydawn.backends.job_tables:CliAsyncTable"),
+            needs_options=True,
+        ),
+        _named("bydawn.backends.cli_async:CliAsync"),
+    ),
+    Row(
+        Offer(
             "http-jobs",
             _declared("bydawn.backends.http_jobs:guarantee_of"),
             takes=_FOR_SERVICES,
@@ -141,6 +151,16 @@ _ROWS: tuple[Row, ...] = (
             needs_options=True,
         ),
         _named("bydawn.backends.http_jobs:HttpJobs"),
+    ),
+    Row(
+        Offer(
+            "ray",
+            _always(Guarantee.KEYED),
+            takes=_FOR_SERVICES | {"cwd"},
+            needs=(("argv", "shell"),),
+            options=_named("bydawn.backends.job_tables:RayTable"),
+        ),
+        _named("bydawn.backends.ray:Ray"),
     ),
     Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from bydawn.backends.filled import named_variables
 from bydawn.core.errors import TemplateError
-from bydawn.core.fields import DraftPath, Filled, Length, Table
+from bydawn.core.fields import Argv, DraftPath, Filled, Length, Table, Variable
 from bydawn.core.templates import render_value
 
 Ours = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -36,6 +36,32 @@ class StatePaths(Table):
     poll_every: PollEvery = PollEvery()
     timeout: Length = "30s"
     settle: Length = "60s"
+
+
+class CliAsyncTable(StatePaths):
+    """``type = "cli-async"``: a program that starts a job, prints its id and leaves."""
+
+    submit: Argv
+    poll: Argv
+    cancel: Argv | None = None
+    listing: Argv | None = Field(default=None, alias="list")
+    list_path: str | None = None
+    key_path: Filled | None = None
+    refused_exit: list[Annotated[int, Field(ge=1, le=255)]] = [2, 64, 77, 78]
+    pass_env: list[Variable] = []
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> CliAsyncTable:
+        if len({self.listing is None, self.list_path is None, self.key_path is None}) > 1:
+            raise ValueError("list, list_path and key_path belong together")
+        if self.listing is not None and "launch_key" not in repr(self.submit):
+            raise ValueError(
+                "list looks for what submit never says: put {{ launch_key }} into submit"
+            )
+        for name, argv in (("poll", self.poll), ("cancel", self.cancel)):
+            if argv is not None:
+                must_speak_of_run(name, argv)
+        return self
 
 
 class HttpCall(Table):
@@ -70,6 +96,16 @@ class HttpJobsTable(StatePaths):
             if call is not None:
                 must_speak_of_run(name, (call.url, call.headers, call.body))
         return self
+
+
+class RayTable(Table):
+    """``type = "ray"``: a cluster other than the one the environment names, or more about it."""
+
+    address: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    headers: dict[str, str] = {}
+    runtime_env: dict[str, Any] = {}
+    resources: dict[Filled, Any] = {}
+    upload: bool = True
 
 
 def _says_key(call: HttpCall) -> bool:

@@ -1,7 +1,7 @@
 """HTTP for backends: one shared pool of a few connections, everything bounded, nothing retried.
 
 Redirects are never followed, certificates are always verified, a reply is read up to a cap and a
-deadline. A handful of connections with the calls waiting for them is faster than one for each run.
+deadline. As many connections as the runner has threads for calls are enough for any number of runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bydawn.processes.outcomes import printable
 if TYPE_CHECKING:
     import httpx2
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 MOST_BYTES = 8_000_000
 
 

@@ -16,7 +16,7 @@ WARN = "warn"
 
 FUTURE_BACKENDS = frozenset(
     {
-        "agy", "claude-code", "cli-async", "codex", "gemini-cli", "ray",
+        "agy", "claude-code", "codex", "gemini-cli",
     }
 )  # fmt: skip
 

@@ -31,13 +31,17 @@ def job_environment(
     env: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The complete environment of one run. It may hold secrets and must not be written anywhere."""
+    return {**passed_on(machine, pass_env), **(env or {}), **request_environment(request)}
+
+
+def passed_on(machine: Mapping[str, str], pass_env: Iterable[str] = ()) -> dict[str, str]:
+    """What any program of ours gets from this machine."""
     named = set(pass_env)
-    passed = {
+    return {
         name: value
         for name, value in machine.items()
         if name in _PASSED or name.startswith("LC_") or name in named
     }
-    return {**passed, **(env or {}), **request_environment(request)}
 
 
 def secret_names(pass_env: Iterable[str]) -> set[str]:

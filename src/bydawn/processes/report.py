@@ -66,6 +66,12 @@ class Report:
                 self._read_on(path, min(size, _FILE_CAP))
         return size
 
+    def take(self, text: str) -> None:
+        """Take in a whole report at once."""
+        with self._guard:
+            self._split(text.encode())
+        self.finish()
+
     def finish(self) -> None:
         """Take the last line even when its end is missing: nobody will write it any more."""
         if self._half and not self._skipping:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, WithJsonSchema
 
 from bydawn.backends.job_tables import PollEvery
-from bydawn.core.fields import Filled, Length, Table, Variable
+from bydawn.core.fields import Filled, Length, LengthOrZero, Table, Variable
 
 
 def _address(text: str) -> str:
@@ -25,11 +25,13 @@ Address = Annotated[
 
 
 class VendorOptions(Table):
-    """``key_env`` names the variable with the key; ``options`` is added to the request as it is."""
+    """``key_env`` names the variable with the key; ``settle`` is how long the vendor's listings may
+    lag; ``options`` is added to the request as it is."""
 
     base_url: Address | None = None
     key_env: Variable | None = None
     timeout: Length = "30s"
+    settle: LengthOrZero = "60s"
     poll_every: PollEvery = PollEvery()
     collect: list[Filled] = []
     options: dict[str, Any] = {}

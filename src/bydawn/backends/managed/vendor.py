@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 PATIENCE = "30s"
 EVERY = {"initial": "5s", "max": "60s"}
 # How long a vendor's listing may lag behind what it has accepted.
-LAG_MS = 60_000
+LAG = "60s"
 _MOST_PAGES = 500
 
 
@@ -63,7 +63,7 @@ class VendorBackend(Backend):
         self._around = around
         self.options: Mapping[str, Any] = around.options
         self.patience_ms = parse_length(str(self.options.get("timeout", PATIENCE)))
-        self.settle_ms = self.patience_ms + LAG_MS
+        self.settle_ms = self.patience_ms + parse_length(str(self.options.get("settle", LAG)))
         self._guard = threading.Lock()
         self._hurry = threading.local()
         self._opened: Any = None

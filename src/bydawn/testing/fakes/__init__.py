@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from bydawn.testing.fakes.anthropic import AnthropicFake
 from bydawn.testing.fakes.faults import Fault
-from bydawn.testing.fakes.frame import Answer, Asked, Fake, FakeServer
+from bydawn.testing.fakes.frame import Answer, Asked, Fake, FakeServer, WireFormat
 from bydawn.testing.fakes.gemini import GeminiFake
 from bydawn.testing.fakes.http_jobs import FakeHttpJobs
 from bydawn.testing.fakes.lives import Life, Lives
 from bydawn.testing.fakes.openai import OpenAIFake
+from bydawn.testing.fakes.ray import FakeRay
 from bydawn.testing.fakes.runs import FakeRun, Launch, Runs, Scene
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Asked",
     "Fake",
     "FakeHttpJobs",
+    "FakeRay",
     "FakeRun",
     "FakeServer",
     "Fault",
@@ -31,4 +33,5 @@ __all__ = [
     "OpenAIFake",
     "Runs",
     "Scene",
+    "WireFormat",
 ]

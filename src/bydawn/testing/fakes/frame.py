@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 from bydawn.testing.fakes.faults import HUGE_BYTES, NOT_CARRIED_OUT, Fault, Faults, Kind
-from bydawn.testing.fakes.runs import FakeRun
+from bydawn.testing.fakes.runs import FakeRun, Runs, Scene
 
 _PAGE = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 _LATE_S = 0.2
@@ -80,8 +80,8 @@ class Witness(Protocol):
     def started(self) -> dict[str, int]: ...
 
 
-class Fake:
-    """One wire format over ``runs``. A launch's answer carries the run it started."""
+class WireFormat:
+    """How one service speaks, and the runs it speaks of."""
 
     runs: Witness
 
@@ -93,11 +93,18 @@ class Fake:
         return {"error": {"code": code, "message": words}}
 
 
+class Fake(WireFormat):
+    """A wire format over ``runs`` of its own. A launch's answer carries the run it started."""
+
+    def __init__(self, scene: Scene | None = None) -> None:
+        self.runs: Runs = Runs(scene)
+
+
 class FakeServer:
     """A service at an address of its own, in threads of this process; ``with`` closes it."""
 
     def __init__(
-        self, fake: Fake, port: int = 0, latency_ms: int = 0, faults: Iterable[Fault] = ()
+        self, fake: WireFormat, port: int = 0, latency_ms: int = 0, faults: Iterable[Fault] = ()
     ) -> None:
         self.fake, self.latency_ms = fake, latency_ms
         self.faults = Faults(list(faults))

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bydawn.testing.fakes.frame import Answer, Asked, Fake, Route
-from bydawn.testing.fakes.runs import FakeRun, Runs, Scene
+from bydawn.testing.fakes.runs import FakeRun, Scene
 
 _FROM_BODY = ("takes_ms", "ends", "result", "error")
 
@@ -27,7 +27,7 @@ class FakeHttpJobs(Fake):
     def __init__(
         self, scene: Scene | None = None, is_keyed: bool = False, secret: str | None = None
     ) -> None:
-        self.runs: Runs = Runs(scene)
+        super().__init__(scene)
         self.is_keyed, self.secret = is_keyed, secret
 
     def routes(self) -> Iterable[Route]:

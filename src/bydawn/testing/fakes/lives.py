@@ -10,11 +10,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bydawn.testing.fakes.frame import Act, Answer, Asked, Fake, Route
+from bydawn.testing.fakes.frame import Act, Answer, Asked, Route, WireFormat
 
 NEVER = 1 << 60
 
@@ -122,11 +122,16 @@ class Lives:
         """How many runs each key has: the truth that a launch was made once."""
         return dict(Counter(one.key for one in self.ledger))
 
+    def finish(self, name: str) -> None:
+        """End a run well, now."""
+        run = self.runs[name]
+        run.life = replace(run.life, takes_ms=self.now_ms() - run.started_at)
+
     def launches_of(self, key: str) -> int:
         return sum(one.key == key for one in self.ledger)
 
 
-class LivesFake(Fake):
+class LivesFake(WireFormat):
     """A vendor's wire format over lives. Whoever sends none of its ``keys`` is turned away."""
 
     def __init__(self, lives: Lives | None = None, keys: frozenset[str] = frozenset()) -> None:
