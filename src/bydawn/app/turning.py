@@ -22,6 +22,8 @@ from bydawn.runner.stopping import Interrupt, Stop
 from bydawn.store import audit, receipts
 from bydawn.store.store import Store
 
+_HOUR_MS = 3_600_000
+
 
 def carry_out(
     place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face
@@ -67,8 +69,10 @@ def _ringing(elsewhere: deque[str], wake: Callable[[], None]) -> Callable[[], No
 
 
 def _name_unwatched(runner: Runner, face: Face) -> None:
-    """Runs that go on without us, and until when they may."""
+    """Runs that go on without us, and how long their results are kept."""
     for held in list(runner.held.values()):
-        job = held.job
-        if job.handle and not held.backend.capabilities.local:
-            face.note(f"goes on unwatched: {job.name} ({held.backend.name} {job.handle[:60]})")
+        job, can = held.job, held.backend.capabilities
+        if job.handle and not can.local:
+            kept = f"; its result is kept for {can.keeps_ms // _HOUR_MS} h" if can.keeps_ms else ""
+            run = f"{held.backend.name} {job.handle[:60]}"
+            face.note(f"goes on unwatched: {job.name} ({run}){kept}")

@@ -18,7 +18,6 @@ from bydawn.core.templates import is_template
 from bydawn.plan.complaints import Complaints, Path, quoted
 from bydawn.plan.schema import JobTable, PublishTable
 from bydawn.plan.specs import BACKEND_FIELDS, after, resolved
-from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean
 
 _FILLED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -138,10 +137,9 @@ _EXAMPLES = {
 def _tell_unknown_backend(entry: Entry, known: Mapping[str, Offer], told: Complaints) -> None:
     name = entry.table.backend
     at = entry.where("backend")
-    if not tell_unbuilt_backend(name, at, known, told):
-        there = ", ".join(sorted(known))
-        remedy = did_you_mean(name, list(known)) or f"there are {there}"
-        told.add(at, f"there is no backend {quoted(name)}", remedy)
+    there = ", ".join(sorted(known))
+    remedy = did_you_mean(name, list(known)) or f"there are {there}"
+    told.add(at, f"there is no backend {quoted(name)}", remedy)
 
 
 def _check_command(entry: Entry, told: Complaints) -> None:
