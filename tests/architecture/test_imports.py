@@ -13,6 +13,9 @@ _IMPORTED_AS = {"opentelemetry_sdk": "opentelemetry"}
 KNOWN = {module.name for module in product()}
 
 
+_IMPORTED_AS = {"google_genai": "google"}
+
+
 def declared_imports() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
