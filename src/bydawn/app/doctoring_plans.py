@@ -11,7 +11,9 @@ from pathlib import Path
 from bydawn.app.app import App
 from bydawn.app.findings import FAIL, OK, WARN, Finding, caught
 from bydawn.app.isolating import refuse_unavailable
+from bydawn.app.readying import inquiries, model_of
 from bydawn.core.model import JobSpec, Publication
+from bydawn.core.sightings import FailureClass
 from bydawn.core.templates import is_template
 from bydawn.plan import Overrides, Plan
 from bydawn.plan.read import read_toml
@@ -30,6 +32,7 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield Finding("plan", OK, f"{path}: {plan.batch.address}, {len(plan.batch.specs)} jobs")
         yield from (Finding("plan", WARN, str(warning)) for warning in plan.warnings)
         yield from caught("isolation", lambda: _isolation(app, plan))
+        yield from caught("backend", lambda: _backends(app, plan))
         yield from _programs(app.invocation.environment, plan.batch.specs)
         yield from _variables(app.invocation.environment, plan.batch.specs)
         yield from _targets(app, plan)
@@ -41,6 +44,21 @@ def _isolation(app: App, plan: Plan) -> Iterator[Finding]:
     kinds = sorted({spec.isolate for spec in plan.batch.specs} - {"none"})
     if kinds:
         yield Finding("isolation", OK, f"{', '.join(kinds)} work here")
+
+
+def _backends(app: App, plan: Plan) -> Iterator[Finding]:
+    """Services are asked themselves, at no cost, whether they would take the jobs on."""
+    asked = inquiries(plan.batch.specs, app.invocation.environment, app.state_folder)
+    for spec, ready, failure in asked:
+        about = f"{spec.backend} {model_of(spec) or ''}".strip()
+        if ready.why_not:
+            what, _, remedy = ready.why_not.partition(": ")
+            yield Finding("backend", FAIL, f"{about}: {what}", remedy)
+        elif failure is None:
+            yield Finding("backend", OK, f"{about} would be taken on")
+        else:
+            is_passing = failure.kind in (FailureClass.TRANSIENT, FailureClass.HELD)
+            yield Finding("backend", WARN if is_passing else FAIL, f"{about}: {failure.message}")
 
 
 def _programs(environment: Mapping[str, str], specs: Iterable[JobSpec]) -> Iterator[Finding]:
