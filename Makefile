@@ -32,7 +32,7 @@ bench: $(READY) ## measure
 e2e: $(READY) ## the tests that kill real processes, one at a time
 	@$(PYTEST) -v tests/crash $(ARGS)
 
-prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000)
+prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000); one table
 	@BYDAWN_PROVE_SIZE=$${BYDAWN_PROVE_SIZE:-1000} \
 	  $(PYTEST) -q -n 2 -m "prove or hypothesis" --timeout 3600 $(ARGS)
 

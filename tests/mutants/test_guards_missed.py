@@ -65,7 +65,7 @@ def said_by(source: Path, killer: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.prove
+@pytest.mark.prove("guards missed", whole=True)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("without", "mutant"), [(one, one) for one in MUTANTS], indirect=["without"],

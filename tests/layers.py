@@ -1,0 +1,107 @@
+"""What a long run has proved, as one table: layers, trials, violations, seconds, the bound.
+
+A test marked ``prove("layer")`` belongs to a layer; ``trials`` counts what it tried. No violation
+in n trials drawn at random leaves, at 95 %, less than 3/n; a layer that goes through all there is
+has no such bound. With BYDAWN_PROVE_RECORD=FILE the table is left there for the pages to quote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bydawn.version import __version__
+
+RECORD = "BYDAWN_PROVE_RECORD"
+Count = Callable[[int], None]
+_LAYER, _TRIALS, _ALL = "layer", "trials", "goes through all"
+
+
+@dataclass
+class Layer:
+    """One line of the table."""
+
+    name: str
+    trials: int = 0
+    violations: int = 0
+    seconds: float = 0.0
+    is_whole: bool = False
+
+    @property
+    def bound(self) -> str:
+        if self.violations:
+            return "-"
+        return "all there are" if self.is_whole else f"{3 / max(1, self.trials):.1e}"
+
+
+@dataclass
+class Layers:
+    """A pytest plugin that adds up what the tests of each layer say."""
+
+    found: dict[str, Layer] = field(default_factory=dict)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            mark = item.get_closest_marker("prove")
+            if mark is not None and mark.args:
+                item.user_properties.append((_LAYER, mark.args[0]))
+                item.user_properties.append((_ALL, bool(mark.kwargs.get("whole"))))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        told = dict(report.user_properties)
+        if _LAYER not in told:
+            return
+        layer = self.found.setdefault(str(told[_LAYER]), Layer(str(told[_LAYER])))
+        layer.seconds += report.duration
+        layer.violations += int(report.failed)
+        if report.when == "call":
+            layer.is_whole = bool(told[_ALL])
+            layer.trials += int(str(told.get(_TRIALS, 1)))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.found:
+            return
+        for line in table(list(self.found.values())):
+            terminalreporter.write_line(line)
+        if os.environ.get(RECORD):
+            Path(os.environ[RECORD]).write_text(recorded(list(self.found.values())), "utf-8")
+
+
+def table(layers: list[Layer]) -> list[str]:
+    """The lines people see at the end of ``make prove``."""
+    wide = max(len(layer.name) for layer in layers)
+    head = f"{'layer':{wide}} {'trials':>9} {'violations':>10} {'seconds':>8}  bound at 95 %"
+    return [head, *(_line(one, wide) for one in layers)]
+
+
+def _line(one: Layer, wide: int) -> str:
+    numbers = f"{one.trials:>9,} {one.violations:>10} {one.seconds:>8.0f}"
+    return f"{one.name:{wide}} {numbers}  {one.bound}"
+
+
+def recorded(layers: list[Layer]) -> str:
+    """The same for a file, with what it was made of and when."""
+    words = ["git", "rev-parse", "--short=12", "HEAD"]
+    commit = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    told = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit,
+        "version": __version__,
+        "layers": [{**asdict(one), "seconds": round(one.seconds), "bound": one.bound}
+                   for one in sorted(layers, key=lambda one: one.name)],
+    }  # fmt: skip
+    return json.dumps(told, indent=1) + "\n"
+
+
+@pytest.fixture
+def trials(record_property: Callable[[str, object], None]) -> Count:
+    """Says how many trials a test of a layer made, where it is more than one."""
+    return lambda count: record_property(_TRIALS, count)
