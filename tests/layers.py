@@ -2,7 +2,7 @@
 
 A test marked ``prove("layer")`` belongs to a layer; ``trials`` counts what it tried. No violation
 in n trials drawn at random leaves, at 95 %, less than 3/n; a layer that goes through all there is
-has no such bound. With BYDAWN_PROVE_RECORD=FILE the table is left there for the pages to quote.
+has no such bound. With BYDAWN_PROVE_RECORD=FILE the lines are left there for the pages to quote.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Layers:
         for line in table(list(self.found.values())):
             terminalreporter.write_line(line)
         if os.environ.get(RECORD):
-            Path(os.environ[RECORD]).write_text(recorded(list(self.found.values())), "utf-8")
+            record(list(self.found.values()), Path(os.environ[RECORD]))
 
 
 def table(layers: list[Layer]) -> list[str]:
@@ -87,18 +87,16 @@ def _line(one: Layer, wide: int) -> str:
     return f"{one.name:{wide}} {numbers}  {one.bound}"
 
 
-def recorded(layers: list[Layer]) -> str:
-    """The same for a file, with what it was made of and when."""
+def record(layers: list[Layer], file: Path) -> None:
+    """Put these layers into a file of layers, in the place of their last runs."""
     words = ["git", "rev-parse", "--short=12", "HEAD"]
     commit = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
-    told = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit,
-        "version": __version__,
-        "layers": [{**asdict(one), "seconds": round(one.seconds), "bound": one.bound}
-                   for one in sorted(layers, key=lambda one: one.name)],
-    }  # fmt: skip
-    return json.dumps(told, indent=1) + "\n"
+    when = {"date": datetime.now(UTC).date().isoformat(), "commit": commit, "version": __version__}
+    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    for one in layers:
+        told = {**asdict(one), "seconds": round(one.seconds), "bound": one.bound, **when}
+        known[told.pop("name")] = told
+    file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 @pytest.fixture
