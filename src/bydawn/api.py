@@ -189,7 +189,7 @@ def _plain(value: Any) -> Any:
 
 
 def _planned(batch: Batch, directory: Path, app: App) -> Plan:
-    from bydawn.app.names import BACKENDS
+    from bydawn.app.backends import REGISTRY
     from bydawn.app.reading import is_priced
     from bydawn.plan import Overrides, from_data
 
@@ -199,7 +199,7 @@ def _planned(batch: Batch, directory: Path, app: App) -> Plan:
         at=app.clock.utc_ms(),
         overrides=Overrides(spooled=batch._spool.files),
         environment=app.invocation.environment,
-        backends=BACKENDS,
+        backends=REGISTRY,
         is_priced=is_priced(app.invocation.environment),
     )
 

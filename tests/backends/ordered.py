@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bydawn.backends.backend import Backend
+from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import Alive, Ended, Launched, Outcome, Request
+from bydawn.processes.runs import LocalRuns
+from bydawn.runner.clock import SystemClock
 
 _REQUEST = Request(
     launch_key="",
@@ -33,6 +35,11 @@ _REQUEST = Request(
 def request(state: Path, name: str, payload: dict[str, Any], **more: Any) -> Request:
     folder = str(state / "runs" / name)
     return replace(_REQUEST, launch_key=f"launch-{name}", folder=folder, payload=payload, **more)
+
+
+def around(runs: LocalRuns, environment: Mapping[str, str], **options: Any) -> Surroundings:
+    """What a backend is made from."""
+    return Surroundings(environment, SystemClock(), runs, options)
 
 
 def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ordered import outcome_of, request, until
+from ordered import around, outcome_of, request, until
 
 from bydawn.backends.checks import CheckRuns
 from bydawn.backends.command import CommandBackend
@@ -53,7 +53,7 @@ def sandbox(tmp_path: Path) -> Iterator[Path]:
 
 
 def backend_at(place: Path, **environment: str) -> CommandBackend:
-    return CommandBackend(LocalRuns(place, "r_1"), {**os.environ, **environment})
+    return CommandBackend(around(LocalRuns(place, "r_1"), {**os.environ, **environment}))
 
 
 def checked(place: Path, wanted: Request, script: str) -> Ended:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ordered import handle_of, request, until
+from ordered import around, handle_of, request, until
 
 from bydawn.backends.command import CommandBackend
 from bydawn.core.sightings import Alive
@@ -20,7 +20,7 @@ PRINT, TELL = "echo dot", "echo '{{\"{0}\": {1}}}' >> $BYDAWN_REPORT"
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[CommandBackend]:
     runs = LocalRuns(tmp_path, "r_1")
-    yield CommandBackend(runs, dict(os.environ))
+    yield CommandBackend(around(runs, dict(os.environ)))
     runs.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ordered import handle_of, outcome_of, output, request, until
+from ordered import around, handle_of, outcome_of, output, request, until
 
 from bydawn.backends.python import PythonBackend
 from bydawn.core.sightings import (
@@ -83,7 +83,7 @@ def backend(tmp_path: Path) -> Iterator[PythonBackend]:
     (tmp_path / "plan" / "functions.py").write_text(_FUNCTIONS)
     (tmp_path / "plan" / "broken.py").write_text("raise RuntimeError('not today')")
     runs = LocalRuns(tmp_path, "runner-1")
-    yield PythonBackend(runs, {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+    yield PythonBackend(around(runs, {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}))
     runs.close()
 
 
@@ -254,7 +254,7 @@ def test_an_interpreter_that_will_not_leave_is_ended(tmp_path: Path) -> None:
     (tmp_path / "plan").mkdir()
     (tmp_path / "plan" / "functions.py").write_text(_FUNCTIONS)
     runs = LocalRuns(tmp_path, "runner-1")
-    here = PythonBackend(runs, {"PATH": os.environ["PATH"]})
+    here = PythonBackend(around(runs, {"PATH": os.environ["PATH"]}))
     assert _call(here, tmp_path, "hangs_at_exit").result == '"ok"'
     assert _living(str(tmp_path / "plan"))
     runs.close()
@@ -281,7 +281,7 @@ def test_a_call_outlives_its_killed_runner(backend: PythonBackend, tmp_path: Pat
         f"sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[2] / 'src')]!r}\n"
         "from test_python import *\nfrom test_python import _request\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "backend = PythonBackend(LocalRuns(folder, 'other'), os.environ)\n"
+        "backend = PythonBackend(around(LocalRuns(folder, 'other'), os.environ))\n"
         "handle_of(backend, _request(folder, 'long', 'wait_for', str(folder / 'go')))\n"
         "time.sleep(60)"
     )

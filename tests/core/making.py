@@ -11,6 +11,7 @@ from bydawn.core.decide.step import (
     CheckEnded,
     CheckPending,
     Collected,
+    CollectTrouble,
     Published,
     PublishFenced,
     PublishTrouble,
@@ -30,6 +31,7 @@ from bydawn.core.sightings import (
     LaunchRefused,
     LaunchUnclear,
     Outcome,
+    Reserved,
     Unknown,
     Usage,
     Vanished,
@@ -68,6 +70,7 @@ def around(one: JobSpec | None = None, **fields: Any) -> Circumstances:
 FAILURES = tuple(Failure(kind, "exit_1", "m") for kind in FailureClass)
 
 FACTS = (
+    Reserved("box"),
     Launched("h2"),
     Launched("h2", Ended(Outcome())),
     LaunchUnclear("reset"),
@@ -83,6 +86,7 @@ FACTS = (
     CheckPending(),
     CheckEnded(),
     Collected(None, "d" * 64),
+    CollectTrouble("reset"),
     Published("A", "s" * 64),
     PublishTrouble("A", "busy"),
     PublishTrouble("A", "no such folder", hopeless=True),

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from making import FACTS, METERED, NOW, PATIENT, TARGETS, TRANSIENT, around, job, spec
 
 from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
-from bydawn.core.decide.step import Broken, CheckEnded, Collected, Published, PublishTrouble
+from bydawn.core.decide.step import (
+    Broken,
+    CheckEnded,
+    Collected,
+    CollectTrouble,
+    Published,
+    PublishTrouble,
+)
 from bydawn.core.model import Backoff, Bound, Effects, Job, JobSpec, Limits, OnDoubt
 from bydawn.core.recording import apply, begin
 from bydawn.core.sightings import (
@@ -29,6 +36,7 @@ from bydawn.core.sightings import (
     LaunchRefused,
     LaunchUnclear,
     Outcome,
+    Reserved,
     Unknown,
     Vanished,
 )
@@ -50,6 +58,7 @@ AROUNDS: tuple[dict[str, Any], ...] = (
     {}, {"halt": "cancel"}, {"halt": "deadline"}, {"asked_ms": 100_000, "tries": 9},
     {"left_ms": -1}, {"quiet_ms": 40_000},
     {"capabilities": Capabilities(Guarantee.LOCAL_CLAIM, local=True, wants_result=True)},
+    {"capabilities": Capabilities(Guarantee.TWO_PHASE, collects=True)},
 )  # fmt: skip
 CASES = list(itertools.product(State, SPECS, VARIANTS, AROUNDS))
 
@@ -74,8 +83,9 @@ def _check(before: Job, step: Step, fact: Fact | None) -> Job:
         return after
     if step.act is Act.LAUNCH:
         assert before.state == State.LAUNCHING
-        assert before.fresh
-        assert not step.moves
+        is_reserved = [move.event for move in step.moves] == [Event.RESERVED]
+        assert before.fresh or is_reserved
+        assert is_reserved or not step.moves
         assert before.wish is None
     if step.act is not Act.NONE:
         assert State(after.state) not in TERMINAL
@@ -166,6 +176,50 @@ def test_absent_is_believed_only_after_the_settle_delay() -> None:
     assert (step.act, step.moves, step.due_in_ms) == (Act.FIND, (), 4_000)
     late = around(capabilities=searchable, sought_ms=5_000)
     assert learn(job("launching"), Absent(), late).moves[0].event is Event.ABSENT
+
+
+def two_phase(**fields: Any) -> Circumstances:
+    return around(capabilities=Capabilities(Guarantee.TWO_PHASE), **fields)
+
+
+def test_a_two_phase_launch_commits_its_reservation_before_the_second_call() -> None:
+    fresh = job("launching", fresh=True)
+    assert next_step(fresh, two_phase()).act is Act.RESERVE
+    step = learn(fresh, Reserved("box"), two_phase())
+    assert step.act is Act.LAUNCH
+    assert [move.event for move in step.moves] == [Event.RESERVED]
+    assert step.moves[0].changes == {"container": "box"}
+
+
+def test_without_a_committed_reservation_nothing_can_have_been_launched() -> None:
+    (move,) = next_step(job("launching"), two_phase()).moves
+    assert move.event is Event.ABSENT
+    assert next_step(job("launching", container="box"), two_phase()).act is Act.FIND
+
+
+def test_a_reservation_is_kept_for_the_generation_and_forgotten_with_it() -> None:
+    kept = job("launching", container="box")
+    (absent,) = learn(kept, Absent(), two_phase()).moves
+    assert "container" not in absent.changes
+    again = job("launching", container="box", fresh=True)
+    assert next_step(again, two_phase()).act is Act.LAUNCH
+    (refused,) = learn(kept, LaunchRefused(TRANSIENT), two_phase()).moves
+    assert refused.changes["container"] is None
+
+
+@pytest.mark.parametrize(
+    "fact", [LaunchUnclear("reset"), Broken("a bug"), LaunchRefused(TRANSIENT)]
+)
+def test_a_reservation_that_failed_is_judged_and_never_in_doubt(fact: Fact) -> None:
+    step = learn(job("launching", fresh=True), fact, two_phase())
+    assert (step.act, step.moves[0].event, step.moves[0].to) == (
+        Act.NONE, Event.REFUSED, State.QUEUED,
+    )  # fmt: skip
+
+
+def test_a_reservation_is_not_used_once_everything_must_end() -> None:
+    step = learn(job("launching"), Reserved("box"), two_phase(halt="deadline"))
+    assert (step.act, step.moves[0].event) == (Act.NONE, Event.ABSENT)
 
 
 @pytest.mark.parametrize("fact", [Launched("h2"), Found("h2")])
@@ -466,6 +520,24 @@ def test_a_hopeless_publish_is_parked_at_once() -> None:
     fact = PublishTrouble("A", "is a folder", hopeless=True)
     (move,) = learn(job("finishing", step="checked:d"), fact, around(one)).moves
     assert move.to is State.PARKED
+
+
+def test_output_that_cannot_be_fetched_now_is_fetched_again_without_a_new_run() -> None:
+    """The run was paid for and its output is still there; only after long is it given up."""
+    trouble = CollectTrouble("reset")
+    for tries in (1, 9):
+        step = learn(job("finishing"), trouble, around(tries=tries))
+        assert (step.act, step.moves) == (Act.COLLECT, ())
+        assert step.due_in_ms
+    (move,) = learn(job("finishing"), trouble, around(tries=10)).moves
+    assert (move.event, move.to) == (Event.JUDGED, State.QUEUED)
+
+
+def test_a_backend_that_collects_finishes_even_where_the_plan_asks_for_nothing() -> None:
+    fetches = around(capabilities=Capabilities(Guarantee.KEYED, collects=True))
+    step = learn(job("running"), Ended(Outcome()), fetches)
+    assert [move.event for move in step.moves] == [Event.ENDED]
+    assert next_step(job("finishing"), fetches).act is Act.COLLECT
 
 
 def test_an_act_that_broke_is_never_read_as_success() -> None:

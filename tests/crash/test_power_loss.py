@@ -10,7 +10,7 @@ import pytest
 from powerloss import REMEDY, Step, can_trace, image, recorded
 
 from bydawn.store import read
-from bydawn.store.soundness import damage_of
+from bydawn.store.damage import damage_of
 from bydawn.store.store import open_store
 from bydawn.testing.invariants import check_journal
 from bydawn.testing.virtual import HandWoundClock

@@ -88,7 +88,7 @@ class Scene:
         self._runners += 1
         tools = Tools(
             clock=self.clock, chance=self.chance, dispatcher=InlineDispatcher(self.clock),
-            backends={"scripted": lambda: ScriptedBackend(self.clock)},
+            backends={"scripted": lambda _: ScriptedBackend(self.clock)},
             state_folder=self.folder / ".bydawn", machine="m_1", pid=1, environment={},
         )  # fmt: skip
         scope = Scope(self.store, lambda: [batch.number])

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bydawn.app.backends import BUILT_IN
 from bydawn.core.errors import PlanInvalid
 from bydawn.plan import Overrides, Plan, read_plan
 
 AT = 1_795_100_000_000  # 2026-11-19T14:53:20Z
-BACKENDS = {"command": "outside", "python": "outside", "scripted": "outside"}
+BACKENDS = {name: row.offer for name, row in BUILT_IN.items()}
 SMALL = 'name = "small"\n[[job]]\nid = "one"\nargv = ["true"]\n'
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from planning import AT, SMALL, complaints, read
+from planning import AT, BACKENDS, SMALL, complaints, read
 
 from bydawn.core.errors import PlanInvalid
 from bydawn.core.keys import job_key
@@ -27,7 +28,10 @@ from bydawn.core.model import (
     Publication,
     When,
 )
+from bydawn.core.offers import Offer
+from bydawn.core.sightings import Guarantee
 from bydawn.plan import json_schema
+from bydawn.plan.specs import BACKEND_FIELDS
 
 MINUTE = 60_000
 
@@ -232,7 +236,7 @@ def test_defaults_of_another_backend_are_left_out(tmp_path: Path) -> None:
 
 
 def test_effects_come_from_the_backend_unless_the_job_says(tmp_path: Path) -> None:
-    from planning import BACKENDS, alone
+    from planning import alone
 
     from bydawn.plan import Overrides, read_plan
 
@@ -240,21 +244,22 @@ def test_effects_come_from_the_backend_unless_the_job_says(tmp_path: Path) -> No
     path.write_text(SMALL + '[[job]]\nid = "two"\nargv = ["x"]\neffects = "gated"\n')
     plan = read_plan(
         path, at=AT, overrides=Overrides(), environment=alone(tmp_path),
-        backends={**BACKENDS, "command": "none"},
+        backends={**BACKENDS, "command": replace(BACKENDS["command"], default_effects="none")},
     )  # fmt: skip
     assert [each.effects for each in plan.batch.specs] == [Effects.NONE, Effects.GATED]
 
 
-def test_a_backend_the_caller_knows_is_accepted_with_any_field(tmp_path: Path) -> None:
+def test_a_backend_the_caller_knows_is_accepted_with_what_it_takes(tmp_path: Path) -> None:
     from planning import alone
 
     from bydawn.plan import Overrides, read_plan
 
     path = tmp_path / "plan.toml"
-    path.write_text('name = "p"\n[[job]]\nid = "a"\nbackend = "ray"\nargv = ["x"]\n')
+    path.write_text('name = "p"\n[[job]]\nid = "a"\nbackend = "mine"\nargv = ["x"]\n')
     plan = read_plan(
-        path, at=AT, overrides=Overrides(), environment=alone(tmp_path), backends={"ray": "none"}
-    )
+        path, at=AT, overrides=Overrides(), environment=alone(tmp_path),
+        backends={"mine": Offer("mine", lambda _: Guarantee.BLIND, "none", BACKEND_FIELDS)},
+    )  # fmt: skip
     assert plan.batch.specs[0].effects is Effects.NONE
 
 
@@ -294,7 +299,7 @@ def test_a_schema_file_must_be_one(tmp_path: Path, content: str) -> None:
 
 
 def test_the_json_schema_names_every_table() -> None:
-    schema = json_schema()
+    schema = json_schema(BACKENDS)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert {"schema", "name", "run", "budget", "pools", "defaults", "backends", "job"} <= set(
         schema["properties"]

@@ -9,8 +9,23 @@ import pytest
 from world import World, jobs_of, planned, spec
 
 from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
+from bydawn.core.sightings import Absent
+from bydawn.runner.dispatch import Call, Ticket
 from bydawn.runner.stopping import Stop
 from bydawn.store import read
+from bydawn.testing.virtual import HandWoundClock, InlineDispatcher
+
+
+class HeldBack(InlineDispatcher):
+    """Carries nothing out by itself, as a pool whose threads are all taken."""
+
+    def __init__(self) -> None:
+        super().__init__(HandWoundClock())
+        self.calls: list[Call] = []
+
+    def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
+        del ticket, prompt
+        self.calls.append(call)
 
 
 @pytest.fixture
@@ -31,6 +46,22 @@ def test_a_thousand_jobs_overlap(world: World) -> None:
     world.drive(batch)
     assert world.states(batch) == {"succeeded": 1000}
     assert 60_000 <= world.clock.utc_ms() - began < 61_000
+
+
+def test_a_call_meant_under_a_lost_lease_is_not_made_under_the_next(world: World) -> None:
+    """Under the next lease the job may be somebody else's; a launch without a key would be a second
+    one."""
+    batch = world.submit(spec())
+    runner = world.runner(batch)
+    held_back = HeldBack()
+    runner.tools.dispatcher = held_back
+    runner.turn()
+    world.clock.wind(120_000)
+    world.store.end_dead_runners("r_other", lambda _: True)
+    runner.turn()
+    assert runner.may_act(), "it came back under a new name"
+    assert [call() for call in held_back.calls] == [Absent()]
+    assert world.ledger == []
 
 
 def test_parallel_holds(world: World) -> None:

@@ -54,8 +54,8 @@ def machine(world: World) -> Machine:
         backend = LocalRuns(world)
         tools = Tools(
             clock=world.clock, chance=world.chance, dispatcher=InlineDispatcher(world.clock),
-            backends={"scripted": lambda: backend}, state_folder=world.folder, machine=name, pid=1,
-            environment={},
+            backends={"scripted": lambda _: backend}, state_folder=world.folder, machine=name,
+            pid=1, environment={},
         )  # fmt: skip
         store = world.open()
         runner = Runner(store, Scope(store, lambda: [batch]), tools, f"r_{name}{world._names}")

@@ -132,7 +132,7 @@ def test_a_successor_tells_a_stall_only_once(world: World) -> None:
     batch, runner = runner_seeing(world, lambda _: Alive(witness="same"))
     wind(world, runner, 6)
     runner.leave()
-    backend = runner.tools.backend("scripted")
+    backend = runner.tools.backend(spec())
     wind(world, world.runner(batch, backend=backend), 1)
     assert [kind for kind in world.events() if kind in ("stalling", "progressed")] == [
         "stalling", "progressed",

@@ -79,8 +79,8 @@ class World:
         backend = tools.pop("backend", self.backend)
         kit = Tools(
             clock=self.clock, chance=self.chance, dispatcher=InlineDispatcher(self.clock),
-            backends={"scripted": lambda: backend}, state_folder=self.folder, machine="m_1", pid=1,
-            environment={}, is_dead_here=lambda _: dead() if dead else False,
+            backends={"scripted": lambda _: backend}, state_folder=self.folder, machine="m_1",
+            pid=1, environment={}, is_dead_here=lambda _: dead() if dead else False,
             is_stopped=lambda: self.stopped, look_ms=60_000, **tools,
         )  # fmt: skip
         only = ""

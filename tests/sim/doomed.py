@@ -28,7 +28,7 @@ from bydawn.testing.remote import Troubles
 from bydawn.testing.simulation import Simulation
 
 Opener = Callable[[Clock], Store]
-KINDS = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
+KINDS = tuple(Guarantee)
 _PARKED_AS = {"awaiting_approval", "in_doubt"}
 
 

@@ -13,7 +13,9 @@ from playing import play_seed
 
 from bydawn.core import counting, recording
 from bydawn.core.decide import Act, Step, judging, launching, running
+from bydawn.core.sightings import Reserved
 from bydawn.core.verdicts import Judgement, Verdict
+from bydawn.runner import actions
 from bydawn.store import admission, claiming, counters, people, read, settling
 from bydawn.testing import remote
 
@@ -103,6 +105,20 @@ def adopts_from_the_living(patch: Patch) -> None:
     patch.setattr(claiming, "_ORPHANS", text)
 
 
+def reserves_without_committing_it(patch: Patch) -> None:
+    """Both calls are made in one act, and a crash between them forgets the container."""
+    whole = actions.Actor._reserve
+
+    def both(actor: Any, held: Any, request: Any) -> Any:
+        answer = whole(actor, held, request)
+        if not isinstance(answer, Reserved):
+            return answer
+        return held.backend.launch(dataclasses.replace(request(), container=answer.container))
+
+    patch.setattr(actions.Actor, "_reserve", both)
+    patch.setattr(launching, "_reserving", launching._launching)
+
+
 def retries_for_ever(patch: Patch) -> None:
     whole = judging.judged_move
 
@@ -121,6 +137,7 @@ MUTANTS = (
     ignores_the_budget, tells_no_events_of_what_it_writes, lets_people_cancel_what_is_over,
     joins_over_runs_in_flight, believes_a_listing_at_once,
     undercuts_retry_after, adopts_from_the_living, retries_for_ever,
+    reserves_without_committing_it,
 )  # fmt: skip
 
 

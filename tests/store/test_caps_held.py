@@ -89,7 +89,7 @@ class Meter:
 def runner_of(store: Store, meter: Meter, number: int, folder: Path) -> Runner:
     tools = Tools(
         clock=meter.clock, chance=SeededChance(number), dispatcher=InlineDispatcher(meter.clock),
-        backends={"scripted": lambda: meter}, state_folder=folder, machine=f"m_{number}",
+        backends={"scripted": lambda _: meter}, state_folder=folder, machine=f"m_{number}",
         pid=number, environment={}, look_ms=500,
     )  # fmt: skip
     made = Runner(store, Scope(store, lambda: [meter.batch]), tools, f"r_{number}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from filling import Hand, listed, planned, spec, succeed
 
+from bydawn.core.foretelling import Open
 from bydawn.core.keys import job_key
 from bydawn.core.model import Job, JobSpec, PlannedJob
-from bydawn.store.history import Outlook, expected, outlook
+from bydawn.store.history import expected, outlook, usual_ms
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock
 
@@ -59,7 +60,9 @@ def test_the_median_of_earlier_nights_outweighs_the_usual(
     for edition, took in (("1", 7), ("2", 90), ("3", 9)):
         play(clock, hand, night(store, edition, SHORT, LONG), long=took, short=1)
     tonight = night(store, "4", SHORT, spec("new", usual_ms=8 * MINUTE), LONG)
-    assert outlook(store.session, tonight) == {"queued": Outlook(3, 3, 18 * MINUTE, 9 * MINUTE)}
+    now = clock.utc_ms()
+    waiting = Open(3, 3, 18 * MINUTE, 9 * MINUTE)
+    assert outlook(store.session, tonight, now) == (waiting, Open())
     jobs = hand.claim(tonight)
     assert names(jobs) == ["long", "new", "short"]
     lengths = expected(store.session, tonight, "launching")
@@ -96,7 +99,10 @@ def test_another_plan_and_what_did_not_succeed_teach_nothing(
     night(store, "1", SHORT, LONG)
     tonight = night(store, "2", SHORT, LONG)
     assert names(hand.claim(tonight)) == ["short", "long"]
-    assert outlook(store.session, tonight)["launching"] == Outlook(2, 1, 5 * MINUTE, 5 * MINUTE)
+    launching = Open(2, 1, 5 * MINUTE, 5 * MINUTE)
+    assert outlook(store.session, tonight, clock.utc_ms()) == (Open(), launching)
+    assert usual_ms(store.session, tonight) is None
+    assert usual_ms(store.session, other) == 60 * MINUTE
 
 
 def test_the_plan_again_keeps_what_is_expected(

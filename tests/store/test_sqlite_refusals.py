@@ -212,7 +212,7 @@ def test_a_connection_does_not_cross_a_fork(tmp_path: Path) -> None:
 
 
 def test_a_network_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bydawn.store.sqlite.filesystem_of", lambda _: "nfs4")
+    monkeypatch.setattr("bydawn.store.disks.filesystem_of", lambda _: "nfs4")
     with pytest.raises(StoreRefused, match=r"network disk \(nfs4\)"):
         opened(tmp_path / "s.db")
     assert not (tmp_path / "s.db").exists()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from bydawn.app.backends import REGISTRY
 from bydawn.app.earning import autonomy
-from bydawn.app.names import CAPPED_BY_BACKEND, GUARANTEES
+from bydawn.app.secrecy import secret_warnings
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.decide.step import LOOK_MS
 from bydawn.core.model import Job, JobSpec, PlannedJob
@@ -17,7 +18,7 @@ from bydawn.store import read
 from bydawn.store.store import Batch, Store
 
 
-def check(plan: Plan, store: Store | None) -> Checked:
+def check(plan: Plan, store: Store | None, environment: Mapping[str, str]) -> Checked:
     """Every job of the plan against what the store already has of it."""
     batch = store.find_batch(plan.batch.plan, plan.batch.edition) if store else None
     known = _known(store, batch) if store and batch else {}
@@ -31,7 +32,8 @@ def check(plan: Plan, store: Store | None) -> Checked:
     bound = plan.batch.terms.bound.usd_micros
     stage = autonomy(store, plan.batch)
     worst = _overshoot(plan, (specs[name] for name in counted.elements()))
-    return Checked(plan, rows, plan.warnings, bound, worst, stage)
+    seen = secret_warnings(plan.batch.source, plan.batch.specs, environment)
+    return Checked(plan, rows, (*plan.warnings, *seen), bound, worst, stage)
 
 
 def _known(store: Store, batch: Batch) -> dict[str, Job]:
@@ -40,10 +42,10 @@ def _known(store: Store, batch: Batch) -> dict[str, Job]:
 
 def _row(planned: PlannedJob, spec: JobSpec, job: Job | None) -> CheckRow:
     action, why = _action(spec, job)
-    guarantee, effects = GUARANTEES[spec.backend], spec.effects.value
+    guarantee, effects = REGISTRY.guarantee_of(spec) or "", spec.effects.value
     return CheckRow(
         planned.name, action, why, spec.backend, guarantee, effects, planned.key,
-        f"j_{planned.key[:12]}", spec.bound.usd_micros, not may_pass(spec, CAPPED_BY_BACKEND),
+        f"j_{planned.key[:12]}", spec.bound.usd_micros, not may_pass(spec, REGISTRY.is_held_to_usd),
     )  # fmt: skip
 
 
@@ -70,4 +72,4 @@ def _overshoot(plan: Plan, jobs: Iterable[JobSpec]) -> Overshoot | None:
     terms = plan.batch.terms
     if terms.bound.usd_micros is None:
         return None
-    return overshoot(jobs, terms.parallel, LOOK_MS, CAPPED_BY_BACKEND)
+    return overshoot(jobs, terms.parallel, LOOK_MS, REGISTRY.is_held_to_usd)

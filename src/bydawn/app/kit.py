@@ -8,13 +8,14 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from bydawn.app.backends import Makers
 from bydawn.app.names import RUNNERS, STOP
 from bydawn.app.place import Place
-from bydawn.backends.backend import Backend
+from bydawn.backends.backend import Surroundings
 from bydawn.backends.checks import CheckRuns
-from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import JobSpec, Listing, PlannedJob
 from bydawn.core.prices import Price, PriceOf
 from bydawn.processes.presence import Presence, is_gone, machine_id
@@ -50,7 +51,7 @@ def runner_kit(place: Place, environment: Mapping[str, str]) -> Iterator[Kit]:
         clock=SystemClock(),
         chance=SystemChance(),
         dispatcher=dispatcher,
-        backends=_backends(runs, environment),
+        backends=Makers(partial(Surroundings, environment, SystemClock(), runs)),
         state_folder=place.state_folder,
         machine=machine,
         pid=os.getpid(),
@@ -96,26 +97,6 @@ def _let_go(tools: Tools, runs: LocalRuns, names: list[Presence]) -> None:
     runs.close()
     for presence in names:
         presence.forget()
-
-
-def _backends(runs: LocalRuns, environment: Mapping[str, str]) -> dict[str, Callable[[], Backend]]:
-    """Built-in backends by name, each imported when it is first needed."""
-
-    def command() -> Backend:
-        from bydawn.backends.command import CommandBackend
-
-        return CommandBackend(runs, environment)
-
-    def python() -> Backend:
-        from bydawn.backends.python import PythonBackend
-
-        return PythonBackend(runs, environment)
-
-    return {
-        "command": command,
-        "python": python,
-        "scripted": lambda: ScriptedBackend(SystemClock()),
-    }
 
 
 def _ringing(rung: deque[str], dispatcher: Threads) -> Callable[[str], None]:

@@ -56,7 +56,7 @@ class Place:
         """Look through the store file as a whole; raises StoreRefused for the first thing wrong."""
         if self.server_url or not self.store_path.exists():
             return
-        from bydawn.store.soundness import damage_of
+        from bydawn.store.damage import damage_of
 
         found = damage_of(self.store_path)
         if found:

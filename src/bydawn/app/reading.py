@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bydawn.app.names import BACKENDS
+from bydawn.app.backends import REGISTRY
 from bydawn.app.values import Invocation
 from bydawn.core.errors import PlanInvalid, UsageError
 
@@ -63,7 +63,7 @@ def read_plan(
         at=now,
         overrides=overrides,
         environment=invocation.environment,
-        backends=BACKENDS,
+        backends=REGISTRY,
         stdin=stdin,
         is_priced=is_priced(invocation.environment),
     )

@@ -100,7 +100,7 @@ def _play(store: Store, batch: Batch, folder: Path, clock: HandWoundClock, seed:
         clock=clock,
         chance=SeededChance(seed),
         dispatcher=InlineDispatcher(clock),
-        backends={"scripted": lambda: ScriptedBackend(clock)},
+        backends={"scripted": lambda _: ScriptedBackend(clock)},
         state_folder=folder,
         machine="rehearsal",
         pid=0,

@@ -17,10 +17,12 @@ from bydawn.app.earning import (
 )
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.isolating import refuse_unavailable_for
+from bydawn.app.keeping import age_now_and_then
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
+from bydawn.app.room import look_for_room
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import is_joined
@@ -66,6 +68,7 @@ def _noted(
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":
+        age_now_and_then(place, store)
         note_ending(store, batch, wanted, ran)
     return ran
 
@@ -82,6 +85,7 @@ def _go_on(
     if _is_over(store, batch):
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
+    look_for_room(place.state_folder, invocation.environment, face)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
     driven = _drive(place, invocation, store, batch, wanted, face)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
+from bydawn.app.sealing import note_head
 from bydawn.app.signals import listening
 from bydawn.app.values import Face, Invocation
+from bydawn.core.errors import BydawnError
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.stopping import Interrupt, Stop
+from bydawn.store import audit, receipts
 from bydawn.store.store import Store
 
 
@@ -30,12 +34,21 @@ def carry_out(
             return Driven(Stop.DONE, others=others)
         interrupt = Interrupt(cancels=errand.cancels)
         journey = Drive(runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung)
+        face.hear(kit.tools.dispatcher.wake)
         ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()
+        _note_head(invocation, store)
         if stop is Stop.INTERRUPTED:
             _name_unwatched(runner, face)
         return Driven(stop, interrupt.signal, [], journey.complaints)
+
+
+def _note_head(invocation: Invocation, store: Store) -> None:
+    """The end of the journal as this runner leaves it, kept where jobs do not look."""
+    with contextlib.suppress(BydawnError):
+        session = store.session
+        note_head(invocation.environment, receipts.store_id(session), audit.head(session))
 
 
 def _ringing(elsewhere: deque[str], wake: Callable[[], None]) -> Callable[[], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bydawn.backends.local import as_asked, refusal
+from bydawn.backends.local import as_asked, refusal, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
 from bydawn.processes.runs import LocalRuns, Order
 
@@ -33,6 +33,7 @@ class CheckRuns:
             timeout_ms=timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,
+            secrets=secrets_of(request),
             argv=made.argv,
             cwd=f"{request.folder}/draft",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from bydawn.backends.local import LocalBackend, as_asked, refusal
+from bydawn.backends.local import LocalBackend, as_asked, refusal, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.runs import Order
 
@@ -33,6 +33,7 @@ class CommandBackend(LocalBackend):
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
                 send_by=request.send_by,
+                secrets=secrets_of(request),
                 argv=made.argv,
                 cwd=_cwd(request),
             )

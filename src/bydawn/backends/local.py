@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
@@ -15,19 +16,20 @@ from bydawn.core.sightings import (
     Request,
     Sighting,
 )
-from bydawn.processes.environment import job_environment
+from bydawn.processes.environment import job_environment, secret_names
 from bydawn.processes.isolation import NONE, Apart, apart, why_not
 from bydawn.processes.runs import LocalRuns
 
 
-class LocalBackend:
-    """Three of the four verbs; a backend of its own says how it launches."""
+class LocalBackend(Backend):
+    """Three of the four verbs; a backend of its own says how it launches. The runs belong to
+    whoever made it, so it has nothing to close."""
 
     capabilities = Capabilities(guarantee=Guarantee.LOCAL_CLAIM, local=True)
 
-    def __init__(self, runs: LocalRuns, machine_environment: Mapping[str, str]) -> None:
-        self._runs = runs
-        self._machine_environment = machine_environment
+    def __init__(self, around: Surroundings) -> None:
+        self._runs = around.runs
+        self._machine_environment = around.environment
 
     def find(self, request: Request) -> FindAnswer:
         return self._runs.find(request.folder)
@@ -37,9 +39,6 @@ class LocalBackend:
 
     def cancel(self, handle: str, reason: str) -> CancelAnswer:
         return self._runs.end(handle, reason)
-
-    def close(self) -> None:
-        """The runs belong to whoever made this backend."""
 
 
 def refusal(code: str, message: str) -> LaunchRefused:
@@ -59,6 +58,11 @@ def as_asked(
         raise OSError(f'isolate = "{request.isolate}" is not possible here: {why}')
     made = apart(argv, cwd, request, runs.state_folder, machine)
     return Apart(made.argv, {**environment, **made.environment})
+
+
+def secrets_of(request: Request) -> frozenset[str]:
+    """The names in a run's environment whose values nobody may see."""
+    return frozenset(secret_names(request.payload.get("pass_env") or ()))
 
 
 def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
 from bydawn.core.sightings import (
     Absent,
@@ -40,7 +41,7 @@ _NEVER = 1 << 60
 _TRANSIENT = FailureClass.TRANSIENT
 
 
-class ScriptedBackend:
+class ScriptedBackend(Backend):
     """Runs exist as handles that say when and how they end. ``ledger`` hears of every launch."""
 
     name = "scripted"
@@ -83,9 +84,6 @@ class ScriptedBackend:
         if self._clock.utc_ms() < fate["until"] and fate["ends"] != "stubborn":
             self._cancelled.setdefault(handle, (reason, self._clock.utc_ms()))
         return CancelAnswer(True)
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def scene_of(payload: dict[str, Any], generation: int) -> dict[str, Any]:

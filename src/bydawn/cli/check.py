@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 def check(settings: Settings, talk: Talk, plan: Path | None, schema: bool, **options: Any) -> int:
     """Validate a plan and say what would start, join and skip, and why. Changes nothing."""
     if schema:
+        from bydawn.app.backends import REGISTRY
         from bydawn.plan import json_schema
 
-        talk.document(json_schema())
+        talk.document(json_schema(REGISTRY))
         return 0
     if plan is None:
         raise UsageError("check what?", "name a plan, or ask for --schema")

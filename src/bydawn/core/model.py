@@ -211,7 +211,8 @@ class Job:
 
     ``step`` says how far ``finishing`` has come, ``stopping`` why we asked the run to end, ``wish``
     what a person asked for, ``accounts`` (a JSON list) where its attempt is booked, ``prices`` the
-    list its cost was worked out from, ``fresh`` that this runner just made the intention itself.
+    list its cost was worked out from, ``container`` what a two-phase backend reserved for this
+    generation, ``fresh`` that this runner just made the intention itself.
     """
 
     number: int
@@ -255,6 +256,7 @@ class Job:
     backend: str
     accounts: str
     prices: str | None = None
+    container: str | None = None
     fresh: bool = False
 
     @property

@@ -7,7 +7,7 @@ unless the backend itself ends a run at its bound.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bydawn.core.model import JobSpec
@@ -24,18 +24,20 @@ class Overshoot:
     look_ms: int
 
 
-def may_pass(spec: JobSpec, capped_by_backend: Collection[str]) -> bool:
+IsHeld = Callable[[JobSpec], bool]
+"""Whether a job's backend itself ends a run at its bound in dollars."""
+
+
+def may_pass(spec: JobSpec, is_held: IsHeld) -> bool:
     """Whether a run of this job could spend beyond its bound before it is seen to."""
-    return spec.bound.usd_micros != 0 and spec.backend not in capped_by_backend
+    return spec.bound.usd_micros != 0 and not is_held(spec)
 
 
-def overshoot(
-    jobs: Iterable[JobSpec], parallel: int, look_ms: int, capped_by_backend: Collection[str]
-) -> Overshoot:
+def overshoot(jobs: Iterable[JobSpec], parallel: int, look_ms: int, is_held: IsHeld) -> Overshoot:
     """For every job of a plan capped in dollars, one spec each."""
     runs = uncounted = 0
     for spec in jobs:
-        runs += may_pass(spec, capped_by_backend)
+        runs += may_pass(spec, is_held)
         uncounted += spec.bound.usd_micros is None
     at_once = min(runs, parallel)
     return Overshoot(None if at_once else 0, at_once, uncounted, look_ms)

@@ -40,6 +40,7 @@ class Ending:
     error_code: str | None
     error_message: str | None
     prices: str | None = None
+    container: str | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +68,8 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     before, after = job.state, move.to._value_
     assert_legal(before, move.event, after)
     change.moves.append((before, move))
-    handle, generation, faults = job.handle, job.generation, job.faults
+    held_as = job.handle, job.container
+    generation, faults = job.generation, job.faults
     for name, value in move.changes.items():
         setattr(job, name, value)
     job.state = after
@@ -79,7 +81,7 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     elif job.faults > faults:
         _add(change.deltas, {counting.retries(job.batch): 1})
     if _ends_attempt(move, before):
-        change.endings.append(_ending(job, move, handle, generation, usage))
+        change.endings.append(_ending(job, move, held_as, generation, usage))
     if _settles(move, before, usage):
         _settle(change, None if _was_never_launched(move, before) else usage or Usage())
 
@@ -120,13 +122,17 @@ def _settle(change: Change, usage: Usage | None) -> None:
 
 
 def _ending(
-    job: Job, move: Move, handle: str | None, generation: int, usage: Usage | None
+    job: Job,
+    move: Move,
+    held_as: tuple[str | None, str | None],
+    generation: int,
+    usage: Usage | None,
 ) -> Ending:
     return Ending(
         number=job.attempts,
         event=move.event.value,
         reason=job.reason,
-        handle=handle,
+        handle=held_as[0],
         generation=generation,
         started_at=job.started_at,
         ended_at=job.ended_at,
@@ -137,6 +143,7 @@ def _ending(
         error_code=job.error_code,
         error_message=job.error_message,
         prices=usage.prices if usage else None,
+        container=held_as[1],
     )
 
 

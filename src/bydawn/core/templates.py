@@ -7,6 +7,8 @@ jinja2 is loaded only for a text that really has a template in it. The names a l
     results {job id: result}, set {name: text}, env {name: text, only those in pass_env};
     remote {id} for poll and cancel.
 
+The table of a backend names TABLE_NAMES; its env is this machine's, read at the call.
+
 Lists, tables, true, false and null are rendered as JSON. ``| sh`` quotes a value for a shell.
 """
 
@@ -18,6 +20,12 @@ from typing import Any
 NAMES = (
     "attempt", "batch", "draft", "edition", "effect_key", "env", "item", "job", "key",
     "launch_key", "plan", "previous", "remote", "results", "set",
+)  # fmt: skip
+
+# What the table of a backend may name: what is frozen with the job, and any variable it names.
+TABLE_NAMES = (
+    "attempt", "batch", "draft", "edition", "effect_key", "env", "item", "job", "key",
+    "launch_key", "plan", "remote",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bydawn.core.offers import Offer
 from bydawn.plan.configuration import Setting
 from bydawn.plan.expand import expand_items
 from bydawn.plan.identity import identify
@@ -36,11 +37,11 @@ def read_plan(
     at: int,
     overrides: Overrides,
     environment: Mapping[str, str],
-    backends: Mapping[str, str],
+    backends: Mapping[str, Offer],
     stdin: BinaryIO | None = None,
     is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
-    """The valid plan; PlanInvalid with all complaints. ``backends``: name -> default effects.
+    """The valid plan; PlanInvalid with all complaints. ``backends``: what there is to run on.
 
     ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``. ``is_priced`` says
     whether the price of a model is known; it is asked where dollars are capped.
@@ -60,7 +61,7 @@ def from_data(
     at: int,
     overrides: Overrides,
     environment: Mapping[str, str],
-    backends: Mapping[str, str],
+    backends: Mapping[str, Offer],
     is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
     """As ``read_plan`` for a plan no file holds; ``path`` is where one would lie, and its name."""
@@ -86,8 +87,8 @@ def settings(
     return showing.settings(folder, at, environment, overrides, plan)
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a plan file, for editors."""
-    from bydawn.plan import schema
+def json_schema(backends: Mapping[str, Offer]) -> dict[str, Any]:
+    """The JSON Schema of a plan file, for editors, with the tables of these backends."""
+    from bydawn.plan import configured, schema
 
-    return schema.json_schema()
+    return schema.json_schema(list(configured.schemas(backends)))

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bydawn.core.fields import NONE
 from bydawn.core.lengths import parse_length
 from bydawn.plan.configuration import FLAGS, Layer, Layers, Setting
-from bydawn.plan.fields import NONE
 from bydawn.plan.schema import BudgetTable, JobFields, RunTable
 from bydawn.plan.validate import accepted, did_you_mean
 

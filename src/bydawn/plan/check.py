@@ -10,13 +10,14 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path as Folder
 from typing import Any
 
+from bydawn.core.fields import NONE
 from bydawn.core.lengths import parse_length
 from bydawn.core.model import Bound
+from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
 from bydawn.plan.complaints import Complaints, Path, quoted
-from bydawn.plan.fields import NONE
 from bydawn.plan.schema import JobTable, PublishTable
-from bydawn.plan.specs import BACKEND_FIELDS, after, resolved, takes
+from bydawn.plan.specs import BACKEND_FIELDS, after, resolved
 from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean
 
@@ -95,27 +96,46 @@ def _circles(known: Mapping[str, Entry]) -> Iterator[list[str]]:
 
 
 def check_backend(
-    entry: Entry, known: Mapping[str, str], configured: Mapping[str, Any], told: Complaints
+    entry: Entry, offer: Offer | None, known: Mapping[str, Offer], told: Complaints
 ) -> None:
     """The backend exists, and the job says what it needs and nothing it does not take."""
-    name = entry.table.backend
     if "backend" in entry.wrong:
         return
-    if name not in known:
-        if name not in configured:
-            _tell_unknown_backend(entry, known, told)
+    if offer is None:
+        _tell_unknown_backend(entry, known, told)
         return
-    for field in sorted((set(entry.own) & BACKEND_FIELDS) - takes(name)):
-        told.add((*entry.at, field), f"the backend {quoted(name)} does not take it")
-    if name == "command":
+    _check_offer(entry, offer, told)
+    if "argv" in offer.takes:
         _check_command(entry, told)
-    elif entry.table.isolate != "none":
+    if not offer.isolates and entry.table.isolate != "none":
         told.add(entry.where("isolate"), "only commands can be isolated")
-    if name == "python" and entry.table.call is None and not entry.wrong:
-        told.add(entry.at, 'call is missing: the backend "python" needs "module:function"')
 
 
-def _tell_unknown_backend(entry: Entry, known: Mapping[str, str], told: Complaints) -> None:
+def _check_offer(entry: Entry, offer: Offer, told: Complaints) -> None:
+    name, table = entry.table.backend, entry.table
+    if offer.broken:
+        told.add(entry.where("backend"), f"the backend {quoted(name)} {offer.broken}")
+    if offer.needs_options and offer.name == name:
+        message = f"{quoted(name)} is a type of backend and needs a table of its own"
+        remedy = f'say [backends.mine] with type = "{name}", and backend = "mine"'
+        told.add(entry.where("backend"), message, remedy)
+    for field in sorted((set(entry.own) & BACKEND_FIELDS) - offer.takes):
+        told.add((*entry.at, field), f"the backend {quoted(name)} does not take it")
+    for group in offer.needs:
+        if not entry.wrong and all(getattr(table, field) is None for field in group):
+            words = " or ".join(group)
+            remedy = _EXAMPLES.get(group[0], "")
+            told.add(entry.at, f"the backend {quoted(name)} needs {words}", remedy)
+
+
+_EXAMPLES = {
+    "argv": 'argv = ["program", "argument"]',
+    "call": 'call = "module:function"',
+    "prompt": 'prompt = "What to do"',
+}
+
+
+def _tell_unknown_backend(entry: Entry, known: Mapping[str, Offer], told: Complaints) -> None:
     name = entry.table.backend
     at = entry.where("backend")
     if not tell_unbuilt_backend(name, at, known, told):
@@ -126,8 +146,6 @@ def _tell_unknown_backend(entry: Entry, known: Mapping[str, str], told: Complain
 
 def _check_command(entry: Entry, told: Complaints) -> None:
     table = entry.table
-    if table.argv is None and table.shell is None and not entry.wrong:
-        told.add(entry.at, "a command needs argv or shell", 'argv = ["program", "argument"]')
     if table.argv is not None and table.shell is not None:
         told.add(entry.where("shell"), "argv and shell exclude each other")
     if table.argv is not None and not table.argv[0].strip():

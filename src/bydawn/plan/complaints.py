@@ -40,9 +40,11 @@ class Complaints:
         # Kept in order, each once.
         self._found: dict[Complaint, None] = {}
         self._line_of = line_of or (lambda _path: None)
+        self._at: Path = ()
 
     def add(self, path: Path, message: str, remedy: str = "") -> None:
         """Complain about what is written at ``path``; saying it twice is saying it once."""
+        path = (*self._at, *path)
         self._keep(Complaint(self.file, self._line_of(path), written(path), message, remedy))
 
     def add_at(self, line: int | None, message: str, remedy: str = "", subject: str = "") -> None:
@@ -51,6 +53,12 @@ class Complaints:
         if len(self._found) >= _MOST:
             self._keep(Complaint(self.file, None, "", "too many errors; the rest was not read"))
             raise PlanInvalid(tuple(self.found))
+
+    def below(self, path: Path) -> Complaints:
+        """The same complaints, seen from inside the table at ``path``."""
+        inner = Complaints(self.file, self._line_of)
+        inner._found, inner._at = self._found, (*self._at, *path)
+        return inner
 
     @property
     def found(self) -> list[Complaint]:

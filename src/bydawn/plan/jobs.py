@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bydawn.core.errors import PlanInvalid
 from bydawn.core.lengths import parse_length
 from bydawn.core.model import JobSpec
+from bydawn.core.offers import Offer, offer_of
 from bydawn.plan.caps import Effective
 from bydawn.plan.check import Entry, check_backend, check_fields
 from bydawn.plan.complaints import Complaints
 from bydawn.plan.configuration import Layer
+from bydawn.plan.configured import check_tables
 from bydawn.plan.identity import source_folder
 from bydawn.plan.items import ItemsFile, first_item
 from bydawn.plan.read import read_text
@@ -62,21 +65,26 @@ def read_jobs(
     said: Effective,
     path: Path,
     overrides: Overrides,
-    backends: Mapping[str, str],
+    backends: Mapping[str, Offer],
     stdin: BinaryIO | None,
 ) -> Jobs:
     """Every ``[[job]]`` with the defaults, its files read and its own mistakes told."""
     jobs = Jobs()
+    tables: Mapping[str, Any] = plan.data.get("backends", {})
+    offered = partial(offer_of, tables=tables, known=backends)
+    check_tables(tables, backends, plan.complaints)
     owns = _with_items_of_flag(_tables(plan), overrides, jobs)
     for number, own in enumerate(owns):
-        entry = _entry(number, own, said, wrong)
+        entry = _entry(number, own, said, wrong, offered)
         if entry is None:
             continue
         jobs.entries.append(entry)
-        check_backend(entry, backends, plan.data.get("backends", {}), plan.complaints)
+        offer = offered(entry.table.backend)
+        if offer or entry.table.backend not in tables:
+            check_backend(entry, offer, backends, plan.complaints)
         check_fields(entry, plan.complaints, plan.warnings)
         _under_ceilings(entry, said, plan.warnings)
-        jobs.specs.append(_spec(entry, plan, path, overrides, backends))
+        jobs.specs.append(_spec(entry, plan, path, overrides, offer))
         file = _items_file(entry, path, overrides, stdin)
         if file is not None:
             jobs.files[number] = file
@@ -109,9 +117,13 @@ def _with_items_of_flag(
 
 
 def _entry(
-    number: int, own: dict[str, Any], said: Effective, wrong: list[tuple[str | int, ...]]
+    number: int,
+    own: dict[str, Any],
+    said: Effective,
+    wrong: list[tuple[str | int, ...]],
+    offered: Callable[[str], Offer | None],
 ) -> Entry | None:
-    table = merged(said.data.get("defaults", {}), own)
+    table = merged(said.data.get("defaults", {}), own, offered)
     names = {str(place[2]) for place in wrong if place[:2] == ("job", number) and len(place) > 2}
     names |= {"job"} if ("job", number) in wrong else set()
     names |= {str(place[1]) for place in wrong if place[:1] == ("defaults",) and len(place) > 1}
@@ -148,13 +160,13 @@ def _under_ceilings(entry: Entry, said: Effective, warnings: Complaints) -> None
 
 
 def _spec(
-    entry: Entry, plan: Layer, path: Path, overrides: Overrides, backends: Mapping[str, str]
+    entry: Entry, plan: Layer, path: Path, overrides: Overrides, offer: Offer | None
 ) -> JobSpec:
     folder = source_folder(path)
     configured = plan.data.get("backends", {}).get(entry.table.backend)
     return job_spec(
         entry.table,
-        effects=backends.get(entry.table.backend, "outside"),
+        effects=offer.default_effects if offer else "outside",
         folder=folder,
         sets=overrides.sets,
         texts=_texts(entry, folder, path.parent, plan.complaints),

@@ -14,6 +14,7 @@ from bydawn.core.editions import EditionError, deadline_at
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.lengths import LengthError
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob, Pool
+from bydawn.core.offers import Offer
 from bydawn.plan import check
 from bydawn.plan.caps import Effective, check_raises, effective
 from bydawn.plan.complaints import Complaints
@@ -52,11 +53,11 @@ def read_plan(
     at: int,
     overrides: Overrides,
     environment: Mapping[str, str],
-    backends: Mapping[str, str],
+    backends: Mapping[str, Offer],
     stdin: BinaryIO | None = None,
     is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
-    """The valid plan; PlanInvalid with all complaints. ``backends``: name -> default effects.
+    """The valid plan; PlanInvalid with all complaints. ``backends``: what there is to run on.
 
     ``stdin`` must be seekable (see ``spool``); it is read for ``items = "-"``.
     """
@@ -71,7 +72,7 @@ def from_data(
     at: int,
     overrides: Overrides,
     environment: Mapping[str, str],
-    backends: Mapping[str, str],
+    backends: Mapping[str, Offer],
     is_priced: Callable[[str], bool] = all_priced,
 ) -> Plan:
     """As ``read_plan`` for a plan no file holds; ``path`` is where one would lie, and its name."""
@@ -86,7 +87,7 @@ def _valid(
     at: int,
     overrides: Overrides,
     environment: Mapping[str, str],
-    backends: Mapping[str, str],
+    backends: Mapping[str, Offer],
     stdin: BinaryIO | None,
     is_priced: Callable[[str], bool],
 ) -> Plan:

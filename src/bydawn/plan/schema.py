@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from bydawn.plan.fields import (
+from bydawn.core.fields import (
     AllowedFailures,
     Argv,
     Callee,
+    Cron,
     Deadline,
     Dollars,
     DraftPath,
@@ -23,6 +24,7 @@ from bydawn.plan.fields import (
     Positive,
     Share,
     SomeDollars,
+    Table,
     TagValue,
     TimeOfDay,
     Variable,
@@ -31,12 +33,6 @@ from bydawn.plan.fields import (
 
 # Tags of alternatives stand in pydantic's places of errors; this mark lets them be left out there.
 TAG = "~"
-
-
-class Table(BaseModel):
-    """One table of the file: unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
 
 def _alternative(value: Any) -> str | None:
@@ -195,50 +191,12 @@ class JobTable(JobFields):
     items_expect: Whole | None = None
 
 
-class PollEvery(Table):
-    initial: Length = "5s"
-    max: Length = "60s"
-
-
-class HttpCall(Table):
-    method: Filled = "GET"
-    url: Filled
-    headers: dict[str, str] = {}
-    body: Any = Field(default=None, alias="json")
-
-
 class BackendTable(Table):
-    type: Name
-    submit: Argv | None = None
-    launch: HttpCall | None = None
-    id_path: Filled | None = None
-    poll: (
-        Annotated[
-            Annotated[Argv, Tag(f"{TAG}plain")] | Annotated[HttpCall, Tag(f"{TAG}table")],
-            _either("must be a list of arguments, or a table with a url"),
-        ]
-        | None
-    ) = None
-    state_path: Filled | None = None
-    states: dict[str, Literal["queued", "running", "succeeded", "failed", "cancelled"]] = {}
-    exit_code_path: Filled | None = None
-    result_path: Filled | None = None
-    usage_paths: dict[str, str] = {}
-    listing: Argv | None = Field(default=None, alias="list")
-    list_path: Filled | None = None
-    key_path: Filled | None = None
-    find: HttpCall | None = None
-    find_path: Filled | None = None
-    cancel: (
-        Annotated[
-            Annotated[Argv, Tag(f"{TAG}plain")] | Annotated[HttpCall, Tag(f"{TAG}table")],
-            _either("must be a list of arguments, or a table with a url"),
-        ]
-        | None
-    ) = None
-    refused_status: list[Annotated[int, Field(ge=400, le=599)]] = []
-    key_header: Filled | None = None
-    poll_every: PollEvery = PollEvery()
+    """``[backends.X]``; what else it takes is for its type to say (see ``configured``)."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, protected_namespaces=())
+
+    type: Name | None = None
 
 
 class NotifyTable(Table):
@@ -250,7 +208,7 @@ class NotifyTable(Table):
 
 
 class ScheduleTable(Table):
-    cron: Filled | None = None
+    cron: Cron | None = None
     catch_up: Length | None = None
     env_file: Filled | None = None
 
@@ -288,10 +246,14 @@ class ConfigFile(Table):
     defaults: JobFields = JobFields()
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a plan file, for editors."""
+def json_schema(backends: list[dict[str, Any]]) -> dict[str, Any]:
+    """The JSON Schema of a plan file, for editors; ``backends`` are those of the tables by type."""
+    schema = PlanFile.model_json_schema(by_alias=True)
+    for each in backends:
+        schema["$defs"].update(each.pop("$defs", {}))
+    schema["properties"]["backends"]["additionalProperties"] = {"anyOf": backends}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **PlanFile.model_json_schema(by_alias=True),
+        **schema,
         "title": "bydawn plan",
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bydawn.core.fields import NONE
 from bydawn.core.lengths import parse_length, parse_time_of_day
 from bydawn.core.model import (
     Backoff,
@@ -21,8 +22,8 @@ from bydawn.core.model import (
     Publication,
     When,
 )
+from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
-from bydawn.plan.fields import NONE
 from bydawn.plan.schema import (
     BudgetTable,
     ExpectTable,
@@ -36,27 +37,24 @@ from bydawn.plan.schema import (
     TagBudget,
 )
 
-# What each backend takes beside what every job may say.
-TAKES: Mapping[str, frozenset[str]] = {
-    "command": frozenset({"argv", "shell", "cwd", "env", "pass_env"}),
-    "python": frozenset({"call", "env", "pass_env"}),
-    "scripted": frozenset({"script"}),
-}
-BACKEND_FIELDS = frozenset[str]().union(*TAKES.values())
+# What a job may say only to backends that take it.
+BACKEND_FIELDS = frozenset(
+    {"argv", "call", "cwd", "env", "pass_env", "script", "shell", "workspace"}
+)
 _EXCLUSIVE = (("argv", "shell"), ("prompt", "prompt_file"))
 _JOINED = ("backoff", "budget", "env", "tags")
 # What others name comes first: an argv may say {{ job.prompt }}.
 _PAYLOAD = ("model", "prompt", "env", "pass_env", "argv", "shell", "call")
 
 
-def takes(backend: str) -> frozenset[str]:
-    return TAKES.get(backend, BACKEND_FIELDS)
-
-
-def merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(
+    defaults: Mapping[str, Any],
+    own: Mapping[str, Any],
+    offer_of: Callable[[str], Offer | None],
+) -> dict[str, Any]:
     """A job's table with the defaults it neither overrides nor has no use for."""
-    backend = own.get("backend", defaults.get("backend", "command"))
-    unused = BACKEND_FIELDS - takes(backend)
+    offer = offer_of(own.get("backend", defaults.get("backend", "command")))
+    unused = BACKEND_FIELDS - offer.takes if offer else frozenset[str]()
     for one, other in _EXCLUSIVE:
         unused |= {other} if one in own else {one} if other in own else set()
     table = {name: value for name, value in defaults.items() if name not in unused}

@@ -12,7 +12,7 @@ from typing import Any
 
 from bydawn.core.errors import TemplateError
 from bydawn.core.model import JobSpec
-from bydawn.core.templates import is_template, render
+from bydawn.core.templates import TABLE_NAMES, is_template, render
 from bydawn.plan.check import Entry
 from bydawn.plan.complaints import Complaints, Path
 
@@ -63,6 +63,12 @@ def try_templates(spec: JobSpec, names: Mapping[str, Any], told: Complaints, ent
         trouble = _trouble(text, names)
         if trouble is not None:
             told.add(entry.where(*path), *trouble)
+    table = spec.payload.get("backend_config") or {}
+    beside = {name: names[name] for name in TABLE_NAMES} | {"env": Anything()}
+    for path, text in _texts(("backends", spec.backend), table):
+        trouble = _trouble(text, beside)
+        if trouble is not None:
+            told.add(path, *trouble)
 
 
 def _templates(spec: JobSpec) -> Iterator[tuple[Path, str]]:

@@ -31,9 +31,7 @@ class Unbuilt:
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt(("backends",), REFUSE),
     Unbuilt(("notify",), WARN),
-    Unbuilt(("schedule",), WARN),
     Unbuilt(("defaults", "workspace"), REFUSE),
     Unbuilt(("job", "*", "workspace"), REFUSE),
 )

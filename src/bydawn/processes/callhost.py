@@ -49,18 +49,19 @@ def _serve(order: dict[str, Any], replies: int) -> None:
 
 
 def _enter(order: dict[str, Any]) -> None:
-    wanted = order["environment"]
-    for name in os.environ.keys() - wanted.keys():
+    wanted, found = order["environment"], os.environ.copy()
+    for name in found.keys() - wanted.keys():
         del os.environ[name]
     for name, value in wanted.items():
-        if os.environ.get(name) != value:
+        if found.get(name) != value:
             os.environ[name] = value
     os.chdir(order["folder"])
 
 
 def _imported(call: str) -> Callable[..., Any]:
     module_name, _, path = call.partition(":")
-    importlib.invalidate_caches()
+    if module_name not in sys.modules:
+        importlib.invalidate_caches()
     found: Any = importlib.import_module(module_name)
     for name in path.split("."):
         found = getattr(found, name)

@@ -40,6 +40,11 @@ def job_environment(
     return {**passed, **(env or {}), **request_environment(request)}
 
 
+def secret_names(pass_env: Iterable[str]) -> set[str]:
+    """Those of the names a plan passes on whose values nobody may see."""
+    return {name for name in pass_env if name not in _PASSED and not name.startswith("LC_")}
+
+
 def request_environment(request: Request) -> dict[str, str]:
     """The BYDAWN_ names of one run; a limit that is not set has no name."""
     wanted: dict[str, str | None] = {

@@ -67,7 +67,12 @@ def apart(
     if request.isolate == USER:
         return _as_account(argv, run, state_folder, pwd.getpwnam(_account_name(environment)))
     bwrap = shutil.which("bwrap", path=environment.get("PATH")) or "bwrap"
-    sandbox = (*_SEALED, *_read_only(request.plan_folder), *_own(run, state_folder))
+    sandbox = (
+        *_SEALED,
+        *_read_only(request.plan_folder),
+        *_hidden(_settings(environment)),
+        *_own(run, state_folder),
+    )
     # Left to itself, bwrap would start a command elsewhere when its folder is not to be seen.
     there = ("--chdir", cwd or run.draft, "--die-with-parent")
     return Apart((bwrap, *sandbox, *there, "--", *argv), {"TMPDIR": _HIDDEN})
@@ -79,10 +84,20 @@ def _read_only(plan_folder: str) -> tuple[str, ...]:
     return ("--ro-bind", plan_folder, plan_folder) if is_hidden else ()
 
 
+def _hidden(settings: Path) -> tuple[str, ...]:
+    """Keys and files of secrets are beside the settings."""
+    return ("--tmpfs", str(settings)) if settings.is_dir() else ()
+
+
 def _own(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
     """Of our own folder nothing but this run's draft and report."""
     draft = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
     return (*draft, "--bind", run.report, run.report)
+
+
+def _settings(environment: Mapping[str, str]) -> Path:
+    base = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return Path(base, "bydawn")
 
 
 def _as_account(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bydawn.core.budgets import reservation
 from bydawn.core.decide import Act, Fact
@@ -17,6 +16,7 @@ from bydawn.core.decide.step import (
     CheckEnded,
     CheckPending,
     Collected,
+    CollectTrouble,
 )
 from bydawn.core.errors import TemplateError
 from bydawn.core.keys import effect_key, launch_key
@@ -27,20 +27,32 @@ from bydawn.core.sightings import (
     Ended,
     Failure,
     FailureClass,
+    Guarantee,
     LaunchAnswer,
     Launched,
     LaunchRefused,
     LaunchUnclear,
     Request,
+    ReserveAnswer,
     Unknown,
     Vanished,
 )
+from bydawn.core.traces import trace_parent
+from bydawn.runner.belief import Belief
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held
 from bydawn.runner.pricing import priced_fact
 from bydawn.runner.publishing import Publisher
-from bydawn.runner.rendering import Beside, Place, plain_payload, render_words, rendered_payload
+from bydawn.runner.rendering import (
+    Beside,
+    Earlier,
+    Place,
+    plain_payload,
+    render_words,
+    rendered_payload,
+)
+from bydawn.runner.secrets import Secrets
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
@@ -48,30 +60,35 @@ _CHECK_TRIES = 3
 
 @dataclass(slots=True)
 class Actor:
-    """Makes the calls of one runner. ``may_act`` is its own belief in its lease, ``send_by`` when
-    that ends."""
+    """Makes the calls of one runner under one lease."""
 
     tools: Tools
-    may_act: Callable[[], bool]
+    belief: Belief
     publisher: Publisher
-    send_by: Callable[[], int]
     runs_folder: str = field(init=False)
+    secrets: Secrets = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs_folder = str(self.tools.state_folder / "runs")
+        self.secrets = Secrets(self.tools.environment)
 
-    def call(self, held: Held, place: Place, results: dict[str, Any]) -> Call:
+    def call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
+        return self.secrets.guarding(held.spec, self._call(held, place, earlier))
+
+    def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
         if act is Act.POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
-        if act is Act.COLLECT:
-            return lambda: self._collect(held, place)
         if act is Act.PUBLISH:
             return self.publisher.call(held, place, int(argument), self.folder(held))
-        request = partial(self._request, held, place, results)
+        request = partial(self._request, held, place, earlier)
+        if act is Act.COLLECT:
+            return lambda: self._collect(held, place, request)
+        if act is Act.RESERVE:
+            return lambda: self._reserve(held, request)
         if act is Act.CHECK:
             return lambda: self._check(held, place, request())
         if act is Act.LAUNCH:
@@ -86,12 +103,12 @@ class Actor:
     def _priced(self, fact: Fact, held: Held, place: Place) -> Fact:
         return priced_fact(fact, held, place, self.tools.price_of, self.tools.environment)
 
-    def _request(self, held: Held, place: Place, results: dict[str, Any]) -> Request:
+    def _request(self, held: Held, place: Place, earlier: Earlier) -> Request:
         job, spec = held.job, held.spec
         folder = self.folder(held)
         deadline = (job.intended_at or 0) + spec.limits.timeout_ms
         if held.nature.has_templates:
-            beside = Beside(f"{folder}/draft", self.tools.environment, results)
+            beside = Beside(f"{folder}/draft", self.tools.environment, earlier)
             payload = rendered_payload(job, spec, place, beside)
         else:
             payload = plain_payload(job, spec)
@@ -114,22 +131,36 @@ class Actor:
             deadline_at=deadline,
             budget_usd_micros=None if spec.bound.usd_micros is None else left.usd_micros,
             budget_tokens=None if spec.bound.tokens is None else left.tokens,
-            trace_parent=_trace_parent(job.key, job.token),
+            trace_parent=trace_parent(job.key, job.token),
             isolate=spec.isolate,
             plan_folder=place.plan_folder,
             store_id=self.publisher.store_id,
-            send_by=self.send_by(),
+            send_by=self.belief.until,
+            container=job.container or "",
         )
 
+    def _reserve(self, held: Held, request: Callable[[], Request]) -> Fact:
+        return self._start(held.backend.reserve, request)
+
     def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:
-        if not self.may_act():
+        is_two_phase = held.backend.capabilities.guarantee is Guarantee.TWO_PHASE
+        assert held.job.container or not is_two_phase, "no reservation was committed"
+        return self._start(held.backend.launch, request)
+
+    def _start(
+        self,
+        verb: Callable[[Request], LaunchAnswer | ReserveAnswer],
+        request: Callable[[], Request],
+    ) -> Fact:
+        """One of the two calls that lead to a run; neither is made once the lease may be over."""
+        if not self.belief.may_act():
             return Absent()
         try:
             ready = request()
         except TemplateError as error:
             return LaunchRefused(Failure(FailureClass.PERMANENT, "template", str(error)))
         try:
-            answer = held.backend.launch(ready)
+            answer = verb(ready)
         except Exception as error:
             return LaunchUnclear(f"{type(error).__name__}: {error}")
         return Absent() if _was_late(answer) else answer
@@ -144,8 +175,12 @@ class Actor:
     def _cancel(self, held: Held, reason: str) -> Fact:
         return held.backend.cancel(held.job.handle or "", reason)
 
-    def _collect(self, held: Held, place: Place) -> Fact:
+    def _collect(self, held: Held, place: Place, request: Callable[[], Request]) -> Fact:
         spec, draft = held.spec, Path(self.folder(held), "draft")
+        if held.backend.capabilities.collects:
+            fetched = _fetched(held, request, draft)
+            if fetched is not None:
+                return fetched
         if spec.expect:
             beside = Beside(str(draft), self.tools.environment)
             files = render_words(spec.expect.files, held.job, spec, place, beside)
@@ -171,6 +206,20 @@ class Actor:
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
 
 
+def _fetched(held: Held, request: Callable[[], Request], draft: Path) -> Fact | None:
+    """Have the backend put a remote run's output into the draft; None when it is all there."""
+    try:
+        draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+        failure = held.backend.collect(request(), held.job.handle or "", str(draft))
+    except Exception as error:
+        return CollectTrouble(f"{type(error).__name__}: {error}")
+    if failure is None:
+        return None
+    if failure.kind is FailureClass.TRANSIENT:
+        return CollectTrouble(failure.message or failure.code)
+    return Collected(failure)
+
+
 def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) -> Fact:
     if not isinstance(sighting, Ended):
         return CheckPending()
@@ -181,7 +230,7 @@ def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) 
     return CheckEnded(None, draft_digest(draft) if spec.approve or spec.publish else None)
 
 
-def _was_late(answer: LaunchAnswer) -> bool:
+def _was_late(answer: LaunchAnswer | ReserveAnswer) -> bool:
     """Refused because our lease was over by then: nothing was started, and nothing is to be
     judged."""
     return isinstance(answer, LaunchRefused) and answer.failure.code == "late"
@@ -195,8 +244,3 @@ def _check_not_started(answer: LaunchRefused | LaunchUnclear) -> Fact:
 
 def _refused_by_check(message: str) -> Failure:
     return Failure(FailureClass.TRANSIENT, "unmet", f"check: {message}")
-
-
-def _trace_parent(key: str, token: int) -> str:
-    """W3C trace context: the job is the trace, the claim is the span."""
-    return f"00-{key[:32]}-{token & 0xFFFF_FFFF_FFFF_FFFF:016x}-01"

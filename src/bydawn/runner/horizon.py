@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bydawn.core.model import Job, JobSpec
+from bydawn.runner.held import Held
+from bydawn.runner.rendering import Earlier
 from bydawn.runner.scope import Scope, Served
 from bydawn.store import read
 from bydawn.store.admission import Kept, Open
@@ -98,9 +99,14 @@ class Horizon:
             if not served.is_hungry:
                 served.wakes_at = self._next_start(served, now)
 
-    def results_for(self, spec: JobSpec, job: Job) -> dict[str, Any]:
-        """Results of the jobs this one waits for."""
-        return {name: self._result_of(job.batch, name) for name in spec.after}
+    def earlier_for(self, held: Held) -> Earlier:
+        """What runs before this one left, as far as its payload speaks of it."""
+        job, nature = held.job, held.nature
+        after = held.spec.after if nature.speaks_of_results else ()
+        results = {name: self._result_of(job.batch, name) for name in after}
+        if not nature.speaks_of_errors:
+            return Earlier(results)
+        return Earlier(results, read.last_error(self._store.session, job.number, job.attempts))
 
     def _result_of(self, batch: int, name: str) -> Any:
         found = read.jobs_named(self._store.session, batch, name)

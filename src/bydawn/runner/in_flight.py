@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterable
 
 from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
-from bydawn.core.decide.step import Published
+from bydawn.core.decide.step import Collected, Published
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.sightings import Alive, Ended, Launched
@@ -47,7 +47,7 @@ class InFlight:
         """Take newly claimed jobs in hand, each with its first step."""
         for job in jobs:
             spec = self._store.spec(job.spec)
-            held = Held(job, spec, self._tools.backend(spec.backend), self._nature(job.spec, spec))
+            held = Held(job, spec, self._tools.backend(spec), self._nature(job.spec, spec))
             self._count_limits(held, now)
             self.held[job.number] = held
             self._take(held, next_step(job, self._around(held, now)), None)
@@ -161,7 +161,7 @@ class InFlight:
                 self._progressed.add(held.job.number)
         elif isinstance(fact, Ended):
             held.usage = fact.outcome.usage
-        elif isinstance(fact, Published):
+        elif isinstance(fact, Published | Collected):
             held.tries = 0
 
     def _take(self, held: Held, step: Step, fact: object) -> None:
@@ -193,7 +193,7 @@ class InFlight:
         if step.act is Act.CANCEL:
             held.tries = 0 if held.asked_at is None else held.tries + 1
             held.asked_at = held.asked_at or self._tools.clock.boot_ms()
-        elif step.act is Act.PUBLISH:
+        elif step.act in (Act.PUBLISH, Act.COLLECT):
             held.tries += 1
         elif step.act is Act.FIND and held.sought_at is None:
             held.sought_at = self._tools.clock.boot_ms()

@@ -6,10 +6,11 @@ waits inside a job, and the lease is renewed by the loop that makes the progress
 
 from __future__ import annotations
 
-from bydawn.core.leases import may_act, renew_at, trusted_until
+from bydawn.core.leases import renew_at, trusted_until
 from bydawn.core.recording import Change
 from bydawn.core.states import TERMINAL, State
 from bydawn.runner.actions import Actor
+from bydawn.runner.belief import Belief
 from bydawn.runner.held import Held
 from bydawn.runner.horizon import Horizon
 from bydawn.runner.in_flight import InFlight
@@ -38,15 +39,12 @@ class Runner:
         self.fenced_jobs = 0
         self.is_leaving = False
         self._claims = claims
-        self._trusted_until = 0
         self._renew_at = 0
         self._sweep_at = 0
         self._claimer = Claimer(
             name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
         )
-        self._actor = Actor(
-            tools, self.may_act, Publisher(tools, self.may_act, store), lambda: self._trusted_until
-        )
+        self._begin_life()
 
     @property
     def name(self) -> str:
@@ -77,7 +75,7 @@ class Runner:
 
     def may_act(self) -> bool:
         """Whether this runner may still believe in its lease; every action asks this first."""
-        return may_act(self.tools.clock.boot_ms(), self._trusted_until)
+        return self._belief.may_act()
 
     def turn(self) -> None:
         """One round of the loop."""
@@ -213,6 +211,8 @@ class Runner:
 
     def _start_over(self) -> None:
         """The lease was lost: nothing in memory is ours any more. Come back under a new name."""
+        self._belief.until = 0
+        self._begin_life()
         self.fenced_jobs += self.in_flight.drop_all()
         self.tools.dispatcher.drain()
         self._claimer.runner = f"r_{self.tools.chance.nonce()}"
@@ -224,13 +224,18 @@ class Runner:
         ready, self.in_flight.ready = self.in_flight.ready, []
         for held in ready:
             job = held.job
-            wanted = held.nature.speaks_of_results
-            results = self.horizon.results_for(held.spec, job) if wanted else {}
-            call = self._actor.call(held, self.scope.place_of(job.batch), results)
+            earlier = self.horizon.earlier_for(held)
+            call = self._actor.call(held, self.scope.place_of(job.batch), earlier)
             job.fresh = False
             prompt = held.backend.capabilities.prompt
             self.tools.dispatcher.send((job.number, job.token), call, prompt)
 
+    def _begin_life(self) -> None:
+        self._belief = Belief(self.tools.clock)
+        self._actor = Actor(
+            self.tools, self._belief, Publisher(self.tools, self._belief.may_act, self.store)
+        )
+
     def _trust(self, asked: int, lease_ms: int) -> None:
-        self._trusted_until = trusted_until(asked, lease_ms)
+        self._belief.until = trusted_until(asked, lease_ms)
         self._renew_at = renew_at(asked, lease_ms)

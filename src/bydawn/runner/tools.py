@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
@@ -42,15 +43,16 @@ GateOf = Callable[[Publication, Path, Path, Path, Mapping[str, str]], DraftGate]
 
 @dataclass(slots=True)
 class Tools:
-    """``state_folder`` holds run folders, the STOP file and the presence locks of this machine;
-    ``appear`` takes up a runner's name there, so that others can tell whether it lives; ``look_ms``
-    is how often the runner looks for what others did when nothing rings; ``price_of`` prices what a
-    meter counts in tokens alone."""
+    """``backends`` makes them, by type, from a table of options (empty: none); ``state_folder``
+    holds run folders, the STOP file and the presence locks of this machine; ``appear`` takes up a
+    runner's name there, so that others can tell whether it lives; ``look_ms`` is how often the
+    runner looks for what others did when nothing rings; ``price_of`` prices what a meter counts in
+    tokens alone."""
 
     clock: Clock
     chance: Chance
     dispatcher: Dispatcher
-    backends: Mapping[str, Callable[[], Backend]]
+    backends: Mapping[str, Callable[[Mapping[str, Any]], Backend]]
     state_folder: Path
     machine: str
     pid: int
@@ -65,12 +67,15 @@ class Tools:
     price_of: PriceOf = no_price
     opened: dict[str, Backend] = field(default_factory=dict)
 
-    def backend(self, name: str) -> Backend:
-        """A backend by name, made when it is first needed."""
+    def backend(self, spec: JobSpec) -> Backend:
+        """The backend a spec asks for, made when it is first needed: one for each table of options,
+        as the plan's revision that the spec belongs to has it."""
+        table: Mapping[str, Any] = spec.payload.get("backend_config") or {}
+        name = f"{spec.backend} {json.dumps(table, sort_keys=True)}" if table else spec.backend
         if name not in self.opened:
-            self.opened[name] = self.backends[name]()
+            self.opened[name] = self.backends[str(table.get("type", spec.backend))](table)
         return self.opened[name]
 
     def is_local(self, spec: JobSpec) -> bool:
         """Whether the runs of a spec live on one machine."""
-        return self.backend(spec.backend).capabilities.local
+        return self.backend(spec).capabilities.local

@@ -26,7 +26,7 @@ from bydawn.store.admission import (
 )
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
-from bydawn.store.rows import JOB_COLUMNS, NEVER, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
 from bydawn.store.sharing import fair_room
 
@@ -71,7 +71,7 @@ _AS_SEEN = "SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0
 # The plus keeps the planner off the index of names, which holds every job of the batch.
 _ORPHANS = f"""
 SELECT {JOB_COLUMNS} FROM job
-WHERE +batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+WHERE +batch = ? AND {HELD}
     AND (runner IS NULL OR runner NOT IN (SELECT id FROM runner WHERE ended_at IS NULL))
     AND (state <> 'parked' OR wish IS NOT NULL OR (handle IS NOT NULL AND step IS NULL))
 LIMIT ?"""

@@ -6,8 +6,7 @@ successes, else that of all jobs of its [[job]], else what the plan calls usual.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bydawn.core.foretelling import Open
 from bydawn.store.connect import Session
 from bydawn.store.rows import RANK_OF_PRIORITY
 
@@ -32,12 +31,21 @@ FROM median WHERE job.batch = ? AND job.state = 'queued' AND job.{column} = medi
 
 _BY_TEMPLATE, _BY_NAME = _ranked_by("template"), _ranked_by("name")
 
+# What a running job has left is what it is expected to take without what it has taken.
+_LEFT = f"""CASE
+    WHEN {_LENGTH} = 0 THEN 0
+    WHEN state = 'queued' OR started_at IS NULL THEN {_LENGTH}
+    WHEN {_LENGTH} > ? - started_at THEN {_LENGTH} - (? - started_at)
+    ELSE 0 END"""
 _OUTLOOK = f"""
-SELECT state, count(*), sum(CASE WHEN {_LENGTH} > 0 THEN 1 ELSE 0 END), sum({_LENGTH}),
-    max({_LENGTH})
+SELECT CASE WHEN state = 'queued' THEN 'waiting' ELSE 'running' END AS kind, count(*),
+    sum(CASE WHEN {_LENGTH} > 0 THEN 1 ELSE 0 END), sum({_LEFT}), max({_LEFT})
 FROM job WHERE batch = ? AND withdrawn = 0
     AND state IN ('queued', 'launching', 'running', 'finishing')
-GROUP BY state"""
+GROUP BY kind"""
+_USUAL = """
+SELECT sum(ended_at - started_at), count(*) FROM job
+WHERE batch = ? AND state = 'succeeded' AND ended_at > started_at"""
 _EXPECTED = f"SELECT number, {_LENGTH} FROM job WHERE batch = ? AND state = ? AND {_LENGTH} > 0"
 
 
@@ -51,22 +59,18 @@ def rank_by_history(session: Session, batch: int, plan: str) -> None:
         session.change(ranked, (*earlier, batch))
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """The open jobs of one state: how many, of how many the length is known, the sum of the known
-    lengths and the longest of them."""
-
-    jobs: int
-    known: int
-    expected_ms: int
-    longest_ms: int
+def outlook(session: Session, batch: int, now: int) -> tuple[Open, Open]:
+    """What waits in a batch and what runs, with what is left of it."""
+    rows = session.rows(_OUTLOOK, (now, now, now, now, batch))
+    found = {kind: Open(jobs, int(known), int(left), int(longest))
+             for kind, jobs, known, left, longest in rows}  # fmt: skip
+    return found.get("waiting", Open()), found.get("running", Open())
 
 
-def outlook(session: Session, batch: int) -> dict[str, Outlook]:
-    """What is still to be done in a batch, by state."""
-    rows = session.rows(_OUTLOOK, (batch,))
-    return {state: Outlook(jobs, int(known), int(total), longest)
-            for state, jobs, known, total, longest in rows}  # fmt: skip
+def usual_ms(session: Session, batch: int) -> int | None:
+    """What the batch's own successes took, on average."""
+    total, count = session.row(_USUAL, (batch,)) or (None, 0)
+    return int(total) // count if count else None
 
 
 def expected(session: Session, batch: int, state: str = "running") -> dict[int, int]:

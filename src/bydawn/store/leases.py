@@ -16,6 +16,7 @@ from bydawn.store.connect import Session
 
 _READ = """
 SELECT name, token, nonce, holder, boot, lease_until, released_at FROM lease WHERE name = ?"""
+_UNRELEASED = "SELECT name FROM lease WHERE released_at IS NULL ORDER BY name"
 _GRANT = """
 INSERT INTO lease (name, token, nonce, holder, boot, lease_until, acquired_at, released_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
@@ -106,6 +107,13 @@ def find(session: Session, name: str) -> Lease | None:
     left = 0 if is_over else until - now
     expires_at = session.clock.utc_ms() + left
     return Lease(name, token, nonce, holder, left, expires_at, released_at is not None)
+
+
+def held(session: Session) -> list[Lease]:
+    """Every name somebody holds now."""
+    names = [str(row[0]) for row in session.rows(_UNRELEASED)]
+    found = (find(session, name) for name in names)
+    return [lease for lease in found if lease is not None and lease.is_held]
 
 
 def _granted(session: Session, name: str, ttl_ms: int, holder: str, nonce: str) -> Lease:

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import secrets
 
+# The row that orders all writers also counts their transactions.
+TURN = """
+UPDATE sequence SET value = value + 1 WHERE name = 'version' RETURNING value"""
+FIRST_TURN = "SELECT 0 FROM pg_advisory_xact_lock(7090144118881)"
+
 _MARK = """
 INSERT INTO meta (name, value) VALUES ('{writer}', '{number}')
 ON CONFLICT (name) DO UPDATE SET value = excluded.value"""

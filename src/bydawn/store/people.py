@@ -143,6 +143,7 @@ def _fresh_start(job: Job) -> dict[str, Any]:
         "generation": job.generation + 1,
         "not_before": 0,
         "handle": None,
+        "container": None,
         "step": None,
         "stopping": None,
         "deadline_at": None,

@@ -22,19 +22,16 @@ from psycopg import errors
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
+from bydawn.store.chain import Chain
 from bydawn.store.connect import CommitUnknown, Occupied, Row, T
 from bydawn.store.dialect import defined, spoken
-from bydawn.store.mark import Mark
+from bydawn.store.mark import FIRST_TURN, TURN, Mark
 from bydawn.store.server import address_of, is_hopeless, may_replay
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
 _CHUNK = 2_000
 
-# The row that orders all writers also counts their transactions.
-_TURN = """
-UPDATE sequence SET value = value + 1 WHERE name = 'version' RETURNING value"""
-_FIRST_TURN = "SELECT 0 FROM pg_advisory_xact_lock(7090144118881)"
 _VERSION = "SELECT value FROM sequence WHERE name = 'version'"
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -55,6 +52,7 @@ class PostgresSession:
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self.clock = clock
         self.name = wire.name
+        self.chain = Chain()
         self._wire = wire
         self._pid = os.getpid()
         self._is_writing = self._is_reading = False
@@ -120,8 +118,9 @@ class PostgresSession:
     def trying(self) -> Iterator[None]:
         self._said(lambda: self._wire.send("SAVEPOINT trying"))
         try:
-            yield
-            self._said(self._wire.hear)
+            with self.chain.trying():
+                yield
+                self._said(self._wire.hear)
         except _Again:
             raise
         except BaseException:
@@ -196,20 +195,22 @@ class PostgresSession:
         self._mark.number += 1
         try:
             self._wire.connect_again()
-            found = self._wire.say_last(f"{self._wire.opening}; {self._turn()}")
+            found = self._wire.say_all(f"{self._wire.opening}; {self._turn()}")
         except psycopg.Error as error:
             judged = self._judged(error)
             self._wire.roll_back()
             raise judged from error
-        if found is None:
+        version = self.chain.heard(found)
+        if version is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        return int(found[0])
+        return int(version[0])
 
     def _turn(self) -> str:
         if not self._wire.is_ordered:
-            return _FIRST_TURN
-        return f"{self._mark.made()}; {self._wire.told_by(self._mark.writer)}; {_TURN}"
+            return FIRST_TURN
+        told = self._wire.told_by(self._mark.writer)
+        return f"{self._mark.made()}; {told}; {TURN}{self.chain.asked}"
 
     def _commit(self) -> None:
         try:
@@ -238,8 +239,8 @@ class PostgresSession:
         if not self._wire.is_ordered:
             return False  # a migration, which finds out by itself what is left to do
         try:
-            words = f"{self._wire.opening}; {_TURN}; {self._mark.asked()}"
-            found = self._wire.say_last(words)
+            words = f"{self._wire.opening}; {TURN}; {self._mark.asked()}"
+            (*_, found) = self._wire.say_all(words)
         finally:
             self._wire.roll_back()
         return found is not None and found[0] == str(self._mark.number)

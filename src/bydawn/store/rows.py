@@ -23,8 +23,16 @@ from bydawn.core.model import (
 )
 
 NEVER = 1 << 62
+# Word for word the condition of the index job_held, or it is not used.
+HELD = "(state = 'launching' OR state = 'running' OR state = 'finishing' OR state = 'parked')"
 # Jobs the plan still lists, and those it no longer does while a run of theirs may live.
-LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
+LISTED = f"(withdrawn = 0 OR {HELD})"
+# What a job ``j`` spent on attempts that did not count: all but the last attempt of a good end.
+# A silent meter leaves its charge on the job alone; then what earlier attempts told must do.
+WASTED = """
+CASE WHEN j.state <> 'succeeded' THEN coalesce(j.cost_micros, 0) ELSE coalesce(
+    j.cost_micros - (SELECT cost_micros FROM attempt WHERE job = j.number AND number = j.attempts),
+    (SELECT sum(cost_micros) FROM attempt WHERE job = j.number AND number < j.attempts), 0) END"""
 RANK_OF_PRIORITY = 10**12
 
 JOB_FIELDS = tuple(field.name for field in dataclasses.fields(Job) if field.name != "fresh")

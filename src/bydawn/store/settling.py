@@ -19,7 +19,7 @@ _WRITTEN = (
     "state", "reason", "revision", "generation", "attempts", "faults", "not_before", "runner",
     "machine", "handle", "step", "stopping", "intended_at", "started_at", "ended_at", "deadline_at",
     "progress_at", "exit_code", "result", "usage", "cost_micros", "error_class", "error_code",
-    "error_message", "reserved_micros", "reserved_tokens", "prices",
+    "error_message", "reserved_micros", "reserved_tokens", "prices", "container",
 )  # fmt: skip
 
 _UPDATE = f"""
@@ -39,8 +39,8 @@ WHERE number = ? AND state = 'running' AND token = ? AND nonce = ?"""
 _ATTEMPT = """
 INSERT INTO attempt (job, number, revision, generation, token, machine, handle, intended_at,
     started_at, ended_at, event, reason, exit_code, usage, cost_micros, error_class, error_code,
-    error_message, prices)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    error_message, prices, container)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (job, number) DO UPDATE SET ended_at = excluded.ended_at, event = excluded.event,
     reason = excluded.reason, exit_code = excluded.exit_code, error_class = excluded.error_class,
     error_code = excluded.error_code, error_message = excluded.error_message"""
@@ -125,6 +125,7 @@ def _values(change: Change) -> tuple[Any, ...]:
         job.intended_at, job.started_at, job.ended_at, job.deadline_at, job.progress_at,
         job.exit_code, job.result, job.usage, job.cost_micros, job.error_class, job.error_code,
         job.error_message, job.reserved_micros, job.reserved_tokens, job.prices,
+        job.container,
         1 if job.state in _TERMINAL_VALUES else 0,
         job.number, change.before_state, change.before_token, change.before_nonce,
     )  # fmt: skip
@@ -217,5 +218,5 @@ def _attempt_row(job: Job, ending: Ending) -> tuple[Any, ...]:
         job.number, ending.number, job.revision, ending.generation, job.token, job.machine,
         ending.handle, job.intended_at, ending.started_at, ending.ended_at, ending.event,
         ending.reason, ending.exit_code, ending.usage, ending.cost_micros, ending.error_class,
-        ending.error_code, ending.error_message, ending.prices,
+        ending.error_code, ending.error_message, ending.prices, ending.container,
     )  # fmt: skip

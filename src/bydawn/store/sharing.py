@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bydawn.store.connect import Session
+from bydawn.store.rows import HELD
 from bydawn.store.runners import registered
 
-_HELD = """
+_HELD = f"""
 SELECT count(*) FROM job
-WHERE batch = ? AND runner = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+WHERE batch = ? AND runner = ? AND {HELD}
     AND state IN ('launching', 'running')"""
 
 

@@ -11,7 +11,7 @@ from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
-from bydawn.store import claiming, dependencies, hosts, opening, people, read, runners
+from bydawn.store import claiming, dependencies, hosts, opening, people, read, receipts, runners
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
 from bydawn.store.connect import Row, Session
@@ -267,6 +267,7 @@ def opened(session: Session, store_id: str) -> Store:
     """A store over a connection, brought to this version's form."""
     try:
         migrate(session, store_id)
+        session.chain.store_id = receipts.store_id(session)
         hosts.refuse_second(session)
     except BaseException:
         session.close()

@@ -100,12 +100,14 @@ class Wire:
             found = self._types[sql] = [_TYPES[kind] for kind in kinds]
         return found
 
-    def say_last(self, sql: str) -> Row | None:
-        """Several statements at once; the first row of the last answer."""
+    def say_all(self, sql: str) -> list[Row | None]:
+        """Several statements at once; the first row of each answer that has rows."""
         cursor = self.say(sql)
+        found = [cursor.fetchone()] if cursor.description else []
         while cursor.nextset():
-            pass
-        return cursor.fetchone()
+            if cursor.description:
+                found.append(cursor.fetchone())
+        return found
 
     def tables(self) -> set[str]:
         return {str(row[0]) for row in self.say(_TABLES)}

@@ -14,9 +14,12 @@ from bydawn.backends.backend import Backend
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
+    Failure,
     FindAnswer,
     LaunchAnswer,
+    Readiness,
     Request,
+    ReserveAnswer,
     Sighting,
 )
 from bydawn.store.connect import Session
@@ -70,7 +73,7 @@ def crashing(session: Session, points: Points) -> Session:
     return cast(Session, _CrashingSession(session, points))
 
 
-class CrashingBackend:
+class CrashingBackend(Backend):
     """The same backend, with a point before and after each of its calls."""
 
     def __init__(self, backend: Backend, points: Points) -> None:
@@ -80,6 +83,15 @@ class CrashingBackend:
 
     def launch(self, request: Request) -> LaunchAnswer:
         return self._around("launch", lambda: self._backend.launch(request))
+
+    def reserve(self, request: Request) -> ReserveAnswer:
+        return self._around("reserve", lambda: self._backend.reserve(request))
+
+    def collect(self, request: Request, handle: str, folder: str) -> Failure | None:
+        return self._around("collect", lambda: self._backend.collect(request, handle, folder))
+
+    def readiness(self) -> Readiness:
+        return self._backend.readiness()
 
     def find(self, request: Request) -> FindAnswer:
         return self._around("find", lambda: self._backend.find(request))

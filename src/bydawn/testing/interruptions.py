@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bydawn.backends.backend import Backend
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
@@ -22,6 +23,7 @@ from bydawn.core.sightings import (
     LaunchRefused,
     LaunchUnclear,
     Request,
+    ReserveAnswer,
     Sighting,
 )
 from bydawn.testing.remote import NEVER, Refusal, Remote, RemoteBackend, Run
@@ -46,7 +48,7 @@ _WAIT_MS = (5_000, 30_000, 120_000)
 
 
 @dataclass(slots=True)
-class InterruptedBackend:
+class InterruptedBackend(Backend):
     """The verbs of ``RemoteBackend`` with ``share`` of all launches interrupted. ``met`` counts."""
 
     remote: Remote
@@ -89,8 +91,8 @@ class InterruptedBackend:
     def cancel(self, handle: str, reason: str) -> CancelAnswer:
         return self._inner.cancel(handle, reason)
 
-    def close(self) -> None:
-        """Nothing is held."""
+    def reserve(self, request: Request) -> ReserveAnswer:
+        return self._inner.reserve(request)
 
     def _drop(self, name: str) -> None:
         if self._drops[name]:

@@ -113,7 +113,7 @@ def _with_finishing(spec: JobSpec, chance: random.Random) -> JobSpec:
 
 def _plain_night(seed: int) -> Night:
     chance = random.Random(seed)
-    guarantee = chance.choice(_GUARANTEES)
+    guarantee = _guarantee(seed, chance)
     specs = _specs(chance)
     cap = chance.choice((None, None, None, COST * len(specs) // 2, COST * len(specs)))
     terms = BatchTerms(
@@ -138,6 +138,14 @@ def _plain_night(seed: int) -> Night:
         sees_deaths=chance.random() < 0.5,
         latency_ms=chance.choice((1, 50, 3_000)),
     )
+
+
+def _guarantee(seed: int, chance: random.Random) -> Guarantee:
+    """Half of the keyed services are two-phase instead: drawn aside, so no other draw changes."""
+    drawn = chance.choice(_GUARANTEES)
+    if drawn is Guarantee.KEYED and random.Random(f"{seed}/two-phase").random() < 0.5:
+        return Guarantee.TWO_PHASE
+    return drawn
 
 
 def _some(chance: random.Random, most: float) -> float:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
 from bydawn.core.sightings import (
     Absent,
@@ -29,6 +30,8 @@ from bydawn.core.sightings import (
     LaunchUnclear,
     Outcome,
     Request,
+    ReserveAnswer,
+    Reserved,
     Sighting,
     Unknown,
     Usage,
@@ -37,6 +40,8 @@ from bydawn.core.sightings import (
 
 NEVER = 1 << 60
 SETTLE_MS = 4_000
+# Where asking twice is answered with the run there is already.
+_REPLAY = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.TWO_PHASE)
 LATE_MS = 2_000
 
 
@@ -77,6 +82,7 @@ class Run:
     lost_at: int = NEVER
     cancelled_at: int | None = None
     why: str = ""
+    container: str = ""
 
     @property
     def over_at(self) -> int:
@@ -117,6 +123,7 @@ class Remote:
     runs: dict[str, Run] = field(default_factory=dict)
     requests: list[Asked] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    containers: list[str] = field(default_factory=list)
     is_kind: bool = False
     on_accepted: Callable[[Request], None] = lambda _: None
     is_late: Callable[[Callable[[], None]], bool] = lambda _: False
@@ -129,10 +136,22 @@ class Remote:
     def of_key(self, launch_key: str) -> list[Run]:
         return [run for run in self.runs.values() if run.launch_key == launch_key]
 
+    def known(self, request: Request) -> list[Run]:
+        """What the service finds under the name it has for a launch: its key, or its container."""
+        runs = self.of_key(request.launch_key)
+        if self.guarantee is Guarantee.TWO_PHASE:
+            return [run for run in runs if run.container == request.container]
+        return runs
+
+    def reserve(self) -> str:
+        """A free container: one too many costs nothing."""
+        self.containers.append(f"box-{len(self.containers) + 1}")
+        return self.containers[-1]
+
     def accept(self, request: Request) -> Run:
         """Start a run, or give back the one of this key where the service knows keys."""
-        known = self.of_key(request.launch_key)
-        if known and self.guarantee in (Guarantee.KEYED, Guarantee.LOCAL_CLAIM):
+        known = self.known(request)
+        if known and self.guarantee in _REPLAY:
             return known[0]
         run = self._new_run(request)
         self.runs[run.handle] = run
@@ -160,6 +179,7 @@ class Remote:
             stubborn=self.happens(troubles.stubborn),
             asks_from=asks if self.happens(troubles.asks) else NEVER,
             lost_at=asks if self.happens(troubles.loses_run) else NEVER,
+            container=request.container,
         )
 
     def _failure(self) -> Failure | None:
@@ -187,8 +207,8 @@ def capabilities_of(guarantee: Guarantee) -> Capabilities:
 
 
 @dataclass(slots=True)
-class RemoteBackend:
-    """The four verbs over the service, as one process sees them."""
+class RemoteBackend(Backend):
+    """The verbs over the service, as one process sees them."""
 
     remote: Remote
     name: str = "remote"
@@ -216,6 +236,16 @@ class RemoteBackend:
             return LaunchUnclear("the connection was reset")
         return Launched(run.handle)
 
+    def reserve(self, request: Request) -> ReserveAnswer:
+        del request  # a container is free of whatever it will hold
+        remote = self.remote
+        if remote.happens(remote.troubles.refused):
+            return LaunchRefused(Failure(FailureClass.TRANSIENT, "503", "no room"))
+        container = remote.reserve()
+        if remote.happens(remote.troubles.reply_lost):
+            return LaunchUnclear("the connection was reset")
+        return Reserved(container)
+
     def find(self, request: Request) -> FindAnswer:
         remote = self.remote
         if remote.guarantee is Guarantee.BLIND:
@@ -223,7 +253,7 @@ class RemoteBackend:
         if remote.happens(remote.troubles.breaks):
             raise ConnectionError("the listing could not be read to its end")
         now, searchable = remote.clock.boot_ms(), remote.guarantee is Guarantee.SEARCHABLE
-        for run in remote.of_key(request.launch_key):
+        for run in remote.known(request):
             if not searchable or run.visible_at <= now:
                 return Found(run.handle)
         return Absent()
@@ -254,9 +284,6 @@ class RemoteBackend:
         if run.over_at > now and run.cancelled_at is None and (not run.stubborn or remote.is_kind):
             run.cancelled_at, run.why = now + remote.random.randrange(1, 3_000), reason
         return CancelAnswer(True)
-
-    def close(self) -> None:
-        """Nothing is held."""
 
     def _ended(self, run: Run, failure: Failure | None, stopped: str | None) -> Sighting:
         now = self.remote.clock.utc_ms()

@@ -95,7 +95,7 @@ class Scene:
         self._runners += 1
         tools = Tools(
             clock=self.clock, chance=SeededChance(self._seed + self._runners),
-            dispatcher=InlineDispatcher(self.clock), backends={"remote": lambda: self.backend},
+            dispatcher=InlineDispatcher(self.clock), backends={"remote": lambda _: self.backend},
             state_folder=self._folder, machine="m_1", pid=self._runners, environment={},
             is_dead_here=lambda _: True, look_ms=60_000,
         )  # fmt: skip

@@ -238,7 +238,7 @@ class Simulation:
             clock=self.clock,
             chance=SeededChance(self.night.seed * 1_000 + process.number),
             dispatcher=Network(self, process),
-            backends={"remote": lambda: backend},
+            backends={"remote": lambda _: backend},
             state_folder=self._folder,
             machine="m_1",
             pid=process.number,

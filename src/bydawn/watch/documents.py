@@ -33,7 +33,7 @@ class Reading:
     store: Store
     now: int
     served: frozenset[int] = frozenset()
-    guarantee_of: Callable[[str], str | None] = lambda _: None
+    guarantee_of: Callable[[JobSpec], str | None] = lambda _: None
     before: frozenset[int] = frozenset()
     _kept: dict[int, tuple[frozenset[str], bool]] = field(default_factory=dict)
 
@@ -176,7 +176,7 @@ def _job(reading: Reading, batch: Batch, job: Job, is_changed: bool) -> Document
         "attempts": job.attempts,
         "token": job.token,
         "backend": spec.backend,
-        "guarantee": reading.guarantee_of(spec.backend),
+        "guarantee": reading.guarantee_of(spec),
         "remote_id": job.handle,
         "runner": job.runner,
         "machine": job.machine,

@@ -90,7 +90,7 @@ def job_page(reading: Reading, batch: Batch, job: Job, zone: tzinfo | None) -> l
         ("job", f"{batch.address}/{job.name}   {job.job_id}"),
         ("state", shown(job.state) + (f", {reason}" if reason else "")),
         ("key", f"{job.key}   revision {job.revision}, generation {job.generation}"),
-        ("runs on", f"{spec.backend} ({reading.guarantee_of(spec.backend) or 'unknown'})"),
+        ("runs on", f"{spec.backend} ({reading.guarantee_of(spec) or 'unknown'})"),
         ("holds", f"token {job.token}" + (f", {job.runner}" if job.runner else "")),
         ("remote id", job.handle or "-"),
         ("cost", f"{dollars(cost_of(job, spec))}   {_tokens(job.usage)} tokens"),

@@ -14,6 +14,7 @@ from bydawn.core.decide.step import (
     CheckPending,
     Circumstances,
     Collected,
+    CollectTrouble,
     Fact,
     Move,
     Published,
@@ -28,6 +29,7 @@ from bydawn.core.verdicts import judge
 
 _LOOK_AT_CHECK_MS = 200
 _PUBLISH_TRIES = 5
+_COLLECT_TRIES = 10
 _COLLECTED, _CHECKED, _APPROVED = "collected", "checked", "approved"
 
 
@@ -37,7 +39,7 @@ def after_end(job: Job, ended: Move, outcome: Outcome, around: Circumstances) ->
         expect = around.spec.expect
         if not (expect and expect.allow_empty):
             return _no_output(job, ended, around)
-    if around.spec.needs_finishing:
+    if around.spec.needs_finishing or around.capabilities.collects:
         return Step(moves=(ended,), due_in_ms=0)
     return Step(moves=(ended, _succeeded()))
 
@@ -68,6 +70,8 @@ def is_bound_to_draft(job: Job) -> bool:
 def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Collected):
         return _collected(job, fact, around)
+    if isinstance(fact, CollectTrouble):
+        return _not_collected(job, fact, around)
     if isinstance(fact, CheckPending):
         return Step(due_in_ms=_LOOK_AT_CHECK_MS)
     if isinstance(fact, CheckEnded):
@@ -100,6 +104,14 @@ def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
         return _refuse(job, fact.failure, around)
     step = f"{_COLLECTED}:{fact.draft_sha256 or ''}"
     return Step(moves=(Move(Event.COLLECTED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
+
+
+def _not_collected(job: Job, fact: CollectTrouble, around: Circumstances) -> Step:
+    """What was paid for is still there: fetch it again, without a new run, for a good while."""
+    if around.tries >= _COLLECT_TRIES:
+        failure = Failure(FailureClass.TRANSIENT, "unmet", f"collect: {fact.message}")
+        return _refuse(job, failure, around)
+    return Step(act=Act.COLLECT, due_in_ms=_wait_ms(around))
 
 
 def _checked(job: Job, fact: CheckEnded, around: Circumstances) -> Step:
@@ -137,10 +149,13 @@ def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:
         changes = failure_columns(failure)
         parked = Move(Event.PUBLISH_FAILED, State.PARKED, Reason.PUBLISH_FAILED, changes, detail)
         return Step(moves=(parked,))
-    backoff = around.spec.backoff
-    delay = retry_delay_ms(backoff.initial_ms, backoff.max_ms, around.tries, around.chance)
     again = Move(Event.PUBLISH_FAILED, State.FINISHING, None, failure_columns(failure), detail)
-    return Step(moves=(again,), due_in_ms=delay)
+    return Step(moves=(again,), due_in_ms=_wait_ms(around))
+
+
+def _wait_ms(around: Circumstances) -> int:
+    backoff = around.spec.backoff
+    return retry_delay_ms(backoff.initial_ms, backoff.max_ms, around.tries, around.chance)
 
 
 def _fenced(job: Job, fact: PublishFenced, around: Circumstances) -> Step:

@@ -57,6 +57,7 @@ def next_generation(job: Job) -> dict[str, Any]:
     return {
         "generation": job.generation + 1,
         "handle": None,
+        "container": None,
         "step": None,
         "stopping": None,
         "runner": None,

@@ -12,9 +12,11 @@ from bydawn.core.sightings import (
     Failure,
     FailureClass,
     Found,
+    Guarantee,
     Launched,
     LaunchRefused,
     LaunchUnclear,
+    Reserved,
     Unknown,
 )
 from bydawn.core.states import Event, Reason, State
@@ -26,13 +28,46 @@ _FIND_AGAIN_MS = 1_000
 def next_step(job: Job, around: Circumstances) -> Step:
     """Launch what this runner just intended; find what anybody else did."""
     if not job.fresh:
+        # Without a committed reservation nobody made the second call.
+        if lacks_container(job, around):
+            return Step(moves=(unlaunched(job),))
         return Step(act=Act.FIND)
-    if job.wish == "cancel" or around.halt:
+    if _is_unwanted(job, around):
         return Step(moves=(unlaunched(job),))
-    return Step(act=Act.LAUNCH)
+    return Step(act=Act.RESERVE if lacks_container(job, around) else Act.LAUNCH)
+
+
+def lacks_container(job: Job, around: Circumstances) -> bool:
+    """Whether a two-phase launch has not come as far as its committed reservation."""
+    return around.capabilities.guarantee is Guarantee.TWO_PHASE and job.container is None
 
 
 def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
+    if lacks_container(job, around):
+        return _reserving(job, fact, around)
+    return _launching(job, fact, around)
+
+
+def _is_unwanted(job: Job, around: Circumstances) -> bool:
+    return job.wish == "cancel" or around.halt is not None
+
+
+def _reserving(job: Job, fact: Fact, around: Circumstances) -> Step:
+    """The first of two calls. Whatever became of it, no run was started."""
+    if isinstance(fact, Absent) or _is_unwanted(job, around):
+        return Step(moves=(unlaunched(job),))
+    if isinstance(fact, Reserved):
+        kept = {"container": fact.container}
+        reserved = Move(Event.RESERVED, State.LAUNCHING, None, kept, kept)
+        return Step(moves=(reserved,), act=Act.LAUNCH)
+    if isinstance(fact, LaunchRefused):
+        return Step(moves=(_refused(job, fact.failure, around),))
+    message = fact.detail if isinstance(fact, LaunchUnclear) else getattr(fact, "message", "")
+    failure = Failure(FailureClass.TRANSIENT, "not_reserved", message)
+    return Step(moves=(_refused(job, failure, around),))
+
+
+def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Launched):
         return Step(moves=(_launched(job, Event.LAUNCHED, fact.handle, around),), due_in_ms=0)
     if isinstance(fact, Found):

@@ -18,16 +18,19 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
+    Reserved,
     Unknown,
     Vanished,
 )
 from bydawn.core.states import Event, Reason, State
+from bydawn.core.values import value
 
 
 class Act(StrEnum):
     """The short calls a runner makes for a job, one at a time."""
 
     NONE = "none"
+    RESERVE = "reserve"
     LAUNCH = "launch"
     FIND = "find"
     POLL = "poll"
@@ -37,7 +40,7 @@ class Act(StrEnum):
     PUBLISH = "publish"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Collected:
     """The output was fetched. ``failure`` names the evidence that is missing."""
 
@@ -45,12 +48,19 @@ class Collected:
     draft_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class CollectTrouble:
+    """The output could not be fetched just now; it is still there."""
+
+    message: str
+
+
+@value
 class CheckPending:
     """The plan's check is still at work."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckEnded:
     """The plan's check accepted the draft as it is now, or says why not."""
 
@@ -58,7 +68,7 @@ class CheckEnded:
     draft_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Published:
     """One target was installed (or already held this very content)."""
 
@@ -66,7 +76,7 @@ class Published:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PublishTrouble:
     """One target could not be installed; ``hopeless`` when trying again cannot help."""
 
@@ -75,7 +85,7 @@ class PublishTrouble:
     hopeless: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PublishFenced:
     """The target has seen a newer claim; it was left as it was."""
 
@@ -83,7 +93,7 @@ class PublishFenced:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Broken:
     """An act raised: a bug of a backend or of ours. It is never read as success."""
 
@@ -94,7 +104,8 @@ LOOK_MS = 10_000
 """The longest time between two looks at a run, where its backend has no idea of its own."""
 
 Fact = (
-    Launched
+    Reserved
+    | Launched
     | LaunchRefused
     | LaunchUnclear
     | Found
@@ -105,6 +116,7 @@ Fact = (
     | Vanished
     | CancelAnswer
     | Collected
+    | CollectTrouble
     | CheckPending
     | CheckEnded
     | Published
@@ -114,7 +126,7 @@ Fact = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Move:
     """One transition to record: its event, where it leads, why, and the columns it changes."""
 
@@ -125,7 +137,7 @@ class Move:
     detail: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """Moves to record, then one act; ``due_in_ms`` asks to be looked at again."""
 
@@ -144,9 +156,9 @@ class Circumstances:
     sleep: ``left_ms`` of the attempt's wall-clock limit, ``quiet_ms`` since the last sign of
     progress, ``spending_ms`` for which its meter has risen and nothing else moved (0: not so),
     ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts
-    polls of this attempt, ``tries`` cancels or publishes tried in a row, ``sought_ms`` the time
-    since this process first asked what became of an unclear launch. ``is_elsewhere``: it is a
-    local run of another machine.
+    polls of this attempt, ``tries`` cancels, collects or publishes tried in a row, ``sought_ms``
+    the time since this process first asked what became of an unclear launch. ``is_elsewhere``: it
+    is a local run of another machine.
     """
 
     spec: JobSpec

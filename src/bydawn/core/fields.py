@@ -1,4 +1,7 @@
-"""The kinds of values a plan's fields take: texts with a form, lengths, money, either-or."""
+"""The kinds of values a plan's fields take: texts with a form, lengths, money; and its tables.
+
+Loads pydantic: only what reads or checks a plan imports this.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from bydawn.core.lengths import is_time_of_day, parse_length, parse_time_of_day
 
@@ -20,6 +30,12 @@ _ENDS_PATTERN = (
 _LARGEST = 10**15
 _MOST_DOLLARS = 10**9
 NONE = "none"
+
+
+class Table(BaseModel):
+    """One table of the file: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
 
 def _of_form(pattern: str, words: str) -> AfterValidator:
@@ -74,6 +90,13 @@ def _allowed_failures(value: Any) -> Any:
     raise ValueError('must be a count, or a share like "5%"')
 
 
+def _cron(text: str) -> str:
+    from bydawn.core.schedules import parse_cron
+
+    parse_cron(text)
+    return text
+
+
 def _inside_draft(text: str) -> str:
     if not text or text.startswith("/") or ".." in text.split("/") or "\0" in text:
         raise ValueError("must be a path inside the draft, without ..")
@@ -113,6 +136,7 @@ TimeOfDay = _text(AfterValidator(_time_of_day), "[0-2][0-9]:[0-5][0-9]")
 Deadline = _text(
     AfterValidator(_or_none(_deadline)), f"([0-2][0-9]:[0-5][0-9]|{_LENGTH_PATTERN}|none)"
 )
+Cron = Annotated[str, AfterValidator(_cron)]
 DraftPath = _text(AfterValidator(_inside_draft), "[^/].*")
 AllowedFailures = Annotated[
     str,
