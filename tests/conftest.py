@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from layers import Layers, trials
+from layers import Layers, left_out, trials
 from servers import Server, running_server
 
-__all__ = ["trials"]
+__all__ = ["left_out", "trials"]
 
 PROVE_SIZE = "BYDAWN_PROVE_SIZE"
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,7 +22,10 @@ from bydawn.version import __version__
 
 RECORD = "BYDAWN_PROVE_RECORD"
 Count = Callable[[int], None]
-_LAYER, _TRIALS, _ALL = "layer", "trials", "goes through all"
+T = TypeVar("T")
+_LAYER, _TRIALS, _ALL, _LEFT_OUT = "layer", "trials", "goes through all", "left out"
+# Below this size a run is a slice: layers that go through all there is go through a part of it.
+WHOLE_FROM = 100
 
 
 @dataclass
@@ -34,12 +37,15 @@ class Layer:
     violations: int = 0
     seconds: float = 0.0
     is_whole: bool = False
+    left_out: int = 0
 
     @property
     def bound(self) -> str:
         if self.violations:
             return "-"
-        return "all there are" if self.is_whole else f"{3 / max(1, self.trials):.1e}"
+        if self.is_whole:
+            return f"{self.left_out} left out" if self.left_out else "all there are"
+        return f"{3 / max(1, self.trials):.1e}"
 
 
 @dataclass(eq=False)
@@ -62,9 +68,11 @@ class Layers:
         layer = self.found.setdefault(str(told[_LAYER]), Layer(str(told[_LAYER])))
         layer.seconds += report.duration
         layer.violations += int(report.failed)
-        if report.when == "call":
-            layer.is_whole = bool(told[_ALL])
+        layer.is_whole = bool(told[_ALL])
+        layer.left_out += int(report.skipped)
+        if report.when == "call" and not report.skipped:
             layer.trials += int(str(told.get(_TRIALS, 1)))
+            layer.left_out += int(str(told.get(_LEFT_OUT, 0)))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.found:
@@ -97,6 +105,19 @@ def record(layers: list[Layer], file: Path) -> None:
         told = {**asdict(one), "seconds": round(one.seconds), "bound": one.bound, **when}
         known[told.pop("name")] = told
     file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def part_of(everything: Sequence[T], size: int) -> Sequence[T]:
+    """All of it, or so much of it, evenly spread, as a slice of this size has time for."""
+    if size >= WHOLE_FROM or len(everything) <= size:
+        return everything
+    return [everything[n * len(everything) // size] for n in range(size)]
+
+
+@pytest.fixture
+def left_out(record_property: Callable[[str, object], None]) -> Count:
+    """Says how much of what it should go through a test of a layer left out."""
+    return lambda count: record_property(_LEFT_OUT, count)
 
 
 @pytest.fixture
