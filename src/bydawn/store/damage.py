@@ -33,15 +33,18 @@ SELECT 1 FROM job WHERE state NOT IN ('queued', 'launching', 'running', 'finishi
     'failed', 'parked', 'cancelled')"""
 
 
-def damage_of(path: Path) -> str:
-    """The first thing that is wrong with the file; empty where nothing is. Changes nothing."""
+def damage_of(path: Path, patience_s: float = 5) -> str:
+    """The first thing that is wrong with the file; empty where nothing is, or where others do not
+    let us look. Changes nothing."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(address, uri=True, timeout=patience_s)
+        ) as connection:
             connection.text_factory = bytes
             return _damage(connection)
     except sqlite3.Error as error:
-        return str(error)
+        return "" if "locked" in str(error) else str(error)
 
 
 def _damage(connection: sqlite3.Connection) -> str:
