@@ -66,4 +66,5 @@ def test_a_thousand_nights(
     trials(total.nights)
     check(total)
     assert (total.failed + total.parked) / total.jobs <= 0.004
-    assert 0.10 <= total.naive_failed / total.jobs <= 0.14
+    least, most = (0.10, 0.14) if total.nights >= 400 else (0.05, 0.20)
+    assert least <= total.naive_failed / total.jobs <= most
