@@ -59,9 +59,8 @@ MUTANTS = (
            "session.change(_EXPANDED, (batch, spec.id)) == 0", "False",
            "tests/store/test_dependencies.py"),
     # Caps
-    Mutant("parallel holds over all runners", "store/admission.py",
-           "batch.terms.parallel - counters.used(session, counting.slots(batch.number))",
-           "batch.terms.parallel", "tests/store/test_caps_held.py"),
+    Mutant("parallel holds over all runners", "store/claiming.py",
+           "batch.terms.parallel - used", "batch.terms.parallel", "tests/store/test_caps_held.py"),
     Mutant("a pool has so many places", "store/admission.py",
            "pool.parallel - counters.used(session, counting.pool_slots(pool.name))",
            "pool.parallel", NIGHTS),
@@ -96,7 +95,8 @@ MUTANTS = (
     Mutant("a lost lease ends all acts", "runner/actions.py",
            "        if not self.belief.may_act():\n            return Absent()\n", "", NIGHTS),
     Mutant("only listed names reach a run", "processes/environment.py",
-           'if name in _PASSED or name.startswith("LC_") or name in named', "if True", COMMAND),
+           'machine.items() if name in _PASSED or name.startswith("LC_")', "machine.items()",
+           COMMAND),
     Mutant("a sandboxed run is sandboxed", "backends/local.py",
            "if request.isolate == NONE:", "if True:", "tests/backends/test_isolation.py"),
     # Success and what leaves
