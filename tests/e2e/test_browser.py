@@ -38,6 +38,7 @@ def test_the_log_of_a_running_job_follows(night: Nightwatch, page: Watched) -> N
     night.go_on()
     page.shows("#log pre", "written")
     page.shows("h1", "succeeded")
+    assert page.tab.locator("#log pre").inner_text().splitlines() == ["begun", "written"]
 
 
 def test_what_is_typed_survives_what_moves(night: Nightwatch, page: Watched) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -12,7 +14,7 @@ from bydawn.watch import dashboard
 from bydawn.watch.amounts import count, day_and_time, dollars, length
 from bydawn.watch.dashboard import JobSight, Try
 from bydawn.watch.documents import Reading
-from bydawn.watch.markup import Markup, element, joined
+from bydawn.watch.markup import Markup, element, escaped, joined
 from bydawn.web import wording
 from bydawn.web.layout import (
     Frame,
@@ -58,7 +60,11 @@ def _job(app: App, reading: Reading, frame: Frame, found: Job) -> HTMLResponse:
         card("What it is", facts(_facts(sight))),
         card("Attempts", _attempts(sight)),
         card("What it printed", log_pane(app, found)),
-        *([card("Result", _text(found.result[:_RESULT], "Result"))] if found.result else []),
+        *(
+            [card("Result", _text(found.result[:_RESULT].splitlines(), "Result"))]
+            if found.result
+            else []
+        ),
     ]
     return page(frame, sight.row.name, *content)
 
@@ -114,14 +120,15 @@ def log_pane(app: App, found: Job) -> Markup:
                "hx_swap": "outerMorph", "hx_trigger": "every 2s"}  # fmt: skip
     if lines:
         said = element("p", wording.LOG_LIVE if is_live else wording.LOG_CUT, class_="soft")
-        inside = joined(_text("\n".join(lines), "Output", class_="log"), said)
+        inside = joined(_text(lines, "Output", class_="log"), said)
     else:
         inside = element("p", wording.NO_LOG, " ", wording.LOG_ELSEWHERE, class_="soft")
     return element("div", inside, id="log", **(follows if is_live else {}))
 
 
-def _text(text: str, label: str, class_: str | None = None) -> Markup:
+def _text(lines: Iterable[str], label: str, class_: str | None = None) -> Markup:
     """Somebody else's words, that scroll by themselves; class ``log`` stays at its end."""
+    text = Markup("\n".join(map(escaped, lines)))
     return element("div", element("pre", text), class_=f"text {class_ or ''}".strip(),
                    tabindex="0", role="region", aria_label=label)  # fmt: skip
 
