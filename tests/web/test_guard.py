@@ -17,6 +17,9 @@ from urllib.parse import quote, urlsplit
 import pytest
 from scene import Scene, scripted
 
+from bydawn.app import Invocation
+from bydawn.core.errors import UsageError
+from bydawn.web.serving import serve
 from conftest import ORIGIN, Desk, desk_over
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -311,6 +314,12 @@ def test_the_stream_resumes_without_loss(served: str) -> None:
     first = ids("0")
     assert first[:2] == [1, 2]
     assert ids(str(first[1]))[0] == first[2]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_a_dashboard_has_one_name(tmp_path: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="one name only"):
+        serve(Invocation(tmp_path), host, 0, is_read_only=False, say=print)
 
 
 def test_it_leaves_in_peace_while_somebody_listens(served: str, lines: list[socket.socket]) -> None:

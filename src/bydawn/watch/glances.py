@@ -22,6 +22,8 @@ from bydawn.watch.report import waiting_for
 from bydawn.watch.rows import Batch
 
 _GLANCED, _PICTURED, _NIGHTS, _NEEDS = 4, 24, 14, 5
+# To count the jobs of a night is to read them all.
+_COUNTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,7 @@ def glances(reading: Reading) -> list[Glance]:
 
 def glance(reading: Reading, batch: Batch) -> Glance:
     session, bound = reading.store.session, batch.terms.bound
-    plain = [one for one in reading.store.batches(batch.plan) if one.number <= batch.number]
-    shown = told(reading, plain[:_NIGHTS])
-    tonight = shown[0]
+    (tonight,) = told(reading, [batch])
     aside = totals.reserved(session, batch.number)
     is_running = tonight.state == "running"
     return Glance(
@@ -84,8 +84,16 @@ def glance(reading: Reading, batch: Batch) -> Glance:
         ends_at=Outlook(reading.store, batch).ends_at(reading.now) if is_running else None,
         needs=tuple(map(_need, finding.troubled(session, batch.number, _NEEDS))),
         waiting=tuple(wording.waiting(waiting_for(reading, batch))),
-        nights=tuple(reversed(shown)),
+        nights=(*reversed(_earlier(reading, tonight)), tonight),
     )  # fmt: skip
+
+
+def _earlier(reading: Reading, tonight: Told) -> list[Told]:
+    """The nights before, newest first: fewer of them where a night has very many jobs."""
+    most = min(_NIGHTS, _COUNTED // max(1, sum(tonight.counts.values())))
+    batches = reading.store.batches(tonight.batch.plan)
+    before = [one for one in batches if one.number < tonight.batch.number]
+    return told(reading, before[: max(0, most - 1)])
 
 
 def _need(job: Job) -> Need:

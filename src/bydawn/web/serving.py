@@ -18,6 +18,7 @@ from bydawn.web.site import build
 
 _LARGEST_HEAD = 16_384
 _MOST_AT_ONCE = 100
+_EVERYWHERE = ("0.0.0.0", "::", "*", "")
 
 
 def serve(
@@ -63,6 +64,11 @@ class Leaving(uvicorn.Server):
 
 
 def _listener(host: str, port: int) -> socket.socket:
+    if host in _EVERYWHERE:
+        raise UsageError(
+            f"--host {host or repr(host)}: a dashboard answers to one name only",
+            "give the address that people open, such as 192.168.1.5; or stay here, and use a tunnel",
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
