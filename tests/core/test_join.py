@@ -45,6 +45,7 @@ def test_jobs_that_were_never_reached_are_no_success() -> None:
     standing = Standing(queued=1, blocked=1, succeeded=3)
     assert is_joined(standing)
     assert fold(standing, "0").exit_code == 1
+    assert fold(Standing(queued=1, behind_canary=1, succeeded=3), "0").exit_code == 1
 
 
 @pytest.mark.parametrize("name", ["running", "startable", "waiting_time"])

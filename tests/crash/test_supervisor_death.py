@@ -19,7 +19,7 @@ from supervised import (
     until,
 )
 
-from bydawn.core.sightings import Alive, Found, Vanished
+from bydawn.core.sightings import Alive, Found, Launched, Vanished
 from bydawn.processes.runs import LocalRuns
 
 # Ignores TERM, and has a child that left its session, its parent and its environment.
@@ -121,9 +121,20 @@ def test_the_pipe_of_a_dead_runner_is_swept(runs: LocalRuns, tmp_path: Path) -> 
     heard: list[str] = []
     runs.listen(heard.append)
     os.mkfifo(tmp_path / "wake" / "dead")
-    handle = launch(runs, command(tmp_path, "sweep", "true"))
+    waiting = "while [ ! -e ../go ]; do sleep 0.01; done"
+    handle = launch(runs, command(tmp_path, "sweep", waiting))
+    (tmp_path / handle / "go").touch()
     until(lambda: heard == [handle])
     assert sorted(os.listdir(tmp_path / "wake")) == ["second"]
+
+
+def test_every_end_that_was_not_the_answer_is_rung(runs: LocalRuns, tmp_path: Path) -> None:
+    heard: list[str] = []
+    runs.listen(heard.append)
+    answers = [runs.start(command(tmp_path, f"short-{number}", "true")) for number in range(20)]
+    assert all(isinstance(one, Launched) for one in answers)
+    untold = [one for one in answers if isinstance(one, Launched) and one.sighting is None]
+    until(lambda: {one.handle for one in untold} <= set(heard))
 
 
 def test_a_damaged_record_is_no_end(runs: LocalRuns, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bydawn.watch.journal import event_document, is_end_of_run, logfmt
 
 FIELDS = [
     "schema", "seq", "ts", "event", "batch", "job", "job_id", "key", "from", "to", "reason",
-    "token", "attempt", "runner", "detail",
+    "token", "attempt", "trace_id", "span_id", "runner", "detail",
 ]  # fmt: skip
 
 

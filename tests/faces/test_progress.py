@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scene import HOUR, SERVICE_TROUBLE, Scene, ok, scripted
 
 from bydawn.cli.faces import JsonFace, PlainFace
@@ -17,8 +14,7 @@ from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import Limits
 from bydawn.watch.documents import counts_of, standing_of
 from bydawn.watch.follow import Following
-from bydawn.watch.progress import Frame, Shown, live_lines, marked_state, summary_line
-from bydawn.watch.sanitise import inert, width
+from bydawn.watch.progress import summary_line
 
 
 def plain(capsys: pytest.CaptureFixture[str]) -> tuple[PlainFace, Callable[[], str]]:
@@ -169,49 +165,7 @@ def test_json_progress_is_one_event_a_line(
     assert [event["event"] for event in events][-1] == "succeeded"
 
 
-ROWS = st.lists(
-    st.builds(
-        Shown, st.text(max_size=50), st.sampled_from(["failed", "parked", "running", "queued"]),
-        st.integers(0, 99), st.none() | st.integers(0, 10**9), st.integers(0, 10**9),
-        st.none() | st.integers(0, 10**10), st.just("a note"),
-    ),
-    max_size=30,
-)  # fmt: skip
-
-
-@given(ROWS, st.integers(20, 160), st.integers(4, 60))
-def test_a_screen_always_fits(rows: list[Shown], columns: int, lines: int) -> None:
-    frame = Frame("nightly", {"running": 40}, 61_000, rows, 10**13, 1_760_000_000_000, 1, 2, "hint")
-    drawn = live_lines(frame, columns, lines, UTC)
-    assert len(drawn) <= lines
-    assert all(width(line) <= columns and inert(line) == line for line in drawn)
-
-
-def test_the_screen() -> None:
-    rows = [
-        Shown("link-audit-b", "failed", 1, 125_000, 0, None, "exit 3"),
-        Shown("article-c", "running", 2, 1_629_000, 402_000, 480_000, ""),
-    ]
-    now = 1_760_000_000_000
-    counts = {"succeeded": 8, "failed": 1, "running": 2, "queued": 1}
-    frame = Frame(
-        "nightly@2026-11-19", counts, 1_630_000, rows, now + HOUR, now, 3_580_000, 12_000_000
-    )
-    bar = "#" * 27 + "-" * 9
-    assert live_lines(frame, 100, 20, UTC) == [
-        " nightly@2026-11-19   27m10s   deadline 09:53 (in 1h00m00s)",
-        f" [{bar}] 9/12   8 succeeded  1 failed  2 running  1 waiting",
-        " $3.58 of $12.00 spent or set aside",
-        "   JOB                          STATE      TRY   ELAPSED  TOKENS     USD  NOTE",
-        " x link-audit-b                 failed       1     2m05s       -       -  exit 3",
-        " > article-c                    running      2    27m09s    402k    0.48  ",
-        "   … 10 more",
-    ]
-
-
-def test_lines_know_their_state() -> None:
-    assert marked_state(" x link-audit-b   failed") == "failed"
-    assert marked_state(" [####----] 3/6") is None
+def test_a_summary() -> None:
     assert summary_line({"succeeded": 3, "running": 1}) == "3/4 done: 3 succeeded  1 running"
 
 

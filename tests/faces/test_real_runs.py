@@ -109,10 +109,58 @@ def test_files_are_left_behind(place: Place) -> None:
     plan = place.plan(PLAN)
     files = ("--report", "r.md", "--junit", "j.xml", "--events", "e.jsonl")
     assert place.run("run", plan, *files)[0] == 1
-    assert "| failed | bad |" in (place.folder / "r.md").read_text()
+    assert "- **bad**: failed: exit 3: 41 dead links" in (place.folder / "r.md").read_text()
     assert 'failures="1"' in (place.folder / "j.xml").read_text()
     events = (place.folder / "e.jsonl").read_text().splitlines()
     assert json.loads(events[0])["event"] == "opened"
+
+
+def test_a_canary_from_the_command_line_and_lifted_there(place: Place) -> None:
+    """It was said once that nothing is left to do while jobs waited for a canary lifted since."""
+    plan = place.plan(PLAN.replace("echo it went well", "exit 100"))
+    document = json.loads(place.run("run", plan, "--canary", "1", "-j", "1", "--json")[1])
+    told = [(job["state"], job["reason"]) for job in document["jobs"]]
+    assert told == [("failed", "permanent"), ("queued", "canary")]
+    document = json.loads(place.run("run", plan, "--canary", "0", "--json")[1])
+    assert document["counts"]["failed"] == 2
+
+
+def test_old_logs_go_and_nothing_is_done_twice_for_it(place: Place) -> None:
+    plan = place.plan(PLAN)
+    assert place.run("run", plan)[0] == 1
+    document = json.loads(place.run("db", "prune", "--dry-run", "--older-than", "0s", "--json")[1])
+    assert (document["schema"], document["runs"], document["plans"]) == (
+        "bydawn/pruned/1", 2, {"night": 2},
+    )  # fmt: skip
+    assert place.run("logs", "night/good")[1] == "it went well\n"
+    assert "logs and drafts of 2 runs removed" in place.run("db", "prune", "--older-than", "0s")[1]
+    assert place.run("logs", "night/good")[0] == 2
+    document = json.loads(place.run("run", plan, "--json")[1])
+    assert [job["attempts"] for job in document["jobs"]] == [1, 1]
+    assert place.run("retry", "night/bad")[0] == 0
+    assert json.loads(place.run("wait", "night", "--json")[1])["jobs"][1]["attempts"] == 2
+    assert "41 dead links" in place.run("logs", "night/bad")[1]
+
+
+def test_the_whole_store_as_lines(place: Place) -> None:
+    place.run("run", place.plan(PLAN))
+    code, out, _ = place.run("db", "export")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, lines[0]["schema"], lines[-1]["end"]["job"]) == (0, "bydawn/export/1", 2)
+    assert place.run("db", "export", "store.jsonl")[0] == 0
+    assert place.run("db", "export", "store.jsonl")[0] == 2
+    assert (place.folder / "store.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_night_does_not_begin_on_a_full_disk(place: Place) -> None:
+    place.environment["BYDAWN_MIN_FREE"] = "9999999TB"
+    plan = place.plan(PLAN)
+    for argv in (("run", plan), ("run", "--", "true")):
+        code, out, err = place.run(*argv)
+        assert (code, out) == (75, "")
+        assert "nothing was started" in err
+    del place.environment["BYDAWN_MIN_FREE"]
+    assert place.run("run", plan)[0] == 1
 
 
 def test_unattended_is_silent_when_all_is_well(place: Place) -> None:

@@ -13,6 +13,7 @@ from scene import Scene, ok, scripted
 
 from bydawn.watch import exports, wording
 from bydawn.watch.documents import batch_document
+from bydawn.watch.morning import gather_morning
 from bydawn.watch.report import gather, headline, summary
 from bydawn.watch.sanitise import inert
 
@@ -22,7 +23,8 @@ def hostile_night(scene: Scene, name: str) -> tuple[list[str], str]:
     batch = scene.submit(spec, names=[("work", name)])
     scene.drive(batch)
     report = gather(scene.reading(), scene.fresh(batch))
-    everything = [*summary(report), *exports.text(report, UTC), *exports.markdown(report, UTC)]
+    morning = gather_morning(scene.reading(), scene.fresh(batch))
+    everything = [*summary(report), *exports.text(morning, UTC), *exports.markdown(morning, UTC)]
     return everything, scene.job(batch, name).job_id
 
 
@@ -61,16 +63,17 @@ def test_a_good_night_needs_nobody(scene: Scene) -> None:
 def test_the_morning_report(scene: Scene) -> None:
     batch = scene.night()
     scene.drive(batch)
-    lines = exports.text(gather(scene.reading(), scene.fresh(batch)), UTC)
+    lines = exports.text(gather_morning(scene.reading(), scene.fresh(batch)), UTC)
     assert lines[0].startswith("nightly@2026-11-19: 2 of 6 succeeded, 2 need you   $0.73 of $12.00")
     assert lines[2] == "NEEDS YOU"
     told = "\n".join(lines)
     assert "link-audit-b   failed: exit 3" in told
-    assert "TIME   opened Thu 09 Oct 08:53, in " in told
+    assert "TIME    Thu 09 Oct 08:53 to " in told
     assert "article-a alone: 10m00s" in told
-    assert (
-        "SAFETY 6 keys, 0 done before and not done again, 0 late writes refused, 1 repeated" in told
-    )
+    safety = "SAFETY  6 keys, 0 duplicates refused, 0 late writes fenced, 1 parked, 1 retry"
+    assert safety in told
+    assert "LEFT    2 waiting: waits for jobs before it" in told
+    assert "NEXT    bydawn run /plans/nightly.toml --retry-failed" in told
 
 
 def test_many_failures_are_counted_not_poured_out(scene: Scene) -> None:
@@ -96,7 +99,7 @@ def test_markdown_cannot_be_written_into(scene: Scene) -> None:
         names=[("work", "<img src=x>|[a](b)")],
     )
     scene.drive(batch)
-    told = "\n".join(exports.markdown(gather(scene.reading(), scene.fresh(batch)), UTC))
+    told = "\n".join(exports.markdown(gather_morning(scene.reading(), scene.fresh(batch)), UTC))
     assert "\\<img src=x\\>\\|\\[a\\](b)" in told
 
 

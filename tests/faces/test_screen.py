@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
 from scene import HOUR, Scene, ok, scripted
 
-from bydawn.cli.faces import JsonFace, LiveFace, PlainFace, QuietFace, face_for
+from bydawn.cli.faces import JsonFace, PlainFace, QuietFace, face_for
+from bydawn.cli.keyboard import names_of
+from bydawn.cli.live import Hands, LiveFace
 from bydawn.cli.screen import Screen
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
@@ -94,7 +99,7 @@ def test_the_live_face_follows_the_night(
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("LINES", "12")
     batch = scene.night()
-    face = LiveFace(Talk(Settings()))
+    face = LiveFace(Talk(Settings()), "Ctrl-C leaves")
     face.opened(scene.store, batch, 0)
     seen = []
 
@@ -116,7 +121,7 @@ def test_the_live_face_follows_the_night(
 
 def test_at_most_two_drawings_a_second(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     batch = scene.submit(scripted("long", ok(HOUR)))
-    face = LiveFace(Talk(Settings()))
+    face = LiveFace(Talk(Settings()), "Ctrl-C leaves")
     face.opened(scene.store, batch, 0)
     for _ in range(100):
         face.turned()
@@ -158,6 +163,116 @@ def test_a_real_terminal_is_left_clean(tmp_path: Path) -> None:
     assert "\x1b[" not in out
     assert out.startswith("1 succeeded in ")
     assert terminal.shown == []
+
+
+class Hand:
+    """A person's keys, and what they did."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[object, ...]] = []
+        self.hands = Hands(
+            cancel=lambda job: self.done.append(("cancel", job)),
+            pause=lambda batch, paused: self.done.append(("pause", batch, paused)),
+            leave=lambda: self.done.append(("leave",)),
+            printed=lambda job: [f"printed by {job}"],
+        )
+
+
+def test_keys_choose_look_and_act(scene: Scene, terminal: Terminal) -> None:
+    batch = scene.submit(scripted("one", ok()), scripted("two", ok()), scripted("three", ok()))
+    hand = Hand()
+    face = LiveFace(Talk(Settings()), "a hint", hand.hands)
+    face.opened(scene.store, batch, 0)
+
+    def press(*keys: str) -> list[str]:
+        for key in keys:
+            face.press(key)
+        face.look_now()
+        return terminal.shown
+
+    assert press()[-1] == " a hint"
+    assert [line[:6] for line in press("down")[3:6]] == ["*. thr", " . two", " . one"]
+    assert [line[0] for line in press("down", "down", "down")[3:6]] == [" ", " ", "*"]
+    assert [line[0] for line in press("up")[3:6]] == [" ", "*", " "]
+    two = scene.job(batch, "two").number
+    assert press("l") == [" two: what it prints", f"printed by {two}", " any key goes back"]
+    assert "cancel two?" in press("x", "c")[-1]
+    assert press("n")[-1] == " a hint"
+    assert hand.done == []
+    press("c", "y", "p")
+    assert any("cancel it; asks first" in line for line in press("?"))
+    press("q", "q")
+    assert hand.done == [("cancel", two), ("pause", batch.number, True), ("leave",)]
+
+
+def test_without_hands_keys_do_nothing(scene: Scene, terminal: Terminal) -> None:
+    batch = scene.submit(scripted("one", ok()))
+    face = LiveFace(Talk(Settings()), "a hint")
+    face.opened(scene.store, batch, 0)
+    face.hear(lambda: None)
+    face.look_now()
+    face.press("?")
+    face.look_now()
+    assert terminal.shown[-1] == " a hint"
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [(b"\x1b[A", ["up"]), (b"\x1bOB", ["down"]), (b"jk", ["down", "up"]), (b"q?", ["q", "?"]),
+     (b"\x1b", ["escape"]), (b"\x1b[5~", []), (b"\xff", ["\N{REPLACEMENT CHARACTER}"])],
+)  # fmt: skip
+def test_keys_have_names(typed: bytes, names: list[str]) -> None:
+    assert names_of(typed) == names
+
+
+# Makes its terminal the controlling one, as a shell has it, and becomes bydawn.
+_AT_HOME = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "bydawn", "run", "night.toml"])
+"""
+
+
+def test_a_person_at_a_real_terminal(tmp_path: Path) -> None:
+    """Keys are heard, q leaves as Ctrl-C does, and the terminal is as it was."""
+    plan = 'schema = 1\nname = "night"\n[[job]]\nid = "long"\nargv = ["sleep", "600"]\n'
+    (tmp_path / "night.toml").write_text(plan)
+    leader, follower = pty.openpty()
+    before = termios.tcgetattr(follower)
+    environment = {"PYTHONPATH": str(SOURCE), "PATH": os.environ["PATH"], "TERM": "xterm",
+                   "NO_COLOR": "1", "HOME": str(tmp_path)}  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AT_HOME], cwd=tmp_path, env=environment,
+        stdin=follower, stdout=subprocess.DEVNULL, stderr=follower,
+    )  # fmt: skip
+    try:
+        _until(leader, "running")
+        os.write(leader, b"?")
+        _until(leader, "asks first")
+        os.write(leader, b" q")
+        assert process.wait(60) == 130
+        after = termios.tcgetattr(follower)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(follower)
+        os.close(leader)
+        subprocess.run(
+            [sys.executable, "-m", "bydawn", "cancel", "night"], cwd=tmp_path, env=environment,
+            capture_output=True, check=True,
+        )  # fmt: skip
+    assert after == before
+
+
+def _until(descriptor: int, words: str) -> None:
+    """Read what a terminal is sent until it has these words."""
+    seen = ""
+    until = time.monotonic() + 60
+    while words not in seen:
+        ready, _, _ = select.select([descriptor], [], [], max(0, until - time.monotonic()))
+        assert ready, f"{words!r} never came: {seen!r}"
+        seen += os.read(descriptor, 65_536).decode()
 
 
 def _everything(descriptor: int) -> str:

@@ -172,3 +172,23 @@ def test_a_remote_with_reasons_of_its_own_is_asked_once(stand: GitStand) -> None
         stand.write(claim(1), "one")
     assert (stand.remote / "asked").read_text() == "asked\n"
     assert stand.read() is None
+
+
+def test_a_fence_that_rose_while_we_built_is_not_pushed_away(tmp_path: Path) -> None:
+    """The newer claim found our very content there, so that only the record moved."""
+    stand = GitStand(tmp_path)
+    stand.write(claim(1), "same")
+
+    def outrun(step: str) -> None:
+        if step == "prepared" and stand.gate().look() == record_of(1):
+            stand.write(claim(9), "same")
+
+    def record_of(token: int) -> object:
+        seen = stand.gate().look()
+        return seen if seen is not None and seen.claim.token == token else None
+
+    with pytest.raises(Fenced):
+        stand.write(claim(2), "other", outrun)
+    seen = stand.gate().look()
+    assert seen is not None
+    assert (seen.claim.token, stand.read()) == (9, "same")

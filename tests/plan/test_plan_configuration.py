@@ -116,6 +116,12 @@ def test_flags_can_lower_a_cap_and_not_raise_it(folder: Path) -> None:
     assert len(told) == 3
 
 
+def test_the_flag_for_a_canary_decides(folder: Path) -> None:
+    text = PLAN.replace("[run]", "[run]\ncanary = 5", 1)
+    for said, canary in ((None, 5), (2, 2), (0, 0), (9, 9)):
+        assert read(folder, text, canary=said).batch.terms.canary == canary
+
+
 def test_a_cap_is_raised_only_by_name(folder: Path) -> None:
     user(folder, "[budget]\nusd = 5\n[run]\nparallel = 2\n[defaults]\ntimeout = '10m'\n")
     assert _caps(folder, PLAN)["usd"] == 5_000_000

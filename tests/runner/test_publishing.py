@@ -238,3 +238,17 @@ def test_a_template_that_does_not_render_is_parked_with_words(night: Night) -> N
     night.world.drive(batch)
     job = night.job(batch)
     assert (job.state, job.reason) == ("parked", "publish_failed")
+
+
+def test_the_draft_that_was_approved_is_the_one_that_leaves(night: Night) -> None:
+    batch = night.submit("2026-11-19", approve=True)
+    night.world.drive(batch)
+    assert night.job(batch).reason == "awaiting_approval"
+    night.draft(batch, "something else")
+    store = night.world.store
+    store.resolve(night.job(batch).number, "approve", "looks good", night.world.chance.nonce)
+    night.world.drive(batch)
+    job = night.job(batch)
+    assert (job.state, job.reason) == ("parked", "publish_failed")
+    assert "no longer what was checked and approved" in (job.error_message or "")
+    assert not night.target.exists()

@@ -8,7 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from bydawn.testing.invariants import Violation, all_jobs, check_history, journal
+from bydawn.testing.effects import check_attempts, check_breaker, check_canary, check_effects
+from bydawn.testing.invariants import (
+    Violation,
+    all_jobs,
+    check_history,
+    check_nothing_lives,
+    journal,
+)
 from bydawn.testing.nights import Night, night_of
 from bydawn.testing.simulation import Simulation
 
@@ -47,6 +54,14 @@ def check_all(simulation: Simulation) -> None:
         people.touched,
         wall_is_steady=not night.jumps,
     )
+    events = journal(simulation.store, people.batch)
+    check_effects(simulation.finishing, jobs, specs, events)
+    now = simulation.clock.boot_ms()
+    check_nothing_lives(simulation.remote, jobs, now)
+    check_canary(events, night.terms)
+    if not night.jumps:
+        check_breaker(events, night.terms.breaker)
+    check_attempts(events, jobs)
 
 
 HOW = "again: pytest tests/sim/test_nights.py -k test_one_night --night %d"
@@ -61,7 +76,9 @@ def history(seed: int) -> str:
     told: list[str] = []
 
     def look(simulation: Simulation) -> None:
-        told.extend(repr(row) for row in journal(simulation.store, simulation.people.batch))
+        rows = journal(simulation.store, simulation.people.batch)
+        here = str(simulation.finishing.folder)
+        told.extend(repr(row).replace(here, "") for row in rows)
         told.extend(repr(run) for run in simulation.remote.runs.values())
 
     play(night_of(seed), look)

@@ -19,7 +19,9 @@ WANTED = (
     "claimed:launching", "claimed:running", "absent:queued", "found:running", "refused:held",
     "unknowable:in_doubt", "unconfirmed:cancel_unconfirmed", "needs_input:needs_input",
     "cancelled:operator", "retried:queued", "stopped:timeout", "stopped:backoff", "judged:backoff",
-    "released:queued", "approval_asked:awaiting_approval", "vanished:lost",
+    "released:queued", "approval_asked:awaiting_approval", "vanished:lost", "checked:finishing",
+    "published:finishing", "publish_failed:finishing", "claimed:finishing", "judged:unmet",
+    "breaker_opened:None",
 )  # fmt: skip
 
 

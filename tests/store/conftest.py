@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from bydawn.core.clock import Clock
-from bydawn.store.postgres import PostgresSession
 from bydawn.store.shared import open_server_store
 from bydawn.store.store import Store, open_store
 from bydawn.testing.virtual import HandWoundClock
-from servers import Server
+from servers import Server, wind_leases_by_hand
 
 Opener = Callable[[], Store]
 KINDS = ("sqlite", "postgres")
@@ -60,9 +59,3 @@ def store(open_one: Opener) -> Store:
 
 def opened_at(url: str, clock: Clock) -> Store:
     return open_server_store(url, clock, "s_1")
-
-
-def wind_leases_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases on a server are judged by its own clock, which nobody can wind."""
-    monkeypatch.setattr(PostgresSession, "lease_now", lambda self: self.clock.boot_ms())
-    monkeypatch.setattr(PostgresSession, "lease_boot", lambda self: self.clock.boot_id())

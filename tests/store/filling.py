@@ -72,7 +72,7 @@ class Hand:
         scope = Scope(self.store, lambda: [batch], only)
         scope.refresh()
         self.claimer.pool_of = scope.pool
-        return scope.served[batch].opened
+        return scope.opened_today(batch, self.store.session.clock.utc_ms())
 
     def claim(self, batch: int, room: int = 100, only: str = "") -> list[Job]:
         return self.write(Turn(claims=[(self.open(batch, only), room)])).claimed

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from filling import Hand, fail, fill, listed, named, planned, spec, succeed
+from filling import Hand, fail, fill, kinds, listed, named, planned, spec, succeed
 
 from bydawn.core.model import When
+from bydawn.store import read
 from bydawn.store.store import Store, Turn
 
 
@@ -113,6 +116,18 @@ def test_items_of_an_upstream_job_can_start_once_they_are_recorded(
     finish(hand, store, batch)
     store.add_items(store.batch(batch), work, listed(work, count=3))
     assert len(hand.claim(batch)) == 3
+
+
+def test_items_are_recorded_by_whoever_is_first(
+    store: Store, open_one: Callable[[], Store]
+) -> None:
+    """The second runner to find the output was told once that every item comes twice."""
+    work = spec("work", after=("a",), items_from=("a", "items.jsonl"), key_fields=("n",))
+    batch = store.open_batch(planned(A, work), listed(A)).number
+    for one in (store, open_one()):
+        one.add_items(one.batch(batch), work, listed(work, count=3))
+    assert read.size(store.session, batch) == 4
+    assert kinds(store).count("expanded") == 1
 
 
 def test_nobody_is_released_while_items_are_still_to_come(store: Store, hand: Hand) -> None:

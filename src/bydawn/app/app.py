@@ -7,14 +7,14 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bydawn.app import addresses
 from bydawn.app.driving import drive
 from bydawn.app.errands import Errand
-from bydawn.app.names import STOP
-from bydawn.app.outcomes import refuse_if_stopped
+from bydawn.app.outcomes import is_stopped, refuse_if_stopped
 from bydawn.app.place import Place, locate
+from bydawn.app.sealing import own_sealer
 from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
 from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
@@ -27,6 +27,8 @@ from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
+    from bydawn.app.keeping import Pruned
+    from bydawn.app.lending import Loan
     from bydawn.app.rehearsal import Rehearsed
     from bydawn.plan import Overrides, Plan
 
@@ -54,10 +56,13 @@ class App:
         """The store, made when there is none yet."""
         if self._store is None:
             self._store = self.place.open(self.clock, f"s_{secrets.token_hex(8)}")
+            self._store.session.chain.sealer = own_sealer(self.invocation.environment)
         return self._store
 
     def has_store(self) -> bool:
-        return self._store is not None or self.place.has_store(self.clock)
+        if self._store is None:
+            self._store = self.place.existing(self.clock)
+        return self._store is not None or self.place.has_file()
 
     def existing_store(self) -> Store:
         """The store, for commands that only make sense where there is one."""
@@ -84,21 +89,36 @@ class App:
         from bydawn.app.checking import check
         from bydawn.app.isolating import refuse_unavailable
 
-        with self._read(plan, overrides) as found:
+        with self.reading_plan(plan, overrides) as found:
             refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
-            return check(found, self.store if self.has_store() else None)
+            store = self.store if self.has_store() else None
+            return check(found, store, self.invocation.environment)
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
-        """Run a plan, or go on with it."""
+        """Run a plan, or go on with it; unattended, the machine is kept awake meanwhile."""
+        if not wanted.unattended:
+            return self._run(plan, wanted, face)
+        from bydawn.processes.awake import awake
+
+        with awake(f"runs {plan.name}", self.invocation.environment):
+            return self._run(plan, wanted, face)
+
+    def _run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         from bydawn.app.running import run_plan
 
         if not self.has_store():
             # A plan that cannot be accepted leaves nothing behind, not even an empty store.
-            with self._read(plan, wanted.overrides) as planned:
+            with self.reading_plan(plan, wanted.overrides) as planned:
                 return self.run_planned(planned, wanted, face)
         if wanted.adopt:
             self.place.move_here(self.clock)
         return self._left(run_plan(self.place, self.invocation, self.store, plan, wanted, face))
+
+    def lend(self, loan: Loan, face: Face) -> Ran:
+        """Lend this machine to plans until it is stopped; opens no batch by itself."""
+        from bydawn.app.lending import lend
+
+        return lend(self.place, self.invocation, self.store, loan, face)
 
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan that no file holds, or go on with it."""
@@ -120,13 +140,14 @@ class App:
         from bydawn.app.earning import note_rehearsed
         from bydawn.app.rehearsal import rehearse
 
-        with self._read(plan, overrides) as found, rehearse(found, faults) as rehearsed:
+        with self.reading_plan(plan, overrides) as found, rehearse(found, faults) as rehearsed:
             if rehearsed.is_good and found.batch.terms.autonomy_required:
                 note_rehearsed(self.store, found.batch)
             yield rehearsed
 
     @contextlib.contextmanager
-    def _read(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+    def reading_plan(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
+        """The valid plan, its items still to be streamed; PlanInvalid with every complaint."""
         from bydawn.app.reading import plan_input, read_plan
 
         with plan_input(self.invocation, path, overrides) as stdin:
@@ -144,8 +165,10 @@ class App:
     def adhoc(self, wanted: AdhocWanted) -> Job:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
         from bydawn.app.adhoc import record
+        from bydawn.app.room import look_for_room
 
-        refuse_if_stopped(self.is_stopped())
+        refuse_if_stopped(self.place, self.store)
+        look_for_room(self.state_folder, self.invocation.environment, Silent())
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:
             self.ensure_background()
@@ -200,28 +223,19 @@ class App:
             drive(self.place, self.invocation, store, errand, face)
 
     def stop(self, face: Face) -> Stop:
-        """Write the STOP file; every runner ends its runs. Where none is alive, end them here."""
-        self.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.state_folder / STOP).write_text("bydawn stop\n", "utf-8")
-        if not self.has_store() or self.runners():
-            return Stop.DONE
-        store = self.store
-        busy = [b.number for b in store.batches() if read.is_in_flight(store.session, b.number)]
-        if not busy:
-            return Stop.DONE
-        errand = Errand(lambda: busy, claims=False)
-        return drive(self.place, self.invocation, store, errand, face).stop
+        """Stop this machine, and all that share the store."""
+        from bydawn.app.halting import stop
+
+        return stop(self, face)
 
     def clear_stop(self) -> bool:
-        """Lift a stop; False when there was none."""
-        try:
-            (self.state_folder / STOP).unlink()
-        except FileNotFoundError:
-            return False
-        return True
+        """Lift a stop, here and in the store; False when there was none."""
+        from bydawn.app.halting import clear
+
+        return clear(self)
 
     def is_stopped(self) -> bool:
-        return (self.state_folder / STOP).exists()
+        return is_stopped(self.place, self.store if self.has_store() else None)
 
     # Looking
 
@@ -234,6 +248,9 @@ class App:
     def job_at(self, address: str) -> Job:
         return addresses.job_at(self.existing_store(), address)
 
+    def job(self, number: int) -> Job:
+        return read.job(self.existing_store().session, number)
+
     def runners(self) -> list[Registered]:
         """The runners that are alive."""
         return live_runners(self.place, self.store)
@@ -244,6 +261,18 @@ class App:
             raise UsageError(f"{target}: is there already", "name a file that does not exist")
         self.existing_store().session.copy_to(target)
         target.chmod(0o600)
+
+    def prune(self, keep_ms: int | None, is_rehearsal: bool) -> Pruned:
+        """Age out what runs left on this machine: logs and drafts of jobs that are over."""
+        from bydawn.app.keeping import Ageing
+
+        return Ageing(self.place, self.existing_store(), keep_ms, is_rehearsal).carry_out()
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """The whole store, value by value, from one moment of it."""
+        from bydawn.app.exporting import exported
+
+        return exported(self.place, self.existing_store(), self.clock)
 
     def run_folder(self, job: Job) -> Path:
         """Where the newest local run of a job lives."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bydawn.app.backends import REGISTRY
 from bydawn.app.earning import autonomy
+from bydawn.app.secrecy import secret_warnings, unset_warnings
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.decide.step import LOOK_MS
 from bydawn.core.model import Job, JobSpec, PlannedJob
@@ -17,7 +18,7 @@ from bydawn.store import read
 from bydawn.store.store import Batch, Store
 
 
-def check(plan: Plan, store: Store | None) -> Checked:
+def check(plan: Plan, store: Store | None, environment: Mapping[str, str]) -> Checked:
     """Every job of the plan against what the store already has of it."""
     batch = store.find_batch(plan.batch.plan, plan.batch.edition) if store else None
     known = _known(store, batch) if store and batch else {}
@@ -31,7 +32,12 @@ def check(plan: Plan, store: Store | None) -> Checked:
     bound = plan.batch.terms.bound.usd_micros
     stage = autonomy(store, plan.batch)
     worst = _overshoot(plan, (specs[name] for name in counted.elements()))
-    return Checked(plan, rows, plan.warnings, bound, worst, stage)
+    told = (
+        *plan.warnings,
+        *secret_warnings(plan.batch.source, plan.batch.specs, environment),
+        *unset_warnings(plan.batch.source, plan.batch.terms.notify, environment),
+    )
+    return Checked(plan, rows, told, bound, worst, stage)
 
 
 def _known(store: Store, batch: Batch) -> dict[str, Job]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from bydawn.app.names import RUNNERS, STOP
 from bydawn.app.place import Place
 from bydawn.backends.backend import Surroundings
 from bydawn.backends.checks import CheckRuns
-from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.core.model import JobSpec, Listing, PlannedJob
 from bydawn.core.prices import Price, PriceOf
 from bydawn.processes.presence import Presence, is_gone, machine_id
 from bydawn.processes.runs import LocalRuns
@@ -116,7 +116,7 @@ def _death(place: Place, machine: str) -> Callable[[Registered], bool]:
     return is_dead
 
 
-def _expand(spec: JobSpec, batch: Batch, path: Path) -> Iterator[PlannedJob]:
+def _expand(spec: JobSpec, batch: Batch, path: Path) -> Iterable[PlannedJob]:
     from bydawn.plan import expand_items
 
-    return expand_items(spec, batch.plan, batch.edition, path)
+    return Listing(lambda: expand_items(spec, batch.plan, batch.edition, path))

@@ -4,3 +4,4 @@ from __future__ import annotations
 
 STOP = "STOP"
 RUNNERS = "runners"
+RUNS = "runs"

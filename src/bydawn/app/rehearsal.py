@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bydawn.backends.scripted import ScriptedBackend
-from bydawn.core.model import BatchTerms, JobSpec
+from bydawn.core.model import BatchTerms, JobSpec, Listing
 from bydawn.core.states import State
 from bydawn.plan import Plan
 from bydawn.runner.drive import Drive
@@ -70,7 +70,7 @@ def _opened(store: Store, plan: Plan, clock: HandWoundClock, faults: int | None)
     if plan.batch.deadline_at is not None:
         deadline = clock.utc_ms() + _DAY_MS
     planned = dataclasses.replace(plan.batch, specs=specs, terms=terms, deadline_at=deadline)
-    return store.batch(store.open_batch(planned, plan.jobs()).number)
+    return store.batch(store.open_batch(planned, Listing(plan.jobs)).number)
 
 
 def _played(spec: JobSpec, chance: random.Random | None) -> JobSpec:

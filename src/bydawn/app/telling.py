@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bydawn.app.app import App, open_app
-from bydawn.app.backends import REGISTRY
+from bydawn.app.readings import reading_of
 from bydawn.app.results import BatchResult, Document, batch_result
 from bydawn.app.values import Invocation, Ran, RunWanted
 from bydawn.plan import Overrides, Plan
-from bydawn.watch.documents import Reading, batch_document, batches_document, done_before
+from bydawn.watch.documents import batch_document, batches_document, done_before
 
 if TYPE_CHECKING:
     from bydawn.store.store import Batch, Store
@@ -37,6 +38,9 @@ class _Watching:
         if already_done:
             self.before = done_before(store, batch)
 
+    def hear(self, wake: Callable[[], None]) -> None:
+        """Nobody to be woken for."""
+
     def turned(self) -> None:
         """Nothing to say."""
 
@@ -47,7 +51,7 @@ class _Watching:
 def _result(app: App, ran: Ran, before: frozenset[int]) -> BatchResult:
     assert ran.batch is not None
     number, invocation = ran.batch.number, app.invocation
-    told = batches_document(_reading(app, before), [app.store.batch(number)])["batches"][0]
+    told = batches_document(reading_of(app, before), [app.store.batch(number)])["batches"][0]
     head = {**told, "exit_code": ran.exit_code, "outcome": ran.outcome, "reasons": [*ran.reasons]}
     head["counts"] = {**told["counts"], "already_done": ran.already_done}
     return batch_result(head, lambda: _jobs(invocation, number, before))
@@ -57,14 +61,7 @@ def _jobs(invocation: Invocation, number: int, before: frozenset[int]) -> list[D
     app = open_app(invocation)
     try:
         batch = app.existing_store().batch(number)
-        jobs: list[Document] = batch_document(_reading(app, before), batch)["jobs"]
+        jobs: list[Document] = batch_document(reading_of(app, before), batch)["jobs"]
         return jobs
     finally:
         app.close()
-
-
-def _reading(app: App, before: frozenset[int]) -> Reading:
-    """What documents need to know beside the rows."""
-    live = [runner.batches for runner in app.runners()]
-    served: frozenset[int] = frozenset().union(*live)
-    return Reading(app.store, app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)

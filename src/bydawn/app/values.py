@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -58,6 +58,9 @@ class Face(Protocol):
     def opened(self, store: Store, batch: Batch, already_done: int) -> None:
         """The batch is there and about to be worked on."""
 
+    def hear(self, wake: Callable[[], None]) -> None:
+        """``wake``, from any thread, has ``turned`` called soon."""
+
     def turned(self) -> None:
         """After every turn of the loop."""
 
@@ -70,6 +73,9 @@ class Silent:
 
     def opened(self, store: Store, batch: Batch, already_done: int) -> None:
         """Nothing to say."""
+
+    def hear(self, wake: Callable[[], None]) -> None:
+        """Nobody to be woken for."""
 
     def turned(self) -> None:
         """Nothing to say."""
@@ -90,6 +96,7 @@ class Ran:
     signal: int | None = None
     notes: list[str] = field(default_factory=list)
     store: Store | None = None
+    served: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""A plan's check command, under the same supervision and with the same environment as the run."""
+"""A plan's check command: supervised as the run is, and with the same environment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bydawn.backends.local import environment_for
+from bydawn.backends.local import as_asked, refusal, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
 from bydawn.processes.runs import LocalRuns, Order
 
@@ -20,15 +20,21 @@ class CheckRuns:
     def start(
         self, request: Request, number: int, argv: tuple[str, ...], timeout_ms: int
     ) -> LaunchAnswer:
-        """Start the check, or find that it was started before."""
+        """Start the check, or find that it was started before; it reads what the run wrote, and is
+        kept apart in the same way."""
+        try:
+            made = as_asked(argv, "", request, self._machine_environment, self._runs)
+        except (OSError, KeyError) as error:
+            return refusal("isolation", str(error))
         order = Order(
             launch_key=f"{request.launch_key}-check{number}",
             folder=f"{request.folder}/check-{number}",
-            environment=environment_for(self._machine_environment, request),
+            environment=made.environment,
             timeout_ms=timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,
-            argv=argv,
+            secrets=secrets_of(request),
+            argv=made.argv,
             cwd=f"{request.folder}/draft",
         )
         return self._runs.start(order)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from bydawn.backends.local import LocalBackend, environment_for, refusal
+from bydawn.backends.local import LocalBackend, as_asked, refusal, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request
-from bydawn.processes.isolation import NONE, apart, why_not
 from bydawn.processes.runs import Order
 
 _SHELL = "/bin/sh"
@@ -22,35 +21,23 @@ class CommandBackend(LocalBackend):
         argv = _argv(request.payload)
         if not argv:
             return refusal("spawn", "neither argv nor shell says what to run")
-        environment = environment_for(self._machine_environment, request)
-        if request.isolate != NONE:
-            try:
-                argv, environment = self._apart(request, argv, environment)
-            except (OSError, KeyError) as error:
-                return refusal("isolation", str(error))
+        try:
+            made = as_asked(argv, _cwd(request), request, self._machine_environment, self._runs)
+        except (OSError, KeyError) as error:
+            return refusal("isolation", str(error))
         return self._runs.start(
             Order(
                 launch_key=request.launch_key,
                 folder=request.folder,
-                environment=environment,
+                environment=made.environment,
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
                 send_by=request.send_by,
-                argv=argv,
+                secrets=secrets_of(request),
+                argv=made.argv,
                 cwd=_cwd(request),
             )
         )
-
-    def _apart(
-        self, request: Request, argv: tuple[str, ...], environment: dict[str, str]
-    ) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The command as it is started to be apart; OSError where this machine cannot do it."""
-        machine, state_folder = self._machine_environment, self._runs.state_folder
-        why = why_not(request.isolate, machine, state_folder)
-        if why:
-            raise OSError(f'isolate = "{request.isolate}" is not possible here: {why}')
-        made = apart(request.isolate, argv, request.folder, state_folder, machine)
-        return made.argv, {**environment, **made.environment}
 
 
 def _argv(payload: dict[str, Any]) -> tuple[str, ...]:

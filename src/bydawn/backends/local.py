@@ -16,7 +16,9 @@ from bydawn.core.sightings import (
     Request,
     Sighting,
 )
-from bydawn.processes.environment import job_environment
+from bydawn.processes.environment import job_environment, secret_names
+from bydawn.processes.isolation import NONE, Apart, apart, why_not
+from bydawn.processes.runs import LocalRuns
 
 
 class LocalBackend(Backend):
@@ -41,6 +43,26 @@ class LocalBackend(Backend):
 
 def refusal(code: str, message: str) -> LaunchRefused:
     return LaunchRefused(Failure(FailureClass.PERMANENT, code, message))
+
+
+def as_asked(
+    argv: tuple[str, ...], cwd: str, request: Request, machine: Mapping[str, str], runs: LocalRuns
+) -> Apart:
+    """A command of one run, apart from this account if its plan asks for it; OSError or KeyError
+    where this machine cannot do it. An empty ``cwd`` is the draft."""
+    environment = environment_for(machine, request)
+    if request.isolate == NONE:
+        return Apart(argv, environment)
+    why = why_not(request.isolate, machine, runs.state_folder)
+    if why:
+        raise OSError(f'isolate = "{request.isolate}" is not possible here: {why}')
+    made = apart(argv, cwd, request, runs.state_folder, machine)
+    return Apart(made.argv, {**environment, **made.environment})
+
+
+def secrets_of(request: Request) -> frozenset[str]:
+    """The names in a run's environment whose values nobody may see."""
+    return frozenset(secret_names(request.payload.get("pass_env") or ()))
 
 
 def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:

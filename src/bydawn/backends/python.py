@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bydawn.backends.local import LocalBackend, environment_for, refusal
+from bydawn.backends.local import LocalBackend, environment_for, refusal, secrets_of
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.runs import Call, Order
 
@@ -33,6 +33,7 @@ class PythonBackend(LocalBackend):
                 timeout_ms=request.timeout_ms,
                 grace_ms=request.grace_ms,
                 send_by=request.send_by,
+                secrets=secrets_of(request),
                 call=self._call(request, function),
             )
         )

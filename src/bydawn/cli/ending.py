@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bydawn.cli.failing import NotBuilt
 from bydawn.cli.opening import ending_of, reading_of
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import UsageError
-from bydawn.watch import exports, journal, report, wording
-from bydawn.watch.documents import Document, Reading, batch_document
-from bydawn.watch.feed import Feed
-from bydawn.watch.sanitise import json_text
+from bydawn.watch import report, wording
+from bydawn.watch.documents import Reading, batch_document
 
 if TYPE_CHECKING:
     from bydawn.app import App, Ran
     from bydawn.watch.rows import Batch
 
 FORMATS = ("text", "md", "json", "csv", "junit", "html")
-_SUFFIXES = {".txt": "text", ".md": "md", ".json": "json", ".csv": "csv", ".html": "html"}
+_SUFFIXES = {".txt": "text", ".md": "md", ".html": "html", ".json": "json", ".csv": "csv",
+             ".xml": "junit"}  # fmt: skip
 _TRY_AGAIN = 75
 
 
@@ -31,11 +29,12 @@ class Files:
     report: Path | None = None
     junit: Path | None = None
     events: Path | None = None
+    trouble: OSError | None = field(default=None, init=False)
 
     def check(self) -> None:
         """Refuse what could not be written before anything is started."""
-        if self.report and format_of(self.report) == "html":
-            raise NotBuilt("an HTML report")
+        if self.report:
+            format_of(self.report)
         for path in (self.report, self.junit, self.events):
             if path and not path.parent.is_dir():
                 raise UsageError(f"{path}: there is no folder {path.parent}", "make it first")
@@ -70,7 +69,9 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
 def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None:
     """Silence when all is well: what a scheduler mails means "look"."""
     if ran.exit_code:
-        talk.say_summary(exports.text(report.gather(reading, batch), None))
+        from bydawn.cli.filing import report_lines
+
+        talk.say_summary(report_lines(reading, batch))
 
 
 def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
@@ -78,6 +79,8 @@ def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
     if ran.batch is None or files == Files():
         return ran.exit_code
     try:
+        if files.trouble:
+            raise files.trouble
         _write_files(app, ran, ran.batch, files)
     except OSError as error:
         talk.insist(f"bydawn: {error.filename}: {error.strerror}: the run itself is recorded")
@@ -86,28 +89,12 @@ def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
 
 
 def _write_files(app: App, ran: Ran, batch: Batch, files: Files) -> None:
+    from bydawn.cli.filing import report_text
+
     reading = reading_of(app)
     document = batch_document(reading, app.store.batch(batch.number), ending_of(ran))
     if files.report:
         text = report_text(reading, batch, format_of(files.report), document)
         files.report.write_text(text, "utf-8")
     if files.junit:
-        files.junit.write_text(exports.junit(document), "utf-8")
-    if files.events:
-        with files.events.open("w", encoding="utf-8") as stream:
-            for event in Feed(app.store, batch.number).fresh():
-                stream.write(json_text(journal.event_document(event)) + "\n")
-
-
-def report_text(reading: Reading, batch: Batch, form: str, document: Document | None = None) -> str:
-    """A report in one of its forms, with its line ends."""
-    if form == "html":
-        raise NotBuilt("an HTML report")
-    if form in ("text", "md"):
-        told = report.gather(reading, reading.store.batch(batch.number))
-        lines = exports.text(told, None) if form == "text" else exports.markdown(told, None)
-        return "\n".join(lines) + "\n"
-    document = document or batch_document(reading, batch)
-    if form == "json":
-        return json_text(document) + "\n"
-    return exports.table_csv(document) if form == "csv" else exports.junit(document)
+        files.junit.write_text(report_text(reading, batch, "junit", document), "utf-8")

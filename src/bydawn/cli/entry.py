@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bydawn.cli import COMPLETING
 
 _VERSION = (["--version"], ["-V"])
 _HELP = (["--help"], ["-h"], ["help"])
 _USAGE = 2
+_SELDOM = (20_000, 20, 50)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Carry out one command line and answer its exit code."""
-    given = list(sys.argv[1:] if argv is None else argv)
+def main(argv: Sequence[str]) -> int:
+    """Carry out one command line without the dashboard, and answer its exit code."""
+    return carry_out(argv, None)
+
+
+def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None) -> int:
+    """Carry out one command line and answer its exit code; ``dashboard`` is what serves one."""
+    given = list(argv)
     _speak_safely()
     if not os.environ.get(COMPLETING):
         if given in _VERSION:
             return _version()
         if given in _HELP or not given:
             return _menu(bool(given))
-    from bydawn.cli.program import carry_out
+    # A night makes many values and hardly a circle of them; looking for circles is seldom worth it.
+    gc.set_threshold(*_SELDOM)
+    from bydawn.cli.program import carry_out as carried_out
 
-    return carry_out(given)
+    return carried_out(given, dashboard)
 
 
 def _version() -> int:

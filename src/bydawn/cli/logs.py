@@ -22,9 +22,7 @@ from bydawn.watch.sanitise import inert_lines
 
 if TYPE_CHECKING:
     from bydawn.app import App
-    from bydawn.core.model import Job
 
-_FILE = "output.log"
 _PIECE = 1 << 16
 _LOOK_S = 0.2
 _OVER = (*TERMINAL, State.PARKED)
@@ -38,9 +36,11 @@ def logs(settings: Settings, talk: Talk, job: str, follow: bool, raw: bool) -> i
     """What the newest run of a job printed, with everything a terminal might obey made visible."""
     if raw and sys.stdout.isatty():
         raise UsageError("--raw would let the job drive this terminal", "send it to a file or pipe")
+    from bydawn.app.printed import newest_log
+
     with opened(settings) as app:
         found = app.job_at(job)
-        if not follow and _log_of(app, found) is None:
+        if not follow and newest_log(app, found) is None:
             raise UsageError(f"{job}: has printed nothing here", f"bydawn show {job} tells more")
         say = _raw if raw else _harmless(talk)
         for piece in _pieces(app, found.job_id, follow):
@@ -71,11 +71,13 @@ def _harmless(talk: Talk) -> Callable[[bytes], None]:
 
 def _pieces(app: App, job_id: str, follow: bool) -> Iterator[bytes]:
     """Whole lines as they come, of the newest run and of those that follow it."""
+    from bydawn.app.printed import newest_log
+
     path, at = None, 0
     while True:
         job = app.job_at(job_id)
         is_over = not follow or job.state in _OVER
-        newest = _log_of(app, job)
+        newest = newest_log(app, job)
         if newest != path:
             path, at = newest, 0
         for piece in _lines_after(path, at, is_over) if path else ():
@@ -99,17 +101,3 @@ def _lines_after(path: Path, at: int, is_over: bool) -> Iterator[bytes]:
             yield piece[:end]
             at += end
             stream.seek(at)
-
-
-def _log_of(app: App, job: Job) -> Path | None:
-    """The newest run folder of the job that has a log."""
-    newest = app.run_folder(job)
-    if (newest / _FILE).is_file():
-        return newest / _FILE
-    found = [path for path in newest.parent.glob(f"*/{_FILE}") if _order(path)]
-    return max(found, key=_order, default=None)
-
-
-def _order(path: Path) -> tuple[int, ...]:
-    parts = path.parent.name.split(".")
-    return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()

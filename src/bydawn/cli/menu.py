@@ -18,6 +18,7 @@ _NIGHT, _MORNING, _HANDS, _PLACE = "The night", "The morning", "By hand", "The p
 HIDDEN = "hidden"
 
 ENTRIES = (
+    Entry("init", "init", "write a first plan that runs at once", _NIGHT),
     Entry("check", "check", "validate a plan and say what would start; changes nothing", _NIGHT),
     Entry("rehearse", "rehearse", "play a whole plan without doing anything", _NIGHT),
     Entry("run", "run", "run a plan, or one command; the same again goes on", _NIGHT),
@@ -29,7 +30,9 @@ ENTRIES = (
     Entry("logs", "logs", "what a job printed", _MORNING),
     Entry("results", "results", "what the jobs answered, in input order", _MORNING),
     Entry("events", "events", "the journal, one line per event", _MORNING),
-    Entry("cost", "cost", "what models cost, and your own prices for them", _MORNING),
+    Entry("serve", "serve", "the dashboard, in a browser", _MORNING),
+    Entry("cost", "cost", "what was spent by job, tag, model, day; what models cost", _MORNING),
+    Entry("audit", "audit", "whether the journal is what was written", _MORNING),
     Entry("jobs", "jobs", "get, list or cancel jobs", _MORNING),
     Entry("retry", "retry", "start finished jobs again", _HANDS),
     Entry("resolve", "resolve", "decide about a parked job", _HANDS),
@@ -39,11 +42,16 @@ ENTRIES = (
     Entry("lease", "lease", "named leases with fencing tokens, for any program", _HANDS),
     Entry("gate", "gate", "publish so that an older claim cannot overwrite", _HANDS),
     Entry("stop", "stop", "start nothing anywhere, end everything", _HANDS),
+    Entry("doctor", "doctor", "what would go wrong tonight, found out now", _PLACE),
+    Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("backends", "backends", "where jobs can run, and whether they could now", _PLACE),
+    Entry("notify", "notify", "whether people can be reached", _PLACE),
+    Entry("export", "export", "traces and metrics for other tools", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
-    Entry("db", "db", "look at the store, migrate it, back it up", _PLACE),
+    Entry("db", "db", "look at the store, back it up, export it, make room", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),
+    Entry("sender", "sender", "the process that tells people what they asked for", HIDDEN),
     Entry("background", "background", "the runner that --detach leaves behind", HIDDEN),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bydawn.watch.documents import done_before
@@ -23,6 +24,9 @@ class Noting:
         if self._remembers and already_done:
             self.before = done_before(store, batch)
         self._face.opened(store, batch, already_done)
+
+    def hear(self, wake: Callable[[], None]) -> None:
+        self._face.hear(wake)
 
     def turned(self) -> None:
         self._face.turned()

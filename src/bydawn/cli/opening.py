@@ -31,12 +31,9 @@ def opened(settings: Settings, plan: Path | None = None) -> Iterator[App]:
 
 def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     """What documents need to know beside the rows."""
-    from bydawn.app.backends import REGISTRY
-    from bydawn.watch.documents import Reading
+    from bydawn.app.readings import reading_of as read
 
-    live = [runner.batches for runner in app.runners()]
-    served: frozenset[int] = frozenset().union(*live)
-    return Reading(app.existing_store(), app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)
+    return read(app, before)
 
 
 def ending_of(ran: Ran) -> Ending | None:

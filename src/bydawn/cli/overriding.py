@@ -21,9 +21,14 @@ _OPTIONS = (
     click.option("--items", type=click.Path(path_type=Path), help="Items from this file."),
     click.option("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X"),
     click.option("--deadline", metavar="T", help="06:30, or a length such as 7h30m."),
+    click.option(
+        "--canary", type=click.IntRange(0), metavar="N", help="So many must succeed first."
+    ),
     click.option("--raise-cap", "raises", multiple=True, metavar="NAME=VALUE"),
 )
-_NAMES = ("parallel", "date", "only", "sets", "items", "budget_usd", "deadline", "raises")
+_NAMES = (
+    "parallel", "date", "only", "sets", "items", "budget_usd", "deadline", "canary", "raises",
+)  # fmt: skip
 
 
 def overriding_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,6 +53,7 @@ def overrides_from(options: dict[str, Any], directory: Path) -> Overrides:
         only=options["only"],
         parallel=options["parallel"],
         deadline=options["deadline"],
+        canary=options["canary"],
         budget_usd=options["budget_usd"],
         date=options["date"],
         raise_cap=_pairs("--raise-cap", options["raises"]),

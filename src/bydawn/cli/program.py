@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -56,9 +56,9 @@ def program() -> Program:
     return click.version_option(__version__, message="bydawn %(version)s")(made)
 
 
-def carry_out(argv: Sequence[str]) -> int:
+def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None = None) -> int:
     """Run one command line; whatever happens becomes words on stderr and an exit code."""
-    settings = Settings()
+    settings = Settings(dashboard=dashboard)
     try:
         answer = program().main(
             list(argv), "bydawn", COMPLETING, standalone_mode=False, obj=settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from bydawn.cli.addressing import batch_argument
-from bydawn.cli.ending import FORMATS, report_text
-from bydawn.cli.failing import NotBuilt
+from bydawn.cli.ending import FORMATS
+from bydawn.cli.filing import report_lines, report_text
 from bydawn.cli.opening import opened, reading_of
 from bydawn.cli.picking import newest_batch
 from bydawn.cli.settings import Settings
@@ -14,15 +14,15 @@ from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 
 
-@verb("bydawn report", "bydawn report nightly@2026-11-19 --format md")
+@verb("bydawn report", "bydawn report nightly@2026-11-19 --format html > night.html")
 @batch_argument()
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text")
 def report(settings: Settings, talk: Talk, batch: str | None, form: str) -> int:
     """What happened, what it cost, what needs a person; of the newest batch if none is named."""
-    if form == "html":
-        raise NotBuilt("an HTML report")
     with opened(settings) as app:
-        found = newest_batch(app, batch)
-        chosen = "json" if settings.json else form
-        talk.say_text(report_text(reading_of(app), found, chosen))
+        found, reading = newest_batch(app, batch), reading_of(app)
+        if form == "text" and not settings.json:
+            talk.say_summary(report_lines(reading, found))
+        else:
+            talk.say_text(report_text(reading, found, "json" if settings.json else form))
     return 0

@@ -12,7 +12,7 @@ import click
 
 @dataclass(slots=True)
 class Settings:
-    """The options every verb takes."""
+    """The options every verb takes; and the dashboard, which only the whole program can bring."""
 
     directory: Path = Path()
     store: str | None = None
@@ -21,6 +21,7 @@ class Settings:
     verbose: bool = False
     color: str = "auto"
     no_input: bool = False
+    dashboard: Callable[..., None] | None = None
 
 
 def settings_of(ctx: click.Context) -> Settings:

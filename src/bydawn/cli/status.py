@@ -14,7 +14,7 @@ from bydawn.cli.verb import verb
 from bydawn.watch import report
 from bydawn.watch.documents import batch_document, batches_document
 from bydawn.watch.follow import Following
-from bydawn.watch.progress import live_lines
+from bydawn.watch.painting import Room, board_lines
 from bydawn.watch.telling import batches_table
 
 if TYPE_CHECKING:
@@ -57,4 +57,4 @@ def _say_batch(talk: Talk, app: App, address: str) -> None:
         return
     talk.say(f"{batch.address}: {told.state}")
     frame = Following(app.store, batch).frame(reading.now, _ROWS)
-    talk.say(*live_lines(frame, 160, _ROWS, None))
+    talk.say(*board_lines(frame, Room(160, _ROWS), None))

@@ -11,10 +11,18 @@ from typing import Any, TextIO
 from bydawn.cli.settings import Settings
 from bydawn.watch.sanitise import inert_lines, json_text
 
-_COLOURS = {"failed": 31, "parked": 35, "running": 36, "succeeded": 32, "dim": 2, "bold": 1}
+_COLOURS = {
+    "failed": 31,
+    "parked": 35,
+    "running": 36,
+    "succeeded": 32,
+    "odd": 33,
+    "dim": 2,
+    "bold": 1,
+}
 # A closed pipe, a terminal that has gone. A full disk under stdout is another matter.
 _NOBODY_LISTENS = (errno.EPIPE, errno.EIO)
-_ALARMS = {"FAILED": "failed", "PARKED": "parked", "NEEDS": "bold"}
+_ALARMS = {"FAILED": "failed", "PARKED": "parked", "NEEDS": "failed", "UNUSUAL": "odd"}
 
 
 class Talk:

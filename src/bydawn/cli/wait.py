@@ -12,6 +12,7 @@ from bydawn.cli.ending import say_ended
 from bydawn.cli.faces import FORMS, face_for
 from bydawn.cli.opening import is_job, opened, reading_of
 from bydawn.cli.settings import Settings
+from bydawn.cli.steering import hands_of_run
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 from bydawn.core.errors import UsageError
@@ -65,7 +66,7 @@ def _for_jobs(
 
 def _for_batch(talk: Talk, app: App, address: str, timeout_ms: int | None, progress: str) -> int:
     batch = app.batch_at(address)
-    face = face_for(talk, progress)
+    face = face_for(talk, progress, hands=hands_of_run(app))
     face.opened(app.store, batch, 0)
     try:
         ran = app.wait_batch(batch, timeout_ms, face)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +12,7 @@ from bydawn.cli.faces import FORMS, face_for
 from bydawn.cli.opening import opened, reading_of
 from bydawn.cli.picking import newest_batch
 from bydawn.cli.settings import Settings
+from bydawn.cli.steering import hands_of_watcher
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 from bydawn.watch import report
@@ -31,12 +32,16 @@ def watch(settings: Settings, talk: Talk, batch: str | None, progress: str) -> i
     """Watch a batch until it is finished. Leaving changes nothing."""
     with opened(settings) as app:
         found = newest_batch(app, batch)
-        face = face_for(talk, progress, "Ctrl-C leaves; the run goes on")
+        woken, left = Event(), Event()
+        hands = hands_of_watcher(app, left.set)
+        face = face_for(talk, progress, "Ctrl-C leaves; the run goes on", hands)
         face.opened(app.store, found, 0)
+        face.hear(woken.set)
         try:
-            while not _is_over(app, found.number):
+            while not left.is_set() and not _is_over(app, found.number):
+                woken.clear()
                 face.turned()
-                time.sleep(_LOOK_S)
+                woken.wait(_LOOK_S)
         finally:
             face.close()
         _say(talk, app, app.store.batch(found.number))

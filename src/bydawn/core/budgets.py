@@ -7,13 +7,12 @@ it is proved that nothing was launched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bydawn.core.model import Bound
 from bydawn.core.sightings import Usage
+from bydawn.core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Amount:
     usd_micros: int = 0
     tokens: int = 0

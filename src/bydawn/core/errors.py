@@ -8,7 +8,8 @@
     ├── Refused               6   somebody else holds it, or a person stopped or paused it
     ├── Fenced                9   a newer token holds it
     ├── BackendMissing       69   a backend or its credentials are not there; nothing was started
-    └── StoreUnavailable     75   the store is busy or unreachable; safe to try again
+    ├── StoreUnavailable     75   the store is busy or unreachable; safe to try again
+    └── NoRoom               75   the disk is nearly full; nothing was started
 
 Anything else that reaches the top is a bug in bydawn (70).
 """
@@ -102,6 +103,13 @@ class StoreUnavailable(BydawnError):
     """The store is busy or unreachable; the same command may be tried again."""
 
     code = "store_unavailable"
+    exit_code = 75
+
+
+class NoRoom(BydawnError):
+    """The disk is too full for a night to begin; nothing was started."""
+
+    code = "no_room"
     exit_code = 75
 
 

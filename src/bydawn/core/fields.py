@@ -90,6 +90,13 @@ def _allowed_failures(value: Any) -> Any:
     raise ValueError('must be a count, or a share like "5%"')
 
 
+def _cron(text: str) -> str:
+    from bydawn.core.schedules import parse_cron
+
+    parse_cron(text)
+    return text
+
+
 def _inside_draft(text: str) -> str:
     if not text or text.startswith("/") or ".." in text.split("/") or "\0" in text:
         raise ValueError("must be a path inside the draft, without ..")
@@ -129,6 +136,7 @@ TimeOfDay = _text(AfterValidator(_time_of_day), "[0-2][0-9]:[0-5][0-9]")
 Deadline = _text(
     AfterValidator(_or_none(_deadline)), f"([0-2][0-9]:[0-5][0-9]|{_LENGTH_PATTERN}|none)"
 )
+Cron = Annotated[str, AfterValidator(_cron)]
 DraftPath = _text(AfterValidator(_inside_draft), "[^/].*")
 AllowedFailures = Annotated[
     str,

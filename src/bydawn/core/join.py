@@ -36,6 +36,7 @@ class Standing:
     startable: int = 0
     waiting_time: int = 0
     blocked: int = 0
+    behind_canary: int = 0
     over_budget: int = 0
     past_deadline: int = 0
     paused: bool = False
@@ -91,6 +92,7 @@ def _applying(standing: Standing, allow_failures: str) -> dict[str, int]:
         "cancelled": standing.cancelled,
         "failed": 0 if excused else standing.failed,
     }
-    if standing.blocked and not any(facts.values()):
-        facts["failed"] = standing.blocked
+    unreached = standing.blocked + standing.behind_canary
+    if unreached and not any(facts.values()):
+        facts["failed"] = unreached
     return {name: count for name, count in facts.items() if count}

@@ -1,4 +1,4 @@
-"""Lengths ("7h30m") and times of day ("06:30") as people write them, and back."""
+"""Lengths ("7h30m") and times of day ("06:30") as people write them."""
 
 from __future__ import annotations
 
@@ -31,17 +31,6 @@ def parse_length(text: str) -> int:
     return total
 
 
-def format_length(length_ms: int) -> str:
-    """The shortest text that ``parse_length`` reads as ``length_ms``."""
-    parts = []
-    rest = length_ms
-    for name, unit in _UNITS.items():
-        count, rest = divmod(rest, unit)
-        if count:
-            parts.append(f"{count}{name}")
-    return "".join(parts) or "0s"
-
-
 def is_time_of_day(text: str) -> bool:
     return _TIME_OF_DAY.fullmatch(text) is not None
 
@@ -52,8 +41,3 @@ def parse_time_of_day(text: str) -> int:
     if found is None:
         raise LengthError(f'"{text[:40]}" is no time of day; write one like "06:30"')
     return int(found[1]) * _UNITS["h"] + int(found[2]) * _UNITS["m"]
-
-
-def format_time_of_day(of_day_ms: int) -> str:
-    hours, rest = divmod(of_day_ms, _UNITS["h"])
-    return f"{hours:02d}:{rest // _UNITS['m']:02d}"

@@ -6,6 +6,7 @@ in ``_ms``; money is in millionths of a dollar and ends in ``_micros``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -152,6 +153,21 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Whom to tell of what. ``urls`` and ``ping`` name variables, they never hold an address;
+    ``digest_at`` is a local time of day; ``anchor`` is a command for every noted head."""
+
+    urls: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    ping: str | None = None
+    digest_at: str | None = None
+    anchor: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.urls or self.ping or self.anchor)
+
+
+@dataclass(frozen=True, slots=True)
 class BatchTerms:
     """What a plan says about its batch as a whole; recorded with every revision."""
 
@@ -174,6 +190,17 @@ class BatchTerms:
     day_starts_ms: int = 0
     autonomy_required: bool = False
     watched_runs: int = 3
+    notify: Notify = Notify()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Planned jobs that are read anew each time somebody goes through them."""
+
+    source: Callable[[], Iterator[PlannedJob]]
+
+    def __iter__(self) -> Iterator[PlannedJob]:
+        return self.source()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ A backend raises only for its own bugs; the caller then treats a launch as ambig
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from bydawn.core.values import value
 
 
 class Guarantee(StrEnum):
@@ -38,7 +40,7 @@ class FailureClass(StrEnum):
     AUTH = "auth"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failure:
     """One failure, named by the place that saw it. ``retry_after_ms`` is never undercut."""
 
@@ -48,7 +50,7 @@ class Failure:
     retry_after_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Usage:
     """What a run has used so far, as its own meter tells it. ``cost_micros`` None is unknown;
     ``prices`` names the list it was worked out from, where the meter counts tokens alone."""
@@ -58,7 +60,7 @@ class Usage:
     prices: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """How an attempt ended. ``failure`` None is the run's own claim of success.
 
@@ -75,7 +77,7 @@ class Outcome:
     stopped: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Alive:
     """The run goes on. ``witness`` changes whenever the run makes progress; ``look_again_ms`` is
     the backend's own idea of when the next look pays. ``steps`` changes with every progress but
@@ -90,12 +92,12 @@ class Alive:
     steps: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ended:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Vanished:
     """The backend no longer knows a run it once had."""
 
@@ -105,7 +107,7 @@ class Vanished:
 Sighting = Alive | Ended | Vanished
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Launched:
     """The run exists under ``handle``. ``sighting`` is given when its end is already known."""
 
@@ -113,14 +115,14 @@ class Launched:
     sighting: Sighting | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaunchRefused:
     """Definitely not started."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaunchUnclear:
     """It may or may not have started; only ``find`` may say."""
 
@@ -130,7 +132,7 @@ class LaunchUnclear:
 LaunchAnswer = Launched | LaunchRefused | LaunchUnclear
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reserved:
     """A free container exists, in which nothing runs and which costs nothing by itself."""
 
@@ -140,17 +142,17 @@ class Reserved:
 ReserveAnswer = Reserved | LaunchRefused | LaunchUnclear
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     handle: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Absent:
     """Proved: nothing was started under this launch key."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unknown:
     """The backend cannot tell."""
 
@@ -160,7 +162,7 @@ class Unknown:
 FindAnswer = Found | Absent | Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelAnswer:
     """``asked`` says the request was delivered; only a later sighting proves the end."""
 
@@ -168,15 +170,16 @@ class CancelAnswer:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Capabilities:
     """What a backend declares about itself; read by the runner, ``check`` and the report.
 
     ``default_effects``: what its runs can change where the plan does not say. ``prompt``: its calls
     return at once and need no thread. ``local``: its runs live on one machine. ``wants_result``: a
-    good end without a result is ``no_output``. ``settle_ms``: how long after a launch's answer was
-    due a listing may still miss the run, the request's own time limit included; until then
-    ``Absent`` is not believed. ``collects``: a good end has output to be fetched by ``collect``.
+    good end without a result is ``no_output``. ``settle_ms``: how long a launch that was sent may
+    still arrive and stay unlisted, the request's own time limit included; until then ``Absent`` is
+    not believed, where keys are known neither: a person may cancel what is absent, and nobody would
+    look at the run that arrives then. ``collects``: a good end has output for ``collect``.
     ``reports``: what its meter tells. ``caps``: the bounds, of "usd" and "tokens", at which it ends
     a run by itself. ``keeps_ms``: how long the service keeps a result; None is until it is deleted.
     """
@@ -193,7 +196,7 @@ class Capabilities:
     keeps_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Readiness:
     """Whether a backend could run something here and now. ``why_not`` is empty when it could, else
     a sentence that ends in what to do; ``version`` is of whatever does the work."""
@@ -202,7 +205,7 @@ class Readiness:
     why_not: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """All a backend is told about one launch. ``payload`` is rendered; ``send_by`` is the last
     moment, on the clock that counts sleep, at which it may still be started (0: any). ``container``

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bydawn.core.fencing import Claim
+from bydawn.core.model import Publication
 from bydawn.gates.drafts import is_folder_inside
 from bydawn.gates.files import FileGate
 from bydawn.gates.folders import FolderGate
@@ -28,6 +29,22 @@ def path_gate(target: Path, draft: Path, source: str) -> FileGate | FolderGate:
     taken as written: it may be the very link that the folder gate made."""
     real = target.parent.resolve() / target.name
     return FolderGate(real) if is_folder_inside(draft, source) else FileGate(real)
+
+
+def publication_gate(
+    publication: Publication,
+    draft: Path,
+    plan_folder: Path,
+    state_folder: Path,
+    environment: Mapping[str, str],
+) -> DraftGate:
+    """The gate of a publication whose words are filled in."""
+    if publication.kind == "git":
+        branch = publication.branch or ""
+        return branch_gate(publication.target, branch, plan_folder, environment)
+    if publication.kind == "http":
+        return request_gate(publication.target, state_folder)
+    return path_gate(plan_folder / publication.target, draft, publication.source)
 
 
 def standing_gate(target: Path) -> FileGate | FolderGate:

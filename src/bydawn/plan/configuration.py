@@ -124,10 +124,13 @@ def _exists(path: Path) -> bool:
 
 
 def _flags(overrides: Overrides) -> Layer:
-    data: dict[str, Any] = {}
-    for name, value in (("parallel", overrides.parallel), ("deadline", overrides.deadline)):
-        if value is not None:
-            data.setdefault("run", {})[name] = value
+    said = {
+        "parallel": overrides.parallel,
+        "deadline": overrides.deadline,
+        "canary": overrides.canary,
+    }
+    run = {name: value for name, value in said.items() if value is not None}
+    data: dict[str, Any] = {"run": run} if run else {}
     if overrides.budget_usd is not None:
         data["budget"] = {"usd": overrides.budget_usd}
     return _said(FLAGS, data, is_flags=True)

@@ -10,6 +10,7 @@ from bydawn.core.fields import (
     AllowedFailures,
     Argv,
     Callee,
+    Cron,
     Deadline,
     Dollars,
     DraftPath,
@@ -200,14 +201,15 @@ class BackendTable(Table):
 
 class NotifyTable(Table):
     urls: list[FromVariable] = []
-    on: list[Literal["failed", "parked", "budget", "deadline", "stalled", "fenced", "digest"]] = []
+    on: list[Literal["failed", "parked", "budget", "deadline", "stalled", "fenced", "recovered",
+                     "digest"]] = []  # fmt: skip
     ping: FromVariable | None = None
     digest_at: TimeOfDay | None = None
     anchor: Argv | None = None
 
 
 class ScheduleTable(Table):
-    cron: Filled | None = None
+    cron: Cron | None = None
     catch_up: Length | None = None
     env_file: Filled | None = None
 

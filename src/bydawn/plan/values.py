@@ -39,6 +39,7 @@ class Overrides:
     only: str | None = None
     parallel: int | None = None
     deadline: str | None = None
+    canary: int | None = None
     budget_usd: float | None = None
     date: str | None = None
     raise_cap: Mapping[str, str] = field(default_factory=dict)

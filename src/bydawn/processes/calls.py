@@ -8,6 +8,7 @@ from typing import Any
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell
+from bydawn.processes.covering import redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.output import OutputLog
 from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
@@ -91,7 +92,7 @@ class Caller:
 
     def run(self, order: dict[str, Any], folder: RunFolder, answer: Answer) -> dict[str, Any]:
         """Run a claimed call to its end; what it leaves running is ended with it."""
-        log = OutputLog(folder.file("output.log"), order["output_cap_bytes"])
+        log = OutputLog(folder.file("output.log"), order["output_cap_bytes"], redactor_for(order))
         started_at = machine.wall_ms()
         try:
             interpreter = self._ready(order, folder)

@@ -7,6 +7,7 @@ from typing import Any
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell
+from bydawn.processes.covering import redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.output import OutputLog
 from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
@@ -14,12 +15,15 @@ from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
 
+# What is over this soon is answered once, with its end.
+_PATIENCE_MS = 10
+
 
 def run_command(
     order: dict[str, Any], folder: RunFolder, answer: Answer, bell: Bell
 ) -> dict[str, Any]:
     """Run a claimed command to the proven end of its tree and return the record of it."""
-    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"])
+    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"], redactor_for(order))
     started_at = machine.wall_ms()
     pipe, output = os.pipe()
     os.set_blocking(pipe, False)
@@ -28,10 +32,9 @@ def run_command(
             main = spawn(order["argv"], order["cwd"] or folder.draft, order["environment"], output)
         finally:
             os.close(output)
-        answer.claimed()
         vigil = Vigil(bell, folder, Tree(main), log, pipe)
         vigil.limit(order["timeout_ms"], order["grace_ms"])
-        _watch(vigil)
+        _watch(vigil, answer)
         return _record(vigil, started_at)
     except SpawnFailed as failure:
         log.close()
@@ -40,12 +43,18 @@ def run_command(
         os.close(pipe)
 
 
-def _watch(vigil: Vigil) -> None:
-    gone = False
+def _watch(vigil: Vigil, answer: Answer) -> None:
+    gone, began = False, machine.sleepless_ms()
     while vigil.tree.main_end is None and not vigil.must_stop():
-        vigil.turn()
+        if machine.sleepless_ms() - began >= _PATIENCE_MS:
+            answer.claimed()
+        if answer.given:
+            vigil.turn()
+        else:
+            vigil.turn(_PATIENCE_MS)
         gone = vigil.tree.reap()
     if not gone:
+        answer.claimed()
         vigil.end_tree()
     vigil.close()
 

@@ -35,13 +35,21 @@ def job_environment(
 
 
 def passed_on(machine: Mapping[str, str], pass_env: Iterable[str] = ()) -> dict[str, str]:
-    """What any program of ours gets from this machine."""
-    named = set(pass_env)
+    """What any program of a plan may know of this machine, and what the plan passes on."""
+    named = {name: machine[name] for name in pass_env if name in machine}
+    return {**plain_environment(machine), **named}
+
+
+def plain_environment(machine: Mapping[str, str]) -> dict[str, str]:
+    """What any program of a plan may know of this machine."""
     return {
-        name: value
-        for name, value in machine.items()
-        if name in _PASSED or name.startswith("LC_") or name in named
+        name: value for name, value in machine.items() if name in _PASSED or name.startswith("LC_")
     }
+
+
+def secret_names(pass_env: Iterable[str]) -> set[str]:
+    """Those of the names a plan passes on whose values nobody may see."""
+    return {name for name in pass_env if name not in _PASSED and not name.startswith("LC_")}
 
 
 def request_environment(request: Request) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The folder of one run: what was ordered, who claimed it, what it said and how it ended.
+"""The folder of one run: who claimed it to do what, what it said and how it ended.
 
 The claim is the one act that starts a run. It appears at once, whole and locked: written under a
 private name, locked, then linked to its own, which fails for everyone but the first. Its lock is
@@ -41,24 +41,13 @@ class RunFolder:
         make_private(self.path)
         make_private(self.draft)
 
-    def record_order(self, order: dict[str, Any]) -> None:
-        """Write down what is to be done, once; racing starters bring the same order."""
-        try:
-            descriptor = os.open(self.file("order.json"), _NEW, 0o600)
-        except FileExistsError:
-            return
-        try:
-            write_all(descriptor, json.dumps(order).encode())
-        finally:
-            os.close(descriptor)
-
     def claim(self, who: dict[str, Any]) -> int | None:
         """Take the right to start this run; the descriptor holds it. None: somebody has had it."""
         private = self.file(f"claim.{os.getpid()}")
         descriptor = os.open(private, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, json.dumps(who).encode())
+            write_all(descriptor, json.dumps(who).encode())
             os.link(private, self.file("claim"))
         except BaseException as problem:
             os.close(descriptor)
@@ -93,8 +82,7 @@ class RunFolder:
     def read(self, name: str) -> dict[str, Any] | None:
         """A JSON object of ours; None when it is not there, cut short or something else."""
         try:
-            with open_plain(self.file(name)) as stream:
-                value = json.loads(stream.read(_READ_CAP))
+            value = json.loads(_read_plain(self.file(name), _READ_CAP))
         except (OSError, ValueError):
             return None
         return value if isinstance(value, dict) else None
@@ -110,13 +98,9 @@ class RunFolder:
     def stop_reason(self) -> str | None:
         """Why somebody asked this run to end; None when nobody did."""
         try:
-            with open_plain(self.file("stop")) as stream:
-                return stream.read(200).decode(errors="replace") or "cancel"
+            return _read_plain(self.file("stop"), 200).decode(errors="replace") or "cancel"
         except OSError:
             return None
-
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def make_private(path: str) -> None:
@@ -137,6 +121,14 @@ def open_plain(path: str) -> Any:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a plain file", path)
     return os.fdopen(descriptor, "rb")
+
+
+def _read_plain(path: str, cap: int) -> bytes:
+    """The beginning of a plain file. A buffer is made for what is there, not for the cap."""
+    with open_plain(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        data: bytes = stream.read(min(size, cap))
+        return data
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -16,13 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bydawn.core.sightings import Request
 from bydawn.processes.folder import RunFolder
 
 ACCOUNT = "BYDAWN_ISOLATE_USER"
 NONE, USER, BWRAP = "none", "user", "bwrap"
 _DEFAULT_ACCOUNT = "nobody"
 _PROBE_S = 10
-_SEALED = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp")
+_HIDDEN = "/tmp"
+_SEALED = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", _HIDDEN)
 # Becomes the account and then the command; started as root, in an interpreter that loads nothing.
 _BECOME = """
 import os, sys
@@ -52,26 +54,50 @@ def why_not(kind: str, environment: Mapping[str, str], state_folder: Path) -> st
 
 
 def apart(
-    kind: str,
     argv: tuple[str, ...],
-    folder: str,
+    cwd: str,
+    request: Request,
     state_folder: Path,
     environment: Mapping[str, str],
 ) -> Apart:
     """Make the run's folder ready and say how to start the command; KeyError, OSError if not."""
-    run = RunFolder(folder)
+    run = RunFolder(request.folder)
     run.make()
     Path(run.report).touch(mode=0o600)
-    if kind == USER:
+    if request.isolate == USER:
         return _as_account(argv, run, state_folder, pwd.getpwnam(_account_name(environment)))
     bwrap = shutil.which("bwrap", path=environment.get("PATH")) or "bwrap"
-    return Apart((bwrap, *_sandbox(run, state_folder), "--", *argv), {"TMPDIR": "/tmp"})
+    sandbox = (
+        *_SEALED,
+        *_read_only(request.plan_folder),
+        *_hidden(_settings(environment)),
+        *_own(run, state_folder),
+    )
+    # Left to itself, bwrap would start a command elsewhere when its folder is not to be seen.
+    there = ("--chdir", cwd or run.draft, "--die-with-parent")
+    return Apart((bwrap, *sandbox, *there, "--", *argv), {"TMPDIR": _HIDDEN})
 
 
-def _sandbox(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
-    """All of the machine to read, but our own folder: of that only this run's draft and report."""
-    own = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
-    return (*_SEALED, *own, "--bind", run.report, run.report, "--die-with-parent")
+def _read_only(plan_folder: str) -> tuple[str, ...]:
+    """A plan that lies in the hidden folder for temporary files is shown again, with its tools."""
+    is_hidden = plan_folder.startswith(_HIDDEN + "/")
+    return ("--ro-bind", plan_folder, plan_folder) if is_hidden else ()
+
+
+def _hidden(settings: Path) -> tuple[str, ...]:
+    """Keys and files of secrets are beside the settings."""
+    return ("--tmpfs", str(settings)) if settings.is_dir() else ()
+
+
+def _own(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
+    """Of our own folder nothing but this run's draft and report."""
+    draft = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
+    return (*draft, "--bind", run.report, run.report)
+
+
+def _settings(environment: Mapping[str, str]) -> Path:
+    base = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return Path(base, "bydawn")
 
 
 def _as_account(

@@ -2,7 +2,8 @@
 
 While a run goes on, ``output.log`` holds the beginning and ``output.tail`` a ring with the newest
 bytes; at the end the ring is unrolled behind the beginning. Memory and disk stay bounded however
-much is printed, and a full disk never blocks or fails the run.
+much is printed, and a full disk never blocks or fails the run. Secrets are covered before anything
+is written.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from bydawn.core.redaction import RedactedStream, Redactor
 from bydawn.processes.folder import write_all
 
 _CHUNK = 65536
@@ -19,8 +21,9 @@ _LAST = 4096
 class OutputLog:
     """Takes the output of one run through a pipe it reads without ever waiting."""
 
-    def __init__(self, path: str, cap_bytes: int) -> None:
+    def __init__(self, path: str, cap_bytes: int, redactor: Redactor | None = None) -> None:
         self._path = path
+        self._safe = RedactedStream(redactor) if redactor else None
         self._head = _open(path)
         self._head_room = cap_bytes // 2
         self._ring: _Ring | None = None
@@ -42,12 +45,17 @@ class OutputLog:
 
     def take(self, data: bytes) -> None:
         self.seen += len(data)
+        self._take_safe(self._safe.feed(data) if self._safe else data)
+
+    def _take_safe(self, data: bytes) -> None:
         self._last = (self._last + data)[-_LAST:]
         # A full disk costs the run its log, not its life.
         with contextlib.suppress(OSError):
             self._keep(data)
 
     def close(self) -> None:
+        if self._safe:
+            self._take_safe(self._safe.close())
         try:
             if self._ring:
                 self._unroll(self._ring)

@@ -19,21 +19,23 @@ class Answer:
         self._number = number
         self.given = False
 
-    def claimed(self) -> None:
-        self._give(f"{self._number} claimed")
+    def claimed(self) -> bool:
+        """Whether it was this call that told the runner."""
+        return self._give(f"{self._number} claimed")
 
-    def refused(self, kind: str, code: str, message: str) -> None:
+    def refused(self, kind: str, code: str, message: str) -> bool:
         text = message.encode("ascii", errors="backslashreplace").decode()[:300]
-        self._give(f"{self._number} refused {kind} {code} " + text.replace("\n", " "))
+        return self._give(f"{self._number} refused {kind} {code} " + text.replace("\n", " "))
 
-    def _give(self, line: str) -> None:
+    def _give(self, line: str) -> bool:
         if self.given:
-            return
+            return False
         self.given = True
         try:
             os.write(_ANSWERS, (line + "\n").encode())
         except OSError:
-            return
+            return False
+        return True
 
 
 def end_record(started_at: int | None, **facts: Any) -> dict[str, Any]:

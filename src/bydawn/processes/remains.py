@@ -18,8 +18,8 @@ def end_remains(folder: RunFolder) -> int:
     when both were killed. What cleaned its environment and lost both of them cannot be told from
     any other process.
     """
-    order = folder.read("order.json")
-    if not order or not order.get("launch_key"):
+    order = folder.who().get("order")
+    if not isinstance(order, dict) or not order.get("launch_key"):
         return 0
     mark = f"BYDAWN_LAUNCH_KEY={order['launch_key']}"
     ended: set[tuple[int, int | None]] = set()

@@ -49,7 +49,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run to be started at most once. ``environment`` is complete and is never written down.
+    """One run to be started at most once. ``environment`` is complete and is never written down;
+    the values of ``secrets`` in it are covered in all that is.
     After ``send_by`` (on the clock that counts sleep; 0 is never) it is too late to start it.
 
     ``folder`` and ``cwd`` are absolute; an empty ``cwd`` is the run's draft. With ``call`` the run
@@ -66,6 +67,7 @@ class Order:
     call: Call | None = None
     output_cap_bytes: int = 10_000_000
     send_by: int = 0
+    secrets: frozenset[str] = frozenset()
 
 
 class LocalRuns:
@@ -180,6 +182,7 @@ def _encode(order: Order, handle: str, state_folder: str) -> tuple[str, str]:
         "grace_ms": order.grace_ms,
         "output_cap_bytes": order.output_cap_bytes,
         "send_by": order.send_by,
+        "secrets": sorted(order.secrets),
     }
     home = "command"
     if order.call:

@@ -12,12 +12,15 @@ import errno
 import os
 import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell
 from bydawn.processes.calls import Caller
 from bydawn.processes.commands import run_command
+from bydawn.processes.covering import cover_file, redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.records import Answer, parse_order
 from bydawn.processes.spawn import SpawnFailed
@@ -25,7 +28,8 @@ from bydawn.processes.wake import announce
 
 LATE = "late"
 _PATIENCE_S = 300
-_NEVER_STORED = ("environment", "state_folder")
+# The environment may hold secrets; an item is in the store already, and may be long.
+_NEVER_STORED = ("environment", "state_folder", "item")
 
 
 class Supervisor:
@@ -46,46 +50,55 @@ class Supervisor:
         line = first
         with os.fdopen(self._orders, "rb") as stream:
             while line and not self._bell.terminated:
-                self._carry_out(line)
-                os.write(self._free, f"{os.getpid()}\n".encode())
+                self._take_up(line)
                 line = stream.readline()
         self._caller.close()
 
-    def _carry_out(self, line: bytes) -> None:
+    def _take_up(self, line: bytes) -> None:
         answer, _, order = parse_order(line)
+        last_word = self._carry_out(order, answer)
+        # Free before the answer, or the order that follows it would not find us.
+        os.write(self._free, f"{os.getpid()}\n".encode())
+        if not last_word():
+            # Who was answered before the end, or asked and is gone, learns of the end by this.
+            announce(f"{order['state_folder']}/wake", order["handle"])
+
+    def _carry_out(self, order: dict[str, Any], answer: Answer) -> Callable[[], bool]:
+        """Carry an order out; what is left to be said about it."""
         folder = RunFolder(order["folder"])
         if _is_too_late(order) and not folder.is_claimed():
-            answer.refused("transient", LATE, "the order came after the lease it was given under")
-            return
+            late = "the order came after the lease it was given under"
+            return partial(answer.refused, "transient", LATE, late)
         try:
             claim = self._claim(folder, order)
         except OSError as problem:
             failure = SpawnFailed.of(problem, order["folder"])
-            answer.refused(failure.kind, "spawn", failure.message)
-            return
-        if claim is None:
-            answer.claimed()
-            return
-        self._run(order, folder, answer, claim)
-        announce(f"{order['state_folder']}/wake", order["handle"])
+            return partial(answer.refused, failure.kind, "spawn", failure.message)
+        return answer.claimed if claim is None else self._run(order, folder, answer, claim)
 
     def _claim(self, folder: RunFolder, order: dict[str, Any]) -> int | None:
         if folder.is_claimed():
             return None
         folder.make()
-        folder.record_order({k: v for k, v in order.items() if k not in _NEVER_STORED})
-        return folder.claim({"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot})
+        kept = {name: value for name, value in order.items() if name not in _NEVER_STORED}
+        who = {"pid": os.getpid(), "ticks": self._ticks, "boot": self._boot}
+        return folder.claim({**who, "order": redactor_for(order).value(kept)})
 
-    def _run(self, order: dict[str, Any], folder: RunFolder, answer: Answer, claim: int) -> None:
+    def _run(
+        self, order: dict[str, Any], folder: RunFolder, answer: Answer, claim: int
+    ) -> Callable[[], bool]:
         try:
             if order["kind"] == "call":
                 record = self._caller.run(order, folder, answer)
             else:
                 record = run_command(order, folder, answer, self._bell)
+            redactor = redactor_for(order)
+            record = redactor.value(record)
+            cover_file(folder.report, redactor)
             _write_end(folder, record)
-            if record["refused"]:
-                answer.refused(*record["failure"])
-            answer.claimed()
+            return (
+                partial(answer.refused, *record["failure"]) if record["refused"] else answer.claimed
+            )
         except BaseException:
             answer.claimed()
             # Exiting without a record is safe: the nursery and the kernel end what is left below.

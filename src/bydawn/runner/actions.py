@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bydawn.core.budgets import reservation
 from bydawn.core.decide import Act, Fact
@@ -38,13 +37,22 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
+from bydawn.core.traces import trace_parent
 from bydawn.runner.belief import Belief
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
 from bydawn.runner.held import Held
 from bydawn.runner.pricing import priced_fact
 from bydawn.runner.publishing import Publisher
-from bydawn.runner.rendering import Beside, Place, plain_payload, render_words, rendered_payload
+from bydawn.runner.rendering import (
+    Beside,
+    Earlier,
+    Place,
+    plain_payload,
+    render_words,
+    rendered_payload,
+)
+from bydawn.runner.secrets import Secrets
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
@@ -58,12 +66,17 @@ class Actor:
     belief: Belief
     publisher: Publisher
     runs_folder: str = field(init=False)
+    secrets: Secrets = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs_folder = str(self.tools.state_folder / "runs")
+        self.secrets = Secrets(self.tools.environment)
 
-    def call(self, held: Held, place: Place, results: dict[str, Any]) -> Call:
+    def call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
+        return self.secrets.guarding(held.spec, self._call(held, place, earlier))
+
+    def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
         if act is Act.POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
@@ -71,7 +84,7 @@ class Actor:
             return lambda: self._cancel(held, argument)
         if act is Act.PUBLISH:
             return self.publisher.call(held, place, int(argument), self.folder(held))
-        request = partial(self._request, held, place, results)
+        request = partial(self._request, held, place, earlier)
         if act is Act.COLLECT:
             return lambda: self._collect(held, place, request)
         if act is Act.RESERVE:
@@ -90,12 +103,12 @@ class Actor:
     def _priced(self, fact: Fact, held: Held, place: Place) -> Fact:
         return priced_fact(fact, held, place, self.tools.price_of, self.tools.environment)
 
-    def _request(self, held: Held, place: Place, results: dict[str, Any]) -> Request:
+    def _request(self, held: Held, place: Place, earlier: Earlier) -> Request:
         job, spec = held.job, held.spec
         folder = self.folder(held)
         deadline = (job.intended_at or 0) + spec.limits.timeout_ms
         if held.nature.has_templates:
-            beside = Beside(f"{folder}/draft", self.tools.environment, results)
+            beside = Beside(f"{folder}/draft", self.tools.environment, earlier)
             payload = rendered_payload(job, spec, place, beside)
         else:
             payload = plain_payload(job, spec)
@@ -118,7 +131,7 @@ class Actor:
             deadline_at=deadline,
             budget_usd_micros=None if spec.bound.usd_micros is None else left.usd_micros,
             budget_tokens=None if spec.bound.tokens is None else left.tokens,
-            trace_parent=_trace_parent(job.key, job.token),
+            trace_parent=trace_parent(job.key, job.token),
             isolate=spec.isolate,
             plan_folder=place.plan_folder,
             store_id=self.publisher.store_id,
@@ -231,8 +244,3 @@ def _check_not_started(answer: LaunchRefused | LaunchUnclear) -> Fact:
 
 def _refused_by_check(message: str) -> Failure:
     return Failure(FailureClass.TRANSIENT, "unmet", f"check: {message}")
-
-
-def _trace_parent(key: str, token: int) -> str:
-    """W3C trace context: the job is the trace, the claim is the span."""
-    return f"00-{key[:32]}-{token & 0xFFFF_FFFF_FFFF_FFFF:016x}-01"

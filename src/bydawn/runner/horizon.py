@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bydawn.core.model import Job, JobSpec
+from bydawn.runner.held import Held
+from bydawn.runner.rendering import Earlier
 from bydawn.runner.scope import Scope, Served
 from bydawn.store import read
 from bydawn.store.admission import Kept, Open
@@ -20,7 +21,8 @@ class Horizon:
 
     def __init__(self, store: Store, scope: Scope, look_ms: int) -> None:
         self._store, self._scope, self._look_ms = store, scope, look_ms
-        self._look_at = self._looked_at = 0
+        self._look_at = self.looked_at = 0
+        self._between_ms = _BETWEEN_LOOKS_MS
         self._told_deadlines: set[int] = set()
 
     def is_due(self, boot: int) -> bool:
@@ -30,14 +32,17 @@ class Horizon:
         return self._look_at
 
     def hasten(self) -> None:
-        """Somebody is said to have written: look soon. Many writes are worth one look."""
-        self._look_at = min(self._look_at, self._looked_at + _BETWEEN_LOOKS_MS)
+        """Somebody is said to have written: look soon. Many writes are worth one look, and where
+        others never cease to write, each look makes the next one wait longer."""
+        self._look_at = min(self._look_at, self.looked_at + self._between_ms)
 
     def look(self, boot: int) -> bool:
         """Whether anybody else has written since the last look; then the scope was read anew."""
-        self._looked_at, self._look_at = boot, boot + self._look_ms
+        self.looked_at, self._look_at = boot, boot + self._look_ms
         if not self._store.session.changed_elsewhere():
+            self._between_ms = _BETWEEN_LOOKS_MS
             return False
+        self._between_ms = min(2 * self._between_ms, self._look_ms)
         self._scope.refresh()
         return True
 
@@ -98,9 +103,14 @@ class Horizon:
             if not served.is_hungry:
                 served.wakes_at = self._next_start(served, now)
 
-    def results_for(self, spec: JobSpec, job: Job) -> dict[str, Any]:
-        """Results of the jobs this one waits for."""
-        return {name: self._result_of(job.batch, name) for name in spec.after}
+    def earlier_for(self, held: Held) -> Earlier:
+        """What runs before this one left, as far as its payload speaks of it."""
+        job, nature = held.job, held.nature
+        after = held.spec.after if nature.speaks_of_results else ()
+        results = {name: self._result_of(job.batch, name) for name in after}
+        if not nature.speaks_of_errors:
+            return Earlier(results)
+        return Earlier(results, read.last_error(self._store.session, job.number, job.attempts))
 
     def _result_of(self, batch: int, name: str) -> Any:
         found = read.jobs_named(self._store.session, batch, name)

@@ -13,7 +13,7 @@ from bydawn.core.errors import Fenced, Refused, TemplateError
 from bydawn.core.fencing import Claim
 from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
-from bydawn.gates.choosing import DraftGate, branch_gate, path_gate, request_gate
+from bydawn.gates.choosing import DraftGate
 from bydawn.gates.gate import PublishError
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest
@@ -57,17 +57,10 @@ class Publisher:
         words = (publication.source, publication.target, publication.branch or "")
         source, target, branch = render_words(words, held.job, held.spec, place, beside)
         rendered = Publication(source, publication.kind, target, branch)
-        gate = self._gate(rendered, draft, Path(place.plan_folder))
+        tools, folder = self._tools, Path(place.plan_folder)
+        gate = tools.gate_of(rendered, draft, folder, tools.state_folder, tools.environment)
         history = was_published_to(self._store.session, gate.target)
         return Wanted(gate, draft, source, self._claim(held, place), history)
-
-    def _gate(self, publication: Publication, draft: Path, folder: Path) -> DraftGate:
-        if publication.kind == "git":
-            branch = publication.branch or ""
-            return branch_gate(publication.target, branch, folder, self._tools.environment)
-        if publication.kind == "http":
-            return request_gate(publication.target, self._tools.state_folder)
-        return path_gate(folder / publication.target, draft, publication.source)
 
     def _claim(self, held: Held, place: Place) -> Claim:
         job, plan = held.job, place.batch.partition("@")[0]

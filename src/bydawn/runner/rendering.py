@@ -26,12 +26,21 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was left by runs before this one: results of the jobs it waits for, and what went wrong
+    with its own last attempt."""
+
+    results: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """What templates may name that is known only at launch."""
 
     draft: str
     environment: Mapping[str, str]
-    results: dict[str, Any] = field(default_factory=dict)
+    earlier: Earlier = Earlier()
 
 
 def rendered_payload(job: Job, spec: JobSpec, place: Place, beside: Beside) -> dict[str, Any]:
@@ -58,12 +67,14 @@ class Nature:
 
     has_templates: bool
     speaks_of_results: bool
+    speaks_of_errors: bool
 
 
 def nature_of(spec: JobSpec) -> Nature:
     text = json.dumps(spec.payload)
     has_templates = "{{" in text or "{%" in text or "{#" in text
-    return Nature(has_templates, has_templates and "results" in text)
+    names = {name for name in ("results", "previous") if has_templates and name in text}
+    return Nature(has_templates, "results" in names, "previous" in names)
 
 
 def render_words(
@@ -89,8 +100,8 @@ def _names(job: Job, spec: JobSpec, place: Place, beside: Beside) -> dict[str, A
         "launch_key": launch_key(job.key, job.revision, job.generation),
         "attempt": job.attempts,
         "remote": {"id": job.handle or ""},
-        "previous": {"error": job.error_message or ""},
-        "results": beside.results,
+        "previous": {"error": beside.earlier.error},
+        "results": beside.earlier.results,
         "set": spec.sets,
         "env": {name: beside.environment.get(name, "") for name in allowed},
     }

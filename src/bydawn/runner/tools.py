@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
-from bydawn.core.model import JobSpec, PlannedJob
+from bydawn.core.model import JobSpec, PlannedJob, Publication
 from bydawn.core.prices import PriceOf, no_price
 from bydawn.core.sightings import LaunchAnswer, Request, Sighting
+from bydawn.gates.choosing import DraftGate, publication_gate
 from bydawn.runner.dispatch import Dispatcher
 from bydawn.store.runners import Registered
 from bydawn.store.store import Batch
@@ -36,7 +37,8 @@ class Checks(Protocol):
     def look(self, handle: str) -> Sighting: ...
 
 
-Expander = Callable[[JobSpec, Batch, Path], Iterator[PlannedJob]]
+Expander = Callable[[JobSpec, Batch, Path], Iterable[PlannedJob]]
+GateOf = Callable[[Publication, Path, Path, Path, Mapping[str, str]], DraftGate]
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Tools:
     is_dead_here: Callable[[Registered], bool] = lambda _: False
     is_stopped: Callable[[], bool] = lambda: False
     look_ms: int = 500
+    gate_of: GateOf = publication_gate
     price_of: PriceOf = no_price
     opened: dict[str, Backend] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreUnavailable
+from bydawn.store.chain import Chain
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -37,13 +38,15 @@ class Session(Protocol):
 
     ``name`` is what people may read of its address, ``host`` the one host that may work here; empty
     where any may, or where nobody can tell. ``picks`` ends a SELECT whose rows are about to
-    be taken, so that rows somebody else is about to take are passed over.
+    be taken, so that rows somebody else is about to take are passed over. ``chain`` is the end of
+    the journal.
     """
 
     clock: Clock
     name: str
     host: str
     picks: str
+    chain: Chain
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a question."""
@@ -55,6 +58,11 @@ class Session(Protocol):
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
+        ...
+
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        """A question inside a transaction whose answer is not waited for yet: it is there for who
+        asks. Several of them cost one wait."""
         ...
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from bydawn.store.connect import Session
 
 _INSERT = """
-INSERT INTO event (at, batch, job, kind, from_state, to_state, reason, token, attempt, runner,
-    detail)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERT INTO event (seq, at, batch, job, kind, from_state, to_state, reason, token, attempt, runner,
+    detail, hash, seal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class Told(NamedTuple):
-    """One event row, in the order of its columns."""
+    """One event row, in the order of its columns; core/chain knows this order too."""
 
     at: int
     batch: int
@@ -31,9 +31,15 @@ class Told(NamedTuple):
 
 
 def tell(session: Session, events: Iterable[Told]) -> None:
-    """Record events; only inside a write transaction."""
-    session.send_many(_INSERT, events)
+    """Record events, in this order; only inside a write transaction."""
+    told = list(events)
+    if told:
+        session.send_many(_INSERT, session.chain.extended(session, told))
 
 
 def encoded(detail: dict[str, Any] | None) -> str | None:
-    return json.dumps(detail, sort_keys=True, ensure_ascii=False) if detail else None
+    """A detail as it is kept: what is hashed must come back from every store as it went in."""
+    if not detail:
+        return None
+    text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -16,6 +16,7 @@ from bydawn.store.connect import Session
 
 _READ = """
 SELECT name, token, nonce, holder, boot, lease_until, released_at FROM lease WHERE name = ?"""
+_UNRELEASED = "SELECT name FROM lease WHERE released_at IS NULL ORDER BY name"
 _GRANT = """
 INSERT INTO lease (name, token, nonce, holder, boot, lease_until, acquired_at, released_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
@@ -76,7 +77,7 @@ def renew(session: Session, name: str, token: int, nonce: str | None, ttl_ms: in
         if found is None or not found.is_held or not _is_same(found, token, nonce):
             return None
         until = session.lease_now() + ttl_ms
-        session.change(_EXTEND, (until, name, token, found.nonce))
+        session.send_many(_EXTEND, [(until, name, token, found.nonce)])
         return find(session, name)
 
     return session.transact(act)
@@ -89,7 +90,7 @@ def release(session: Session, name: str, token: int, nonce: str | None) -> bool:
         found = find(session, name)
         if found is None or not _is_same(found, token, nonce):
             return False
-        session.change(_RELEASE, (session.clock.utc_ms(), name, token, found.nonce))
+        session.send_many(_RELEASE, [(session.clock.utc_ms(), name, token, found.nonce)])
         return True
 
     return session.transact(act)
@@ -108,11 +109,19 @@ def find(session: Session, name: str) -> Lease | None:
     return Lease(name, token, nonce, holder, left, expires_at, released_at is not None)
 
 
+def held(session: Session) -> list[Lease]:
+    """Every name somebody holds now."""
+    names = [str(row[0]) for row in session.rows(_UNRELEASED)]
+    found = (find(session, name) for name in names)
+    return [lease for lease in found if lease is not None and lease.is_held]
+
+
 def _granted(session: Session, name: str, ttl_ms: int, holder: str, nonce: str) -> Lease:
     token = counters.take_tokens(session, 1)
     now = session.clock.utc_ms()
     until = session.lease_now() + ttl_ms
-    session.change(_GRANT, (name, token, nonce, holder, session.lease_boot(), until, now))
+    row = (name, token, nonce, holder, session.lease_boot(), until, now)
+    session.send_many(_GRANT, [row])
     return Lease(name, token, nonce, holder, ttl_ms, now + ttl_ms)
 
 

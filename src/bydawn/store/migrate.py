@@ -8,7 +8,7 @@ from pathlib import Path
 from bydawn.core.errors import StoreRefused
 from bydawn.store.connect import Session
 
-NUMBERS = (1, 2, 3, 4, 5)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8)
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -74,6 +74,11 @@ def _first_rows(session: Session, store_id: str) -> None:
     session.change("INSERT INTO meta (name, value) VALUES ('store_id', ?)", (store_id,))
     for name in ("token", "version"):
         session.change("INSERT INTO sequence (name, value) VALUES (?, 0)", (name,))
+
+
+def statements_of() -> list[str]:
+    """Every statement of every migration, in order: together they say what a store is made of."""
+    return [statement for number in NUMBERS for statement in _statements(_text(number))]
 
 
 def _statements(text: str) -> list[str]:

@@ -13,6 +13,7 @@ from bydawn.store import listing
 from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
+from bydawn.store.history import rank_by_history
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
 
 _PLAN_FOLDER = "SELECT folder FROM plan WHERE name = ?"
@@ -36,6 +37,7 @@ _FIND_SPEC = "SELECT number FROM spec WHERE batch = ? AND template = ? AND diges
 _DROP_TEMPLATES = "DELETE FROM template WHERE batch = ?"
 _ADD_TEMPLATE = """
 INSERT INTO template (batch, name, spec, position, after, expands) VALUES (?, ?, ?, ?, ?, ?)"""
+_EXPANDED = "UPDATE template SET expands = 0 WHERE batch = ? AND name = ? AND expands = 1"
 
 _WITHDRAW = """
 UPDATE job SET withdrawn = 1,
@@ -81,6 +83,7 @@ def open_batch(
     specs = _record_specs(session, opened, planned, replaces=not (is_partial or adds_only))
     record = _grow if adds_only else _record_jobs
     record(session, opened, specs, jobs)
+    rank_by_history(session, opened.number, planned.plan)
     if not opened.is_new and not adds_only:
         _tell_revised(session, opened, now)
         if not is_partial:
@@ -264,13 +267,16 @@ def _moved(now: int, opened: Opened, event: Event, job: int, state: str) -> Told
 
 
 def add_items(
-    session: Session, batch: int, revision: int, spec: JobSpec, jobs: Iterable[PlannedJob]
-) -> None:
+    session: Session, batch: int, revision: int, plan: str, spec: JobSpec,
+    jobs: Iterable[PlannedJob],
+) -> None:  # fmt: skip
     """Record the items an upstream job produced; from then on they are jobs like all others."""
+    if session.change(_EXPANDED, (batch, spec.id)) == 0:
+        return  # another runner was first
     now = session.clock.utc_ms()
     number = spec_number(session, batch, spec)
     opened = Opened(batch, False, revision)
     _record_jobs(session, opened, {spec.id: (number, spec)}, jobs)
-    session.change("UPDATE template SET expands = 0 WHERE batch = ? AND name = ?", (batch, spec.id))
+    rank_by_history(session, batch, plan)
     tell(session, [Told(now, batch, None, "expanded", detail=encoded({"template": spec.id}))])
     release(session, batch, templates(session, batch), now)

@@ -13,15 +13,15 @@ from bydawn.core.model import Job
 from bydawn.store import counters
 from bydawn.store.admission import Lane
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, LISTED, NEVER, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, LISTED, NEVER, job_from
 
 _COUNTS = f"""
 SELECT state, reason, not_before > 0, not_before >= ?, count(*) FROM job
 WHERE batch = ? AND {LISTED} GROUP BY 1, 2, 3, 4"""
 
 # The plus keeps the planner off the index of names, which holds every job of the batch.
-_IN_FLIGHT = """
-SELECT 1 FROM job WHERE +batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')
+_IN_FLIGHT = f"""
+SELECT 1 FROM job WHERE +batch = ? AND {HELD}
     AND state <> 'parked' LIMIT 1"""
 _QUEUED_EARLIEST = """
 SELECT min(not_before) FROM job
@@ -39,6 +39,10 @@ SELECT number, revision, generation, token, machine, handle, intended_at, starte
     event, reason, exit_code, usage, cost_micros, error_class, error_code, error_message, prices,
     container
 FROM attempt WHERE job = ? ORDER BY number"""
+
+_LAST_ERROR = """
+SELECT coalesce(nullif(error_message, ''), error_code, '') FROM attempt WHERE job = ? AND number < ?
+ORDER BY number DESC LIMIT 1"""
 
 _JOURNAL = """
 SELECT e.seq, e.at, coalesce(b.plan, ''), coalesce(b.edition, ''), j.name, e.kind, e.from_state,
@@ -127,7 +131,7 @@ def _facts(state: str, reason: str | None, is_blocked: bool, over: bool) -> Iter
         elif reason not in _KEPT_FOR_GOOD:
             yield "startable"
         elif reason == "canary":
-            yield "blocked"
+            yield "behind_canary"
     if reason == "budget":
         yield "over_budget"
     if reason == "deadline" and not (state == "queued" and over and not is_blocked):
@@ -192,6 +196,12 @@ def job(session: Session, number: int) -> Job:
 
 def attempts(session: Session, number: int) -> list[Attempt]:
     return [Attempt(*row) for row in session.rows(_ATTEMPTS, (number,))]
+
+
+def last_error(session: Session, number: int, attempt: int) -> str:
+    """What went wrong with the attempt before this one; empty when nothing did."""
+    row = session.row(_LAST_ERROR, (number, attempt))
+    return str(row[0]) if row else ""
 
 
 def events(session: Session, after: int, batch: int, limit: int) -> list[EventRow]:

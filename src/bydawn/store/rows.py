@@ -16,6 +16,7 @@ from bydawn.core.model import (
     Job,
     JobSpec,
     Limits,
+    Notify,
     OnDoubt,
     Pool,
     Publication,
@@ -23,9 +24,17 @@ from bydawn.core.model import (
 )
 
 NEVER = 1 << 62
+# Word for word the condition of the index job_held, or it is not used.
+HELD = "(state = 'launching' OR state = 'running' OR state = 'finishing' OR state = 'parked')"
 # Jobs the plan still lists, and those it no longer does while a run of theirs may live.
-LISTED = "(withdrawn = 0 OR state IN ('launching', 'running', 'finishing', 'parked'))"
-_RANK_OF_PRIORITY = 10**12
+LISTED = f"(withdrawn = 0 OR {HELD})"
+# What a job ``j`` spent on attempts that did not count: all but the last attempt of a good end.
+# A silent meter leaves its charge on the job alone; then what earlier attempts told must do.
+WASTED = """
+CASE WHEN j.state <> 'succeeded' THEN coalesce(j.cost_micros, 0) ELSE coalesce(
+    j.cost_micros - (SELECT cost_micros FROM attempt WHERE job = j.number AND number = j.attempts),
+    (SELECT sum(cost_micros) FROM attempt WHERE job = j.number AND number < j.attempts), 0) END"""
+RANK_OF_PRIORITY = 10**12
 
 JOB_FIELDS = tuple(field.name for field in dataclasses.fields(Job) if field.name != "fresh")
 JOB_COLUMNS = ", ".join(JOB_FIELDS)
@@ -37,8 +46,8 @@ def job_from(row: tuple[Any, ...]) -> Job:
 
 
 def rank_of(spec: JobSpec) -> int:
-    """Lower starts earlier: by priority, then the usually longest first."""
-    return -spec.priority * _RANK_OF_PRIORITY - (spec.usual_ms or 0)
+    """Lower starts earlier: by priority, then the usually longest first (see ``history``)."""
+    return -spec.priority * RANK_OF_PRIORITY - (spec.usual_ms or 0)
 
 
 def to_json(value: Any) -> str:
@@ -71,7 +80,13 @@ def terms_from(text: str) -> BatchTerms:
     data["bound"] = Bound(**data["bound"])
     data["tag_bounds"] = {name: Bound(**bound) for name, bound in data["tag_bounds"].items()}
     data["pools"] = tuple(Pool(**pool) for pool in data["pools"])
+    data["notify"] = _notify_from(data.get("notify") or {})
     return BatchTerms(**data)
+
+
+def _notify_from(data: dict[str, Any]) -> Notify:
+    lists = {name: tuple(data.get(name, ())) for name in ("urls", "on", "anchor")}
+    return Notify(**{**data, **lists})
 
 
 def _expect_from(data: dict[str, Any] | None) -> Expect | None:

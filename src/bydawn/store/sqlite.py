@@ -12,17 +12,13 @@ from typing import Any
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, StoreUnavailable
+from bydawn.store.chain import Chain
 from bydawn.store.connect import Occupied, Row, Session, T
+from bydawn.store.disks import refuse_network_disk
 
 APPLICATION_ID = 0x62794461
 BUSY_TIMEOUT_MS = 10_000
 _HEADER = b"SQLite format 3\x00"
-_NETWORK = frozenset(
-    {
-        "nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs",
-        "ncpfs",
-    }
-)  # fmt: skip
 
 
 class SqliteSession:
@@ -38,6 +34,7 @@ class SqliteSession:
         self.name = str(path)
         self.host = ""
         self.clock = clock
+        self.chain = Chain()
         self._seen_version = self._version()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -52,6 +49,9 @@ class SqliteSession:
         with _explained(self.path):
             found: Row | None = self._cursor.execute(sql, parameters).fetchone()
             return found
+
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        return self.rows(sql, parameters).copy
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         with _explained(self.path):
@@ -76,7 +76,8 @@ class SqliteSession:
     def trying(self) -> Iterator[None]:
         self.change("SAVEPOINT trying")
         try:
-            yield
+            with self.chain.trying():
+                yield
         except BaseException:
             self.change("ROLLBACK TO trying")
             self.change("RELEASE trying")
@@ -89,6 +90,7 @@ class SqliteSession:
         assert os.getpid() == self._pid, "a store connection must not cross a fork"
         with _explained(self.path):
             self._cursor.execute("BEGIN IMMEDIATE")
+        self.chain.forget()
         try:
             yield
             with _explained(self.path):
@@ -150,7 +152,7 @@ class SqliteSession:
 
 def open_sqlite(path: Path, clock: Clock) -> SqliteSession:
     """Open or create the file, or say why not. A file that is not ours is never modified."""
-    _refuse_network_disk(path)
+    refuse_network_disk(path)
     is_new = _inspect(path)
     with _explained(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
@@ -232,34 +234,6 @@ def _has_tables(path: Path) -> bool:
             return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone())
         except sqlite3.DatabaseError:
             return True
-
-
-def _refuse_network_disk(path: Path) -> None:
-    kind = filesystem_of(path.parent)
-    if kind in _NETWORK:
-        raise StoreRefused(
-            f"{path}: lies on a network disk ({kind}), where SQLite's locks cannot be trusted",
-            "use a local folder, or a postgresql:// store when machines share the work",
-        )
-
-
-def filesystem_of(folder: Path, table: Path = Path("/proc/mounts")) -> str:
-    """The kind of file system a folder lies on; empty where the platform does not tell."""
-    try:
-        lines = table.read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    real = os.path.realpath(folder)
-    best, kind = "", ""
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = fields[1].replace("\\040", " ")
-        inside = point == "/" or real == point or real.startswith(point + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
-from bydawn.store import claiming, dependencies, hosts, opening, people, read, runners
+from bydawn.store import claiming, dependencies, hosts, opening, people, read, receipts, runners
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
 from bydawn.store.connect import Row, Session
@@ -81,23 +81,6 @@ class Written:
     lost_lease: bool = False
 
 
-class _Source:
-    """Jobs as they come, which may be a stream: then they can be had only once."""
-
-    def __init__(self, jobs: Iterable[PlannedJob]) -> None:
-        self._jobs = jobs
-        self._is_spent = False
-
-    def again(self) -> Iterable[PlannedJob]:
-        if self._is_spent and isinstance(self._jobs, Iterator):
-            raise StoreUnavailable(
-                "the store was lost while the plan was being recorded; nothing of it was kept",
-                "run the same command again",
-            )
-        self._is_spent = True
-        return self._jobs
-
-
 class Store:
     """A connection to the durable memory. Not shared between threads or across a fork."""
 
@@ -109,21 +92,21 @@ class Store:
         self, planned: PlannedBatch, jobs: Iterable[PlannedJob], *, adopt_folder: bool = False,
         background: bool = False, is_partial: bool = False, adds_only: bool = False,
     ) -> Opened:  # fmt: skip
-        """Record a plan as a batch or as its next revision."""
-        source = _Source(jobs)
+        """Record a plan as a batch or as its next revision. ``jobs`` may be read more than once."""
+        assert not isinstance(jobs, Iterator), "a transaction may have to be carried out again"
         return self.session.transact(
             lambda: opening.open_batch(
-                self.session, planned, source.again(), adopt_folder=adopt_folder,
+                self.session, planned, jobs, adopt_folder=adopt_folder,
                 background=background, is_partial=is_partial, adds_only=adds_only,
             )
         )  # fmt: skip
 
     def add_items(self, batch: Batch, spec: JobSpec, jobs: Iterable[PlannedJob]) -> None:
-        """Record the items an upstream job produced."""
-        source = _Source(jobs)
+        """Record the items an upstream job produced, unless somebody has done it meanwhile."""
+        assert not isinstance(jobs, Iterator), "a transaction may have to be carried out again"
         self.session.transact(
             lambda: opening.add_items(
-                self.session, batch.number, batch.revision, spec, source.again()
+                self.session, batch.number, batch.revision, batch.plan, spec, jobs
             )
         )
 
@@ -201,7 +184,7 @@ class Store:
 
     def register(
         self, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int],
-        rivals: frozenset[int] = frozenset(),
+        rivals: frozenset[int] = frozenset(), own: int | None = None,
     ) -> list[Registered]:  # fmt: skip
         """Make a runner known, unless live ones already serve a batch of ``rivals``: those are
         answered instead, and nothing was registered."""
@@ -210,7 +193,7 @@ class Store:
             found = [one for one in runners.registered(self.session) if one.batches & rivals]
             if not found:
                 hosts.note(self.session)
-                runners.register(self.session, runner, machine, pid, lease_ms, batches)
+                runners.register(self.session, runner, machine, pid, lease_ms, batches, own)
             return found
 
         return self.session.transact(act)
@@ -284,6 +267,7 @@ def opened(session: Session, store_id: str) -> Store:
     """A store over a connection, brought to this version's form."""
     try:
         migrate(session, store_id)
+        session.chain.store_id = receipts.store_id(session)
         hosts.refuse_second(session)
     except BaseException:
         session.close()

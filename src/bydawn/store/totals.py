@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bydawn.core.model import Job
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, LISTED, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, LISTED, WASTED, job_from
 
 _SERIAL = """
 SELECT coalesce(sum(ended_at - started_at), 0) FROM job
@@ -16,9 +16,12 @@ WHERE batch = ? AND state IN ('succeeded', 'failed')
 _COST = """
 SELECT coalesce(sum(cost_micros), 0), coalesce(sum(reserved_micros), 0) FROM job
 WHERE batch = ? AND attempts > 0"""
-_WASTED = """
-SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a JOIN job j ON j.number = a.job
-WHERE j.batch = ? AND NOT (j.state = 'succeeded' AND a.number = j.attempts)"""
+_RESERVED = f"""
+SELECT coalesce(sum(reserved_micros), 0) FROM job
+WHERE batch = ? AND {HELD}"""
+_WASTED = f"""
+SELECT coalesce(sum({WASTED}), 0) FROM job j
+WHERE j.batch = ? AND (j.attempts > 1 OR j.state <> 'succeeded') AND j.cost_micros IS NOT NULL"""
 _UNMETERED = """
 SELECT spec, count(*) FROM job
 WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL
@@ -75,6 +78,12 @@ def money(session: Session, batch: int) -> Money:
     wasted = session.row(_WASTED, (batch,)) or (0,)
     unmetered = tuple((int(spec), int(count)) for spec, count in session.rows(_UNMETERED, (batch,)))
     return Money(int(spent), int(wasted[0]), int(reserved), unmetered)
+
+
+def reserved(session: Session, batch: int) -> int:
+    """What is set aside for jobs that are not settled yet, in millionths."""
+    row = session.row(_RESERVED, (batch,))
+    return int(row[0]) if row else 0
 
 
 def price_lists(session: Session, batch: int) -> list[str]:

@@ -9,10 +9,13 @@ import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 
 from bydawn.core import counting
-from bydawn.core.accounts import launches_of, tokens_of, usd_of
+from bydawn.core.accounts import accounts_of, caps_of, launches_of, tokens_of, usd_of
+from bydawn.core.audit import Flaw
 from bydawn.core.budgets import total_tokens
+from bydawn.core.editions import logical_day
 from bydawn.core.join import fold
 from bydawn.core.model import BatchTerms, Effects, Job, JobSpec, OnDoubt
 from bydawn.core.sightings import Guarantee
@@ -21,6 +24,7 @@ from bydawn.store import counters, read
 from bydawn.store.read import EventRow
 from bydawn.store.store import Store
 from bydawn.testing.remote import Remote, Run
+from bydawn.watch.audit import fault_line, verify
 
 _ISSUES_TOKEN = frozenset({"intended", "claimed"})
 _PERSON = "person"
@@ -55,27 +59,45 @@ def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: i
     """Counters equal a recount of the rows, and no cap is exceeded (I1, I8)."""
     jobs = all_jobs(store, keys)
     slotted = [job for job in jobs if State(job.state) in SLOTTED]
-    usd = sum(job.reserved_micros + (job.cost_micros or 0) for job in jobs)
-    tokens = sum(job.reserved_tokens + _tokens(job) for job in jobs)
+    check_places(slotted, terms)
+    day = logical_day(store.session.clock.utc_ms(), UTC, 0).isoformat()
     counted = {
         counting.slots(batch): len(slotted),
         counting.pool_slots("p"): sum(1 for job in slotted if job.pool == "p"),
-        usd_of(str(batch)): usd,
-        tokens_of(str(batch)): tokens,
+        **_booked(jobs, terms, batch, day),
     }
     for name, count in counted.items():
         used = counters.used(store.session, name)
         demand(used == count, "counters", f"{name} says {used}, a recount {count}")
-    caps = ((terms.bound.usd_micros, usd), (terms.bound.launches, _launches(store, batch)))
-    for cap, used in caps:
-        demand(cap is None or used <= cap, "I8", f"{used} are reserved and spent, the cap is {cap}")
+    for account, bound in caps_of(batch, terms, day).items():
+        caps = {usd_of(account): bound.usd_micros, launches_of(account): bound.launches}
+        for name, cap in caps.items():
+            used = counters.used(store.session, name)
+            good = cap is None or used <= cap
+            demand(good, "I8", f"{name}: {used} are reserved and spent, the cap is {cap}")
     for job in jobs:
         may_spend = State(job.state) in HELD - {State.FINISHING}
         demand(may_spend or not job.reserved_micros, "I8", f"{job.name} is {job.state}, reserved")
 
 
-def _launches(store: Store, batch: int) -> int:
-    return counters.used(store.session, launches_of(str(batch)))
+def check_places(slotted: list[Job], terms: BatchTerms) -> None:
+    """I8 for places: no more at a time than the batch, and each of its pools, has."""
+    story = f"{len(slotted)} at a time, parallel is {terms.parallel}"
+    demand(len(slotted) <= terms.parallel, "I8", story)
+    for pool in terms.pools:
+        used = sum(1 for job in slotted if job.pool == pool.name)
+        demand(pool.parallel is None or used <= pool.parallel, "I8", f"{used} in {pool}")
+
+
+def _booked(jobs: list[Job], terms: BatchTerms, batch: int, day: str) -> dict[str, int]:
+    """What every account must hold, by the rows; a night is too short for a second day."""
+    booked: Counter[str] = Counter()
+    for job in jobs:
+        usd = job.reserved_micros + (job.cost_micros or 0)
+        for account in accounts_of(batch, job.tags, terms, day):
+            booked[usd_of(account)] += usd
+            booked[tokens_of(account)] += job.reserved_tokens + _tokens(job)
+    return booked
 
 
 def check_joined(jobs: Iterable[Job]) -> None:
@@ -113,6 +135,13 @@ def check_history(
         check_retry_after(remote, {job.job_id for job in jobs if job.name in set(touched)})
     check_outcome(store, batch, jobs)
     check_nothing_forgotten(store, batch, jobs)
+    check_chain(store)
+
+
+def check_chain(store: Store) -> None:
+    """I11: the journal is whole, and every row is what its events tell."""
+    for fault in verify(store, ()).faults:
+        demand(fault.flaw is Flaw.UNSEALED, "I11", fault_line(fault))
 
 
 def check_journal(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:
@@ -213,6 +242,15 @@ def check_overlaps(
         for first, second in itertools.pairwise(runs):
             apart = first.over_at <= second.started_at
             demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
+
+
+def check_nothing_lives(remote: Remote, jobs: Iterable[Job], now: int) -> None:
+    """I10: nothing runs on that nobody watches, but where nobody can tell."""
+    watched = {job.job_id for job in jobs if State(job.state) in HELD}
+    for run in remote.runs.values():
+        is_free = run.job_id in watched or remote.guarantee is Guarantee.BLIND
+        lives = run.started_at <= now < run.over_at
+        demand(is_free or not lives, "I10", f"{run.handle} of {run.launch_key} lives unwatched")
 
 
 def check_retry_after(remote: Remote, touched: set[str]) -> None:

@@ -7,6 +7,7 @@ everything goes wrong at once hide the mistakes that need quiet.
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from dataclasses import dataclass, field
 
@@ -22,12 +23,15 @@ from bydawn.core.model import (
     PlannedBatch,
     PlannedJob,
     Pool,
+    Publication,
     When,
 )
 from bydawn.core.sightings import Guarantee
+from bydawn.testing.finishing import SOURCE, Obstacles
 from bydawn.testing.remote import Troubles
 
 PLAN = "night"
+SHARED = "shared"
 LEASE_MS = 12_000
 COST = 1_000
 _GUARANTEES = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
@@ -51,7 +55,7 @@ class Night:
     people: int = 0
     sees_deaths: bool = True
     latency_ms: int = 50
-    parked_is_fine: bool = field(default=True)
+    obstacles: Obstacles = field(default_factory=Obstacles)
 
     def planned(
         self, specs: tuple[JobSpec, ...], opened_at: int
@@ -67,12 +71,47 @@ class Night:
 
 def planned_job(spec: JobSpec, position: int) -> PlannedJob:
     """The one job of a spec without items."""
-    key = job_key(PLAN, "", spec.id, [])
-    return PlannedJob(spec.id, spec.id, key, None, "{}", position, f"night.toml:{position + 1}")
+    key, tags = job_key(PLAN, "", spec.id, []), json.dumps(spec.tags)
+    return PlannedJob(spec.id, spec.id, key, None, tags, position, f"night.toml:{position + 1}")
 
 
 def night_of(seed: int) -> Night:
     """Draw a night: which troubles there are, how often, and what is at work."""
+    return _with_more(_plain_night(seed), random.Random(f"{seed}/more"))
+
+
+def _with_more(night: Night, chance: random.Random) -> Night:
+    """In half of all nights there is more to a job than its run, and more than one cap. Drawn
+    apart, so that the other half stays what it was when it found something."""
+    if chance.random() < 0.5:
+        return night
+    tagged = Bound(usd_micros=chance.choice((None, COST, COST * 3)))
+    terms = dataclasses.replace(
+        night.terms,
+        canary=chance.choice((0, 0, 1, 2)),
+        breaker=chance.choice((0, 1, 2, 5)),
+        per_day_usd_micros=chance.choice((None, COST * 2, COST * 9)),
+        tag_bounds={"site=a": tagged},
+    )
+    obstacles = Obstacles(*(_some(chance, 0.4) for _ in dataclasses.fields(Obstacles)))
+    specs = tuple(_with_finishing(spec, chance) for spec in night.specs)
+    return dataclasses.replace(night, terms=terms, obstacles=obstacles, specs=specs)
+
+
+def _with_finishing(spec: JobSpec, chance: random.Random) -> JobSpec:
+    count = chance.choice((0, 1, 1, 2))
+    targets = [f"{spec.id}-{number}" for number in range(count)]
+    if targets and chance.random() < 0.2:
+        targets[-1] = SHARED
+    return dataclasses.replace(
+        spec,
+        tags=chance.choice(({}, {"site": "a"}, {"site": "b"})),
+        check=chance.choice(((), ("check",))),
+        publish=tuple(Publication(SOURCE, "file", target) for target in targets),
+    )
+
+
+def _plain_night(seed: int) -> Night:
     chance = random.Random(seed)
     guarantee = _guarantee(seed, chance)
     specs = _specs(chance)

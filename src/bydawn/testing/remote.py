@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bydawn.backends.backend import Backend
@@ -41,6 +42,7 @@ NEVER = 1 << 60
 SETTLE_MS = 4_000
 # Where asking twice is answered with the run there is already.
 _REPLAY = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.TWO_PHASE)
+LATE_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Remote:
     refusals: list[Refusal] = field(default_factory=list)
     containers: list[str] = field(default_factory=list)
     is_kind: bool = False
+    on_accepted: Callable[[Request], None] = lambda _: None
+    is_late: Callable[[Callable[[], None]], bool] = lambda _: False
 
     def happens(self, chance: float) -> bool:
         """Drawn even when nothing may happen, so that being kind changes no other draw."""
@@ -151,7 +155,12 @@ class Remote:
             return known[0]
         run = self._new_run(request)
         self.runs[run.handle] = run
+        self.on_accepted(request)
         return run
+
+    def take(self, request: Request) -> None:
+        """A request that arrives when nobody waits for its answer any more."""
+        self.accept(request)
 
     def _new_run(self, request: Request) -> Run:
         now, troubles = self.clock.boot_ms(), self.troubles
@@ -192,7 +201,8 @@ class Remote:
 
 def capabilities_of(guarantee: Guarantee) -> Capabilities:
     """What a service of this guarantee declares."""
-    settle = SETTLE_MS if guarantee is Guarantee.SEARCHABLE else 0
+    settles = guarantee in (Guarantee.SEARCHABLE, Guarantee.KEYED)
+    settle = SETTLE_MS + LATE_MS if settles else 0
     return Capabilities(guarantee, local=guarantee is Guarantee.LOCAL_CLAIM, settle_ms=settle)
 
 
@@ -219,6 +229,8 @@ class RemoteBackend(Backend):
             return LaunchRefused(Failure(kind, "429", "slow down", wait))
         if remote.happens(troubles.not_accepted):
             return LaunchUnclear("503, and nothing was started")
+        if not self.capabilities.local and remote.is_late(lambda: remote.take(request)):
+            return LaunchUnclear("no answer in time")
         run = remote.accept(request)
         if remote.happens(troubles.reply_lost):
             return LaunchUnclear("the connection was reset")

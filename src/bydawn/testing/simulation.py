@@ -10,11 +10,9 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from bydawn.core.decide import Fact
-from bydawn.runner.dispatch import Call, Ticket, carried_out
+from bydawn.core.clock import Clock
 from bydawn.runner.joining import is_joined, kept_for_good
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
@@ -23,10 +21,12 @@ from bydawn.store.runners import Registered
 from bydawn.store.sqlite import forgo_durability
 from bydawn.store.store import Store, open_store
 from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
+from bydawn.testing.finishing import Finishing
 from bydawn.testing.invariants import Violation, all_jobs, check_joined, check_now
+from bydawn.testing.network import Network, Process
 from bydawn.testing.nights import Night
 from bydawn.testing.people import People
-from bydawn.testing.remote import Remote, RemoteBackend
+from bydawn.testing.remote import LATE_MS, Remote, RemoteBackend
 from bydawn.testing.virtual import HandWoundClock, SeededChance
 
 _LOOK_MS = 2_000
@@ -35,79 +35,25 @@ _TURNS_AT_MOST = 40_000
 _PATIENCE_MS = 4 * 3_600_000
 
 
-@dataclass(slots=True)
-class Process:
-    """One runner's process. ``epoch`` makes turns that were planned earlier void."""
-
-    number: int
-    points: Points
-    runner: Runner | None = None
-    names: set[str] = field(default_factory=set)
-    is_alive: bool = True
-    asleep_until: int = 0
-    epoch: int = 0
-    done: list[tuple[Ticket, Fact]] = field(default_factory=list)
-    out: int = 0
-
-
-class _Network:
-    """A dispatcher whose calls set out late and answer later, unless their process dies."""
-
-    def __init__(self, simulation: Simulation, process: Process) -> None:
-        self._simulation, self._process = simulation, process
-
-    def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
-        del prompt
-        self._process.out += 1
-        self._simulation.after_latency(lambda: self._set_out(ticket, call))
-
-    def drain(self) -> list[tuple[Ticket, Fact]]:
-        done, self._process.done = self._process.done, []
-        self._process.out -= len(done)
-        return done
-
-    def outstanding(self) -> int:
-        return self._process.out
-
-    def wait(self, timeout_ms: int | None) -> None:
-        """The simulation itself waits."""
-
-    def wake(self) -> None:
-        """Nobody waits."""
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def _set_out(self, ticket: Ticket, call: Call) -> None:
-        process, simulation = self._process, self._simulation
-        if not process.is_alive:
-            return
-        if simulation.clock.boot_ms() < process.asleep_until:
-            simulation.at(process.asleep_until, lambda: self._set_out(ticket, call))
-            return
-        try:
-            fact = carried_out(call)
-        except Crash:
-            simulation.bury(process)
-            return
-        simulation.after_latency(lambda: self._arrive(ticket, fact))
-
-    def _arrive(self, ticket: Ticket, fact: Fact) -> None:
-        if self._process.is_alive:
-            self._process.done.append((ticket, fact))
-            self._simulation.plan_turn(self._process, 0)
-
-
 class Simulation:
     """One night. ``run`` plays it to its end and raises Violation where an invariant broke."""
 
-    def __init__(self, night: Night, folder: Path) -> None:
-        self.night, self._folder = night, folder
+    def __init__(
+        self, night: Night, folder: Path, opener: Callable[[Clock], Store] | None = None
+    ) -> None:
+        """``opener`` makes one more connection to the night's store, where it is not a file."""
+        self.night, self._folder, self._opener = night, folder, opener
         self.random = random.Random(f"{night.seed}/world")
         self.clock = HandWoundClock()
         self.remote = Remote(
             self.clock, random.Random(f"{night.seed}/service"), night.guarantee, night.troubles
         )
+        self.finishing = Finishing(
+            self.clock, random.Random(f"{night.seed}/finishing"), night.obstacles, folder
+        )
+        if any(spec.publish for spec in night.specs):
+            self.remote.on_accepted = self.finishing.draft
+        self.remote.is_late = self._is_late
         self._stores: list[Store] = []
         self.store = self._open()
         self.processes: list[Process] = []
@@ -171,9 +117,17 @@ class Simulation:
 
     def _calm_down(self) -> None:
         """The troubles are over: from here on everything must come to its end."""
-        self._is_faulty, self.remote.is_kind = False, True
+        self._is_faulty = False
+        self.remote.is_kind = self.finishing.is_kind = True
         self.people.rest()
         self.at(self.clock.boot_ms(), self._start)
+
+    def _is_late(self, arrive: Callable[[], None]) -> bool:
+        """A request may reach the service after its sender has given it up, or is dead."""
+        late = self.finishing.happens(self.night.obstacles.arrives_late)
+        if late:
+            self.at(self.clock.boot_ms() + self.random.randrange(LATE_MS), arrive)
+        return late
 
     def _jump(self) -> None:
         self.clock.jump(self.random.choice((-120_000, -10_000, 10_000, 3_600_000)))
@@ -219,7 +173,8 @@ class Simulation:
         self._count_turn()
         try:
             process.runner.turn()
-            check_now(self.store, self.people.keys, self.people.terms, self.people.batch)
+            if self.store.session.changed_elsewhere():
+                check_now(self.store, self.people.keys, self.people.terms, self.people.batch)
             if self._is_through(process.runner):
                 check_joined(all_jobs(self.store, self.people.keys))
                 process.runner.leave()
@@ -268,9 +223,13 @@ class Simulation:
         return not any(one.is_alive and runner.id in one.names for one in self.processes)
 
     def _open(self) -> Store:
+        store = self._opener(self.clock) if self._opener else self._open_file()
+        self._stores.append(store)
+        return store
+
+    def _open_file(self) -> Store:
         store = open_store(self._folder / "store.db", self.clock, "s_simulated")
         forgo_durability(store.session)
-        self._stores.append(store)
         return store
 
     def _runner(self, process: Process, store: Store) -> Runner:
@@ -278,12 +237,14 @@ class Simulation:
         tools = Tools(
             clock=self.clock,
             chance=SeededChance(self.night.seed * 1_000 + process.number),
-            dispatcher=_Network(self, process),
+            dispatcher=Network(self, process),
             backends={"remote": lambda _: backend},
             state_folder=self._folder,
             machine="m_1",
             pid=process.number,
             environment={},
+            checks=self.finishing,
+            gate_of=lambda publication, *_: self.finishing.gate(publication, process.points),
             appear=process.names.add,
             is_dead_here=self._is_dead,
             look_ms=_LOOK_MS,

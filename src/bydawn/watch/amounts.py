@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -13,6 +14,11 @@ def rfc3339(at: int | None) -> str | None:
         return None
     told = datetime.fromtimestamp(at // 1000, UTC).isoformat()
     return f"{told[:19]}.{at % 1000:03d}Z"
+
+
+def instant_of(told: str | None) -> int | None:
+    """The instant that ``rfc3339`` wrote."""
+    return None if told is None else round(datetime.fromisoformat(told).timestamp() * 1000)
 
 
 def seconds(length_ms: int | None) -> float | None:
@@ -58,6 +64,23 @@ def count(number: int) -> str:
     if number >= 1_000_000:
         return f"{number / 1_000_000:.2f}M"
     return f"{number / 1000:.0f}k" if number >= 10_000 else str(number)
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """Small bars, from nothing to the largest of them; what is more than nothing is seen."""
+    most = max(values, default=0)
+    if most <= 0:
+        return _BARS[0] * len(values)
+    steps = len(_BARS) - 1
+    return "".join(_BARS[-(-steps * max(0, value) // most)] for value in values)
+
+
+def some(number: int, one: str, many: str) -> str:
+    """``1 retry``, ``3 retries``."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def local(at: int, zone: tzinfo | None) -> datetime:

@@ -10,10 +10,11 @@ from html import escape
 from typing import Any
 
 from bydawn.watch import wording
-from bydawn.watch.amounts import count, day_and_time, dollars, length
 from bydawn.watch.documents import Document
-from bydawn.watch.report import Report, headline
-from bydawn.watch.sanitise import inert
+from bydawn.watch.morning import Morning
+from bydawn.watch.report import headline
+from bydawn.watch.sanitise import inert, shortened, width
+from bydawn.watch.sections import NEEDS, UNUSUAL, Item, Section, sections
 
 _COLUMNS = (
     "batch", "job", "job_id", "key", "state", "reason", "exit_code", "attempts", "backend",
@@ -22,75 +23,68 @@ _COLUMNS = (
 )  # fmt: skip
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@")
+_SCREEN, _NAME = 80, 24
 
 
-def text(report: Report, zone: tzinfo | None) -> list[str]:
-    """The morning report: what needs a person, what is left, then the numbers."""
-    lines = [headline(report), ""]
-    if report.needs:
-        lines.append("NEEDS YOU")
-        for need in report.needs:
-            lines += [f"  {need.name}   {need.word.lower()}: {need.why}", f"      {need.command}"]
-    lines += [f"LEFT   {told}" for told in wording.waiting(report.waiting)]
-    return [*lines, *(f"{name:<7}{told}" for name, told in facts(report, zone))]
+def text(morning: Morning, zone: tzinfo | None) -> list[str]:
+    """The morning report on one screen, 80 columns wide; a command is never broken."""
+    told = sections(morning, zone)
+    lines = [headline(morning.report), ""]
+    names = [width(shortened(item.name, _NAME)) for section in told for item in section.items]
+    for section in told:
+        lines += _about_jobs(section, max(names)) if _is_list(section) else _facts(section)
+    return lines
 
 
-def facts(report: Report, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
-    """The numbers of a report, each with its heading."""
-    batch = report.batch
-    yield "TIME", _time(report, zone)
-    if report.money.usd_micros or batch.terms.bound.usd_micros is not None:
-        yield "MONEY", _money(report)
-    if report.tokens:
-        yield "TOKENS", count(report.tokens)
-    yield (
-        "SAFETY",
-        (
-            f"{report.total} keys, {batch.refused} done before and not done again, "
-            f"{batch.fenced} late writes refused, {report.repeats} repeated attempts"
-        ),
-    )
-    if report.changed:
-        yield (
-            "CHANGED",
-            (
-                f"{report.changed} done before the plan changed; bydawn run {inert(batch.source)}"
-                " --changed does them again"
-            ),
-        )
+def _is_list(section: Section) -> bool:
+    return section.name in (NEEDS, UNUSUAL)
 
 
-def _time(report: Report, zone: tzinfo | None) -> str:
-    batch = report.batch
-    told = f"opened {day_and_time(batch.opened_at, zone)}, "
-    told += wording.times(report.wall_ms, report.serial_ms)
-    if report.longest:
-        told += f"; {report.longest.name} alone: {length(report.longest.elapsed_ms)}"
-    return told
+def _about_jobs(section: Section, columns: int) -> Iterator[str]:
+    """A heading, then one job after another beside what is said of it."""
+    yield section.name
+    for item in section.items:
+        name = shortened(item.name, _NAME)
+        margin = f"  {name}{' ' * (columns - width(name))}   "
+        yield from wrapped(margin if item.name else "  ", item.said)
+        if item.command:
+            yield f"{' ' * (width(margin) if item.name else 2)}{item.command}"
 
 
-def _money(report: Report) -> str:
-    money, bound = report.money, report.batch.terms.bound
-    told = wording.money(money.usd_micros, report.unpriced, bound.usd_micros)
-    if money.wasted_micros:
-        told += f"; {dollars(money.wasted_micros)} on attempts that came to nothing"
-    if money.reserved_micros:
-        told += f"; {dollars(money.reserved_micros)} still reserved"
-    return told
+def _facts(section: Section) -> Iterator[str]:
+    margin = f"{section.name:<8}"
+    for item in section.items:
+        said = f"{item.command}   {item.said}" if item.command else item.said
+        if item.command and width(said) > _SCREEN - len(margin):
+            yield f"{margin}{item.command}"
+            margin, said = " " * len(margin), f"  {item.said}"
+        yield from wrapped(margin, said)
+        margin = " " * len(margin)
 
 
-def markdown(report: Report, zone: tzinfo | None) -> list[str]:
+def wrapped(margin: str, said: str) -> Iterator[str]:
+    """A sentence beside its margin, broken between words where a screen ends."""
+    line, room = margin, _SCREEN
+    for word in said.split(" "):
+        if line.strip() and line != margin and width(line) + width(word) > room:
+            yield line.rstrip()
+            line = margin = " " * width(margin)
+        line += f"{word} "
+    yield line.rstrip()
+
+
+def markdown(morning: Morning, zone: tzinfo | None) -> list[str]:
     """The same for a page or an issue. Names are inert in Markdown too."""
-    lines = [f"## {_escaped(headline(report))}", ""]
-    if report.needs:
-        lines += ["| | job | why | next |", "|---|---|---|---|"]
-        for need in report.needs:
-            cells = (need.word.lower(), _escaped(need.name), _escaped(need.why))
-            lines.append(f"| {' | '.join(cells)} | {_code(need.command)} |")
-        lines.append("")
-    told = [("LEFT", line) for line in wording.waiting(report.waiting)]
-    told += facts(report, zone)
-    return [*lines, *(f"- **{name.capitalize()}**: {_escaped(said)}" for name, said in told)]
+    lines = [f"## {_escaped(headline(morning.report))}", ""]
+    for section in sections(morning, zone):
+        lines += [f"### {section.name.capitalize()}", "", *map(_bullet, section.items), ""]
+    return lines[:-1]
+
+
+def _bullet(item: Item) -> str:
+    name = f"**{_escaped(item.name)}**: " if item.name else ""
+    command = f" {_code(item.command)}" if item.command else ""
+    return f"- {name}{_escaped(item.said)}{command}"
 
 
 def _escaped(said: str) -> str:

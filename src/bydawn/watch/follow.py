@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bydawn.core.accounts import account_of_batch, usd_of
+from bydawn.core.accounts import account_of_batch, tokens_of, usd_of
 from bydawn.core.budgets import total_tokens
+from bydawn.core.counting import pool_slots
 from bydawn.core.model import Job
 from bydawn.core.states import Event, State, shown
 from bydawn.store import counters, read
@@ -15,7 +16,9 @@ from bydawn.watch import wording
 from bydawn.watch.amounts import length
 from bydawn.watch.documents import counts_of, elapsed_ms
 from bydawn.watch.feed import Feed
-from bydawn.watch.progress import Board, Frame, Shown
+from bydawn.watch.outlook import Outlook
+from bydawn.watch.painting import Frame, Purse, Shown
+from bydawn.watch.progress import Board
 
 # Above this a screen does not look up what was in flight before it came.
 _LOADED_UP_TO = 5_000
@@ -29,6 +32,7 @@ class Following:
     def __init__(self, store: Store, batch: Batch) -> None:
         self.store, self.batch = store, batch
         self.board = Board()
+        self.outlook = Outlook(store, batch)
         with store.session.reading():
             self._heard = read.newest_event(store.session)
             self._feed = Feed(store, batch.number, self._heard)
@@ -61,16 +65,40 @@ class Following:
             elapsed_ms(job), _tokens(job), job.cost_micros, again if _waits(job) else None
         )
 
-    def frame(self, now: int, room: int, hint: str = "") -> Frame:
+    def frame(self, now: int, room: int) -> Frame:
         """What a screen shows now, in at most ``room`` rows."""
-        batch = self.batch
-        cap = batch.terms.bound.usd_micros
-        spent = counters.used(self.store.session, usd_of(account_of_batch(batch.number)))
         jobs = [read.job(self.store.session, number) for number in self.board.first(room)]
         return Frame(
-            batch.address, dict(self.board.counts), now - batch.opened_at,
-            [_shown(job, now) for job in jobs], batch.deadline_at, now, spent, cap, hint,
-        )  # fmt: skip
+            title=self.batch.address,
+            counts=dict(self.board.counts),
+            elapsed_ms=now - self.batch.opened_at,
+            rows=[_shown(job, now) for job in jobs],
+            deadline_at=self.batch.deadline_at,
+            now=now,
+            ends_at=self.outlook.ends_at(now),
+            purse=self._purse(),
+            pools=self._pools(),
+            is_paused=self.store.batch(self.batch.number).paused,
+        )
+
+    def _purse(self) -> Purse:
+        """The account of the batch: what was charged and what is set aside, together."""
+        session, terms = self.store.session, self.batch.terms
+        account = account_of_batch(self.batch.number)
+        return Purse(
+            counters.used(session, usd_of(account)),
+            terms.bound.usd_micros,
+            self.outlook.reserved_micros,
+            counters.used(session, tokens_of(account)),
+            terms.bound.tokens,
+        )
+
+    def _pools(self) -> list[tuple[str, int, int | None]]:
+        session = self.store.session
+        return [
+            (pool.name, counters.used(session, pool_slots(pool.name)), pool.parallel)
+            for pool in self.batch.terms.pools
+        ]
 
     def _load(self) -> None:
         self.recount()
@@ -97,9 +125,11 @@ def _shown(job: Job, now: int) -> Shown:
     state = shown(job.state)
     is_running = state == "running" and job.started_at is not None
     took = now - (job.started_at or now) if is_running else elapsed_ms(job)
+    sign = job.progress_at if is_running else None
     return Shown(
-        job.name, state, job.attempts, took, _tokens(job), job.cost_micros, _note(job, state, now)
-    )
+        job.number, job.name, state, job.attempts, took, _tokens(job), job.cost_micros,
+        _note(job, state, now), max(0, now - sign) if sign else None,
+    )  # fmt: skip
 
 
 def _note(job: Job, state: str, now: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bydawn.core.budgets import total_tokens
 from bydawn.core.states import Event, State, shown
+from bydawn.core.traces import span_id, trace_id
 from bydawn.store import read
 from bydawn.store.read import Attempt, EventRow
 from bydawn.store.store import Store
@@ -40,6 +41,8 @@ def event_document(event: EventRow) -> dict[str, Any]:
         "reason": event.reason,
         "token": event.token,
         "attempt": event.attempt,
+        "trace_id": trace_id(event.key) if event.key else None,
+        "span_id": None if event.token is None else span_id(event.token),
         "runner": event.runner,
         "detail": json.loads(event.detail) if event.detail else {},
     }
@@ -64,9 +67,11 @@ def logfmt(store: Store, event: EventRow) -> str:
         "batch": f"{event.plan}@{event.edition}" if event.edition else event.plan,
         "job": event.job,
         "attempt": event.attempt,
+        "token": event.token,
         "reason": event.reason,
         "exit_code": attempt.exit_code if attempt else None,
         "cost_usd": decimal(attempt.cost_micros) if attempt else None,
+        "trace_id": trace_id(event.key) if event.key else None,
     }
     return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 

@@ -23,6 +23,7 @@ from bydawn.core.sightings import (
     Vanished,
 )
 from bydawn.core.states import Event, Reason, State
+from bydawn.core.values import value
 
 
 class Act(StrEnum):
@@ -39,7 +40,7 @@ class Act(StrEnum):
     PUBLISH = "publish"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Collected:
     """The output was fetched. ``failure`` names the evidence that is missing."""
 
@@ -47,19 +48,19 @@ class Collected:
     draft_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CollectTrouble:
     """The output could not be fetched just now; it is still there."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckPending:
     """The plan's check is still at work."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckEnded:
     """The plan's check accepted the draft as it is now, or says why not."""
 
@@ -67,7 +68,7 @@ class CheckEnded:
     draft_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Published:
     """One target was installed (or already held this very content)."""
 
@@ -75,7 +76,7 @@ class Published:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PublishTrouble:
     """One target could not be installed; ``hopeless`` when trying again cannot help."""
 
@@ -84,7 +85,7 @@ class PublishTrouble:
     hopeless: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PublishFenced:
     """The target has seen a newer claim; it was left as it was."""
 
@@ -92,7 +93,7 @@ class PublishFenced:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Broken:
     """An act raised: a bug of a backend or of ours. It is never read as success."""
 
@@ -125,7 +126,7 @@ Fact = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Move:
     """One transition to record: its event, where it leads, why, and the columns it changes."""
 
@@ -136,7 +137,7 @@ class Move:
     detail: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """Moves to record, then one act; ``due_in_ms`` asks to be looked at again."""
 

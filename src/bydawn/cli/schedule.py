@@ -1,0 +1,186 @@
+"""``bydawn schedule``: have this machine look after a plan's nights."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bydawn.cli.doing import say_done
+from bydawn.cli.opening import opened
+from bydawn.cli.settings import Settings
+from bydawn.cli.talk import Talk
+from bydawn.cli.verb import Family, verb
+from bydawn.watch import amounts
+from bydawn.watch.sanitise import inert
+from bydawn.watch.telling import table
+
+if TYPE_CHECKING:
+    from bydawn.app.scheduling import Installed, Shown, Tonight
+
+_PLAN = click.argument("plan", type=click.Path(path_type=Path))
+_VIA = click.option(
+    "--via", type=click.Choice(["cron", "launchd", "systemd"]), help="Instead of the first here."
+)
+
+
+@click.group(cls=Family)
+def schedule() -> None:
+    """Begin a plan's nights by themselves, late rather than never, and each once."""
+
+
+@verb("bydawn schedule show nightly.toml")
+@_PLAN
+def show(settings: Settings, talk: Talk, plan: Path) -> int:
+    """The coming nights, who looks after them here, and which were missed."""
+    from bydawn.app import scheduling
+
+    with opened(settings, plan) as app:
+        shown = scheduling.show(app, settings.directory / plan)
+    talk.answer(_document(shown), _lines(shown))
+    if not shown.installed:
+        talk.tell(f"nobody looks after it yet: bydawn schedule install {plan}")
+    return 0
+
+
+@verb(
+    "bydawn schedule install nightly.toml",
+    "bydawn schedule install nightly.toml --via cron --print    # only show it",
+)
+@_PLAN
+@_VIA
+@click.option(
+    "--print", "only_show", is_flag=True, help="Show what would be written; write nothing."
+)
+def install(settings: Settings, talk: Talk, plan: Path, via: str | None, only_show: bool) -> int:
+    """Have cron, systemd or launchd look every few minutes whether a night is due.
+
+    A machine that was asleep or off at the moment begins late, up to the plan's catch_up; a night
+    whose runner died goes on. PATH and the interpreter are written down; secrets belong into the
+    plan's env_file.
+    """
+    from bydawn.app import scheduling
+
+    with opened(settings, plan) as app:
+        done = scheduling.install(app, settings.directory / plan, via, only_show=only_show)
+    if only_show:
+        talk.answer(_text_document(done), [done.text.rstrip("\n")])
+    else:
+        follow = f"bydawn doctor {plan} --as-scheduled checks it in the environment it will have"
+        say_done(talk, "install", [f"{done.name} ({done.kind})"], [], follow)
+    talk.tell(*(inert(note) for note in done.notes))
+    return 0
+
+
+@verb("bydawn schedule remove nightly.toml")
+@_PLAN
+@_VIA
+def remove(settings: Settings, talk: Talk, plan: Path, via: str | None) -> int:
+    """Take the plan out of this machine's schedulers. A night that runs is left alone."""
+    from bydawn.app import scheduling
+
+    with opened(settings, plan) as app:
+        removed = scheduling.remove(app, settings.directory / plan, via)
+    say_done(
+        talk, "remove", [f"{plan} ({kind})" for kind in removed], [] if removed else [str(plan)]
+    )
+    return 0
+
+
+@verb("bydawn schedule due nightly.toml    # what the scheduler calls")
+@_PLAN
+def due(settings: Settings, talk: Talk, plan: Path) -> int:
+    """Run the plan unattended if one of its nights is due now; else do nothing, silently."""
+    from bydawn.app import scheduling
+
+    path = settings.directory / plan
+    for name, value in scheduling.environment_of(path).items():
+        os.environ.setdefault(name, value)
+    with opened(settings, plan) as app, scheduling.night_due(app, path) as tonight:
+        if tonight is None:
+            return 0
+        _tell_missed(talk, plan, tonight)
+        if tonight.moment_at is None:
+            return 0
+        tonight.exit_code = _run(settings, talk, plan, tonight)
+        return tonight.exit_code
+
+
+def _run(settings: Settings, talk: Talk, plan: Path, tonight: Tonight) -> int:
+    from bydawn.cli.failing import failed
+    from bydawn.cli.run import run_unattended
+
+    try:
+        return run_unattended(settings, talk, plan, tonight.edition or None)
+    except Exception as error:
+        return failed(error, settings, ())
+
+
+def _tell_missed(talk: Talk, plan: Path, tonight: Tonight) -> None:
+    for moment in tonight.missed:
+        when = amounts.rfc3339(moment)
+        talk.insist(f"bydawn: {plan}: the night of {when} was missed; it is not made up for")
+
+
+def _document(shown: Shown) -> dict[str, Any]:
+    watched, night = shown.watched, shown.watched.night if shown.watched else None
+    return {
+        "schema": "bydawn/schedule/1",
+        "plan": shown.plan,
+        "cron": shown.cron,
+        "timezone": shown.timezone,
+        "catch_up_s": amounts.seconds(shown.catch_up_ms),
+        "next": [
+            {"at": amounts.rfc3339(moment), "edition": edition or None}
+            for moment, edition in shown.nights
+        ],
+        "installed": list(shown.installed),
+        "looked_at": amounts.rfc3339(watched.looked_at) if watched else None,
+        "last": {
+            "at": amounts.rfc3339(night.moment_at),
+            "ended_at": amounts.rfc3339(night.ended_at),
+            "exit_code": night.exit_code,
+        }
+        if night
+        else None,
+        "missed": [amounts.rfc3339(moment) for moment in (watched.missed if watched else ())],
+    }
+
+
+def _text_document(done: Installed) -> dict[str, Any]:
+    names = ("kind", "name", "text")
+    return {"schema": "bydawn/schedule-entry/1", **{name: getattr(done, name) for name in names}}
+
+
+def _lines(shown: Shown) -> list[str]:
+    late = amounts.length(shown.catch_up_ms)
+    told = partial(amounts.day_and_time, zone=shown.zone)
+    head = f"{shown.plan}: {shown.words}, {shown.timezone} ({shown.cron})"
+    nights = [(told(moment), f"{shown.plan}@{edition}" if edition else shown.plan)
+              for moment, edition in shown.nights]  # fmt: skip
+    lines = [inert(head), *(f"  {line}" for line in table([("NEXT", "BATCH"), *nights]))]
+    lines.append(f"asleep or off at the moment: it begins up to {late} late, else it is missed")
+    if not shown.has_editions:
+        lines.append('per = "once": after its first night it stays done')
+    return [*lines, *_known(shown)]
+
+
+def _known(shown: Shown) -> list[str]:
+    lines = [f"looked after by {', '.join(shown.installed)}"] if shown.installed else []
+    watched = shown.watched
+    if watched is None:
+        return lines
+    told = partial(amounts.day_and_time, zone=shown.zone)
+    lines.append(f"last looked at {told(watched.looked_at)}")
+    if watched.night:
+        night = watched.night
+        ended = "not ended" if night.ended_at is None else f"exit {night.exit_code}"
+        lines.append(f"last night {told(night.moment_at)}: {ended}")
+    return [*lines, *(f"missed {told(moment)}" for moment in watched.missed)]
+
+
+for _made in (show, install, remove, due):
+    schedule.add_command(_made)

@@ -1,0 +1,127 @@
+"""The invariants of what leaves a night: effects, checks before them, fences, canary, breaker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from bydawn.core.keys import effect_key
+from bydawn.core.model import BatchTerms, Job, JobSpec
+from bydawn.core.states import State
+from bydawn.store.read import EventRow
+from bydawn.testing.finishing import Effect, Finishing
+from bydawn.testing.invariants import demand
+from bydawn.testing.nights import SHARED
+
+
+def check_effects(
+    finishing: Finishing,
+    jobs: Iterable[Job],
+    specs: Mapping[str, JobSpec],
+    events: Iterable[EventRow],
+) -> None:
+    """I3, I5 and the order check, approval, effect."""
+    check_fences(finishing.effects)
+    check_once(finishing, jobs, specs, _said_so(events, "resolved"))
+    check_checked(finishing, specs)
+    check_approved(finishing, specs, _said_so(events, "approved") | _said_so(events, "resolved"))
+
+
+def _said_so(events: Iterable[EventRow], kind: str) -> set[str]:
+    return {event.job for event in events if event.kind == kind and event.job}
+
+
+def check_fences(effects: Iterable[Effect]) -> None:
+    """I5: at a target, what was accepted never falls."""
+    last: dict[str, tuple[str, int]] = {}
+    for effect in effects:
+        number = (effect.claim.edition, effect.claim.token)
+        before = last.get(effect.target, ("", 0))
+        demand(number >= before, "I5", f"{effect.target}: {number} was accepted after {before}")
+        last[effect.target] = number
+
+
+def check_once(
+    finishing: Finishing,
+    jobs: Iterable[Job],
+    specs: Mapping[str, JobSpec],
+    resolved: set[str],
+) -> None:
+    """I3: each effect happens at most once, and exactly once where its job succeeded."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for effect in finishing.effects:
+        seen[effect.claim.effect_key, _short(effect.target)] += 1
+    for (key, target), count in seen.items():
+        demand(count == 1 or target == SHARED, "I3", f"{key} came to {target} {count} times")
+    for job in jobs:
+        if job.state != State.SUCCEEDED or job.name in resolved:
+            continue
+        key = effect_key(job.key, job.revision)
+        for publication in specs[job.template].publish:
+            there = seen[key, publication.target]
+            demand(bool(there), "I3", f"{job.name} succeeded, nothing came to {publication.target}")
+
+
+def check_checked(finishing: Finishing, specs: Mapping[str, JobSpec]) -> None:
+    """Nothing leaves a draft that its check has not accepted."""
+    for effect in finishing.effects:
+        spec = specs[_job_of(effect)]
+        good = not spec.check or effect.run in finishing.accepted
+        demand(good, "checked", f"{effect.target} got what no check had accepted: {effect.run}")
+
+
+def check_approved(finishing: Finishing, specs: Mapping[str, JobSpec], asked: set[str]) -> None:
+    """What waits for a person's approval leaves after it, or not at all."""
+    for effect in finishing.effects:
+        job = _job_of(effect)
+        good = not specs[job].approve or job in asked
+        demand(good, "approved", f"{effect.target} got what nobody had approved, from {job}")
+
+
+def check_canary(events: Iterable[EventRow], terms: BatchTerms) -> None:
+    """No more jobs start before the canary has passed than it counts."""
+    started: set[str] = set()
+    succeeded = 0
+    for event in events:
+        if event.to_state == State.SUCCEEDED:
+            succeeded += 1
+        if event.kind == "intended" and event.job and succeeded < terms.canary:
+            started.add(event.job)
+            story = f"{sorted(started)} were started before {terms.canary} had succeeded"
+            demand(len(started) <= terms.canary, "canary", story)
+
+
+def check_breaker(events: Iterable[EventRow], threshold: int) -> None:
+    """While a breaker is open, launches are probes, at least a minute apart."""
+    is_open, last = False, None
+    opened: Counter[str] = Counter()
+    for event in events:
+        if event.kind in ("breaker_opened", "breaker_closed"):
+            opened[event.kind] += 1
+            is_open, last = event.kind == "breaker_opened", None
+        elif event.kind == "intended" and is_open:
+            story = f"{event.job} was launched at an open breaker, no probe being due"
+            demand(last is None or event.at - last >= _PROBE_MS, "breaker", story)
+            last = event.at
+    demand(threshold > 0 or not opened, "breaker", "one that is switched off opened")
+
+
+_PROBE_MS = 60_000
+
+
+def check_attempts(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:
+    """I9: every run is an attempt, and every attempt was intended first."""
+    told: Counter[tuple[str, str]] = Counter((event.job or "", event.kind) for event in events)
+    for job in jobs:
+        runs = told[job.name, "launched"] + told[job.name, "found"]
+        intended = told[job.name, "intended"]
+        story = f"{job.name} counts {job.attempts} attempts, {intended} intended, {runs} launched"
+        demand(runs <= job.attempts <= intended, "I9", story)
+
+
+def _short(target: str) -> str:
+    return target.rpartition("/")[2]
+
+
+def _job_of(effect: Effect) -> str:
+    return effect.claim.subject.rpartition("/")[2]

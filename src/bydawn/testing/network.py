@@ -1,0 +1,90 @@
+"""The processes of a simulation, and the line between each of them and the rest of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bydawn.core.decide import Fact
+from bydawn.runner.dispatch import Call, Ticket, carried_out
+from bydawn.runner.runner import Runner
+from bydawn.testing.crashpoints import Crash, Points
+from bydawn.testing.virtual import HandWoundClock
+
+
+@dataclass(slots=True)
+class Process:
+    """One runner's process. ``epoch`` makes turns that were planned earlier void."""
+
+    number: int
+    points: Points
+    runner: Runner | None = None
+    names: set[str] = field(default_factory=set)
+    is_alive: bool = True
+    asleep_until: int = 0
+    epoch: int = 0
+    done: list[tuple[Ticket, Fact]] = field(default_factory=list)
+    out: int = 0
+
+
+class World(Protocol):
+    """What a process of the simulation needs of the rest of it."""
+
+    clock: HandWoundClock
+
+    def at(self, moment: int, act: Callable[[], None]) -> None: ...
+
+    def after_latency(self, act: Callable[[], None]) -> None: ...
+
+    def plan_turn(self, process: Process, in_ms: int) -> None: ...
+
+    def bury(self, process: Process) -> None: ...
+
+
+class Network:
+    """A dispatcher whose calls set out late and answer later, unless their process dies."""
+
+    def __init__(self, simulation: World, process: Process) -> None:
+        self._simulation, self._process = simulation, process
+
+    def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
+        del prompt
+        self._process.out += 1
+        self._simulation.after_latency(lambda: self._set_out(ticket, call))
+
+    def drain(self) -> list[tuple[Ticket, Fact]]:
+        done, self._process.done = self._process.done, []
+        self._process.out -= len(done)
+        return done
+
+    def outstanding(self) -> int:
+        return self._process.out
+
+    def wait(self, timeout_ms: int | None) -> None:
+        """The simulation itself waits."""
+
+    def wake(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _set_out(self, ticket: Ticket, call: Call) -> None:
+        process, simulation = self._process, self._simulation
+        if not process.is_alive:
+            return
+        if simulation.clock.boot_ms() < process.asleep_until:
+            simulation.at(process.asleep_until, lambda: self._set_out(ticket, call))
+            return
+        try:
+            fact = carried_out(call)
+        except Crash:
+            simulation.bury(process)
+            return
+        simulation.after_latency(lambda: self._arrive(ticket, fact))
+
+    def _arrive(self, ticket: Ticket, fact: Fact) -> None:
+        if self._process.is_alive:
+            self._process.done.append((ticket, fact))
+            self._simulation.plan_turn(self._process, 0)

@@ -1,0 +1,139 @@
+"""``bydawn doctor``: it finds what would fail tonight, and says so with a remedy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bydawn.cli.entry import main
+
+PLAN = """
+schema = 1
+name = "nightly"
+per = "day"
+[schedule]
+cron = "30 22 * * *"
+{more}
+[[job]]
+id = "one"
+argv = ["{program}"]
+{job}
+"""
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("BYDAWN_STORE", raising=False)
+
+    def typed(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return typed
+
+
+def write(folder: Path, more: str = "", program: str = "true", job: str = "") -> None:
+    text = PLAN.format(more=more, program=program, job=job)
+    (folder / "nightly.toml").write_text(text)
+
+
+def failing(answer: tuple[int, str, str]) -> list[dict[str, Any]]:
+    """The checks that failed, of an answer in JSON."""
+    document = json.loads(answer[1])
+    failed = [one for one in document["checks"] if not one["ok"]]
+    assert document["ok"] == (not failed)
+    assert answer[0] == (69 if failed else 0)
+    return failed
+
+
+def test_a_sound_place_leaves_nothing_behind(say: Say, tmp_path: Path) -> None:
+    assert failing(say("doctor", "--json")) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sound_plan(say: Say, tmp_path: Path) -> None:
+    write(tmp_path)
+    code, out, err = say("doctor", "nightly.toml")
+    assert (code, "FAIL" in out, "bydawn run nightly.toml" in err) == (0, False, True)
+    assert "silence will look like success" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "program", "job", "name", "words"),
+    [
+        ("", "no-such-program", "", "program", "no-such-program"),
+        ("", "true", 'check = ["no-such-check"]', "program", "no-such-check"),
+        ("", "true", 'pass_env = ["NOT_SET_ANYWHERE"]', "pass_env", "NOT_SET_ANYWHERE"),
+        ('[notify]\nping = "env:NOT_SET_PING"', "true", "", "notify", "NOT_SET_PING"),
+        ("", "true", 'publish = [{ from = "x", git = "nowhere", branch = "b" }]', "target", "git"),
+        ("nonsense = 1", "true", "", "plan", "nonsense"),
+    ],
+)
+def test_what_would_fail(
+    say: Say, tmp_path: Path, more: str, program: str, job: str, name: str, words: str
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    write(tmp_path, more, program, job)
+    (found,) = failing(say("doctor", "nightly.toml", "--json"))
+    assert found["name"] == name
+    assert words in found["message"]
+
+
+def test_a_stop_is_found(say: Say) -> None:
+    assert say("stop")[0] == 0
+    (found,) = failing(say("doctor", "--json"))
+    assert found["hint"] == "bydawn stop --clear"
+
+
+def test_a_damaged_store_is_found(say: Say, tmp_path: Path) -> None:
+    write(tmp_path)
+    assert say("run", "nightly.toml")[0] == 0
+    store = tmp_path / ".bydawn" / "store.db"
+    content = bytearray(store.read_bytes())
+    content[5000:9000] = b"\xff" * 4000
+    store.write_bytes(content)
+    found = failing(say("doctor", "--json"))
+    assert found
+    assert {one["name"] for one in found} == {"store"}
+
+
+def test_a_state_folder_others_may_read(say: Say, tmp_path: Path) -> None:
+    (tmp_path / ".bydawn").mkdir(mode=0o755)
+    code, out, _ = say("doctor")
+    assert (code, "chmod 700" in out) == (0, True)
+
+
+def test_the_scheduler_has_another_environment(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only a person's PATH holds is not found by the scheduler until it was written down."""
+    (tmp_path / "bin").mkdir()
+    for name, text in (
+        ("mine", "#!/bin/sh\n"),
+        ("systemctl", "#!/bin/sh\nexit 1\n"),
+        ("crontab", f'#!/bin/sh\n[ "$1" = - ] && cat > {tmp_path}/t || cat {tmp_path}/t\n'),
+    ):
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "t").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    write(tmp_path, program="mine")
+    assert failing(say("doctor", "nightly.toml", "--json")) == []
+    names = [one["name"] for one in failing(say("doctor", "nightly.toml", "--as-scheduled",
+             "--json"))]  # fmt: skip
+    assert names == ["schedule", "program"]
+    assert say("schedule", "install", "nightly.toml")[0] == 0
+    assert failing(say("doctor", "nightly.toml", "--as-scheduled", "--json")) == []
+
+
+def test_as_scheduled_needs_a_plan(say: Say) -> None:
+    assert say("doctor", "--as-scheduled")[0] == 2

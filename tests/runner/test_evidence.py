@@ -1,0 +1,64 @@
+"""What a run that calls itself a success must show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bydawn.core.model import Expect
+from bydawn.runner.evidence import missing
+
+SCHEMA = {"type": "object", "required": ["pages"]}
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Path:
+    (tmp_path / "a.json").write_text('{"pages": 3}')
+    (tmp_path / "empty").touch()
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("expect", "result"),
+    [
+        (Expect(files=("a.json",), min_bytes=2, json_schema=SCHEMA, matches="^.*pages"), None),
+        (Expect(files=("empty",), allow_empty=True), None),
+        (Expect(matches="^done$"), '"well\\ndone"'),
+        (Expect(json_schema=SCHEMA), '{"pages": 1}'),
+        (Expect(min_bytes=3), '"abc"'),
+    ],
+)
+def test_what_is_there_is_enough(draft: Path, expect: Expect, result: str | None) -> None:
+    assert missing(expect, draft, result) is None
+
+
+@pytest.mark.parametrize(
+    ("expect", "result", "code", "told"),
+    [
+        (Expect(files=("b.json",)), None, "unmet", "b.json: is not in the draft"),
+        (Expect(files=("a.json", "empty")), None, "no_output", "empty: is empty"),
+        (Expect(files=("a.json",), min_bytes=99), None, "unmet", "has 12 bytes, expected at least"),
+        (Expect(files=("link",)), None, "unmet", "link: "),
+        (Expect(files=("../a.json",)), None, "unmet", "is not a path inside the draft"),
+        (Expect(files=("a.json",), matches="^x"), None, "unmet", "a.json: does not match '^x'"),
+        (Expect(files=("empty",), allow_empty=True, json_schema=SCHEMA), None, "unmet", "not JSON"),
+        (
+            Expect(json_schema=SCHEMA),
+            '{"page": 1}',
+            "unmet",
+            "the result: $: 'pages' is a required",
+        ),
+        (Expect(allow_empty=False), None, "no_output", "gave no result"),
+        (Expect(allow_empty=False), "null", "no_output", "gave no result"),
+        (Expect(min_bytes=3), '"ab"', "unmet", "the result is shorter than 3 bytes"),
+    ],
+)
+def test_what_is_missing_is_told(
+    draft: Path, expect: Expect, result: str | None, code: str, told: str
+) -> None:
+    failure = missing(expect, draft, result)
+    assert failure is not None
+    assert failure.code == code
+    assert told in failure.message

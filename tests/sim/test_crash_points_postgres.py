@@ -1,0 +1,83 @@
+"""The same deaths over a store on a server: at every so many points, and a sample of pairs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+from doomed import KINDS, Opener, survive
+
+from between import database_of
+from bydawn.core.clock import Clock
+from bydawn.core.sightings import Guarantee
+from bydawn.store.shared import open_server_store
+from bydawn.store.store import Store
+from bydawn.testing.remote import Troubles
+from bydawn.testing.virtual import HandWoundClock
+from servers import Server, wind_leases_by_hand
+
+Survive = Callable[[Guarantee, Troubles, frozenset[int]], list[str]]
+SLICE = 160
+TROUBLES = Troubles(reply_lost=0.3, refused=0.2, fails=0.2, breaks=0.1, silent_meter=0.3)
+
+
+@pytest.fixture
+def survives(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Survive]:
+    """Each night in a database of its own, made from one that is filled already."""
+    wind_leases_by_hand(monkeypatch)
+    filled = postgres_server.database()
+    open_server_store(filled, HandWoundClock(), "s_simulated").close()
+    template = database_of(filled)
+
+    def survived(guarantee: Guarantee, troubles: Troubles, at: frozenset[int]) -> list[str]:
+        url = postgres_server.database(template)
+        try:
+            return survive(guarantee, troubles, at, opener_at(url))
+        finally:
+            postgres_server.drop(database_of(url))
+
+    yield survived
+    postgres_server.drop(template)
+
+
+def opener_at(url: str) -> Opener:
+    def opened(clock: Clock) -> Store:
+        return open_server_store(url, clock, "s_simulated")
+
+    return opened
+
+
+@pytest.mark.parametrize("guarantee", KINDS)
+def test_a_death_at_sampled_points(survives: Survive, guarantee: Guarantee) -> None:
+    """The four guarantees share the points among them; ``prove`` goes through all of them."""
+    points = len(survives(guarantee, Troubles(), frozenset()))
+    for point in range(1 + KINDS.index(guarantee) * SLICE // 4, points + 1, SLICE):
+        survives(guarantee, Troubles(), frozenset({point}))
+
+
+@pytest.mark.parametrize("guarantee", KINDS)
+def test_a_pair_of_deaths_in_a_night_with_troubles(survives: Survive, guarantee: Guarantee) -> None:
+    points = len(survives(guarantee, TROUBLES, frozenset()))
+    chance = random.Random(f"pairs {guarantee}")
+    first = chance.randrange(1, points)
+    survives(guarantee, TROUBLES, frozenset({first, first + chance.randrange(1, 30)}))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("guarantee", KINDS)
+def test_a_death_at_every_point(survives: Survive, guarantee: Guarantee) -> None:
+    for point in range(1, len(survives(guarantee, Troubles(), frozenset())) + 1):
+        survives(guarantee, Troubles(), frozenset({point}))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("guarantee", KINDS)
+def test_many_pairs(survives: Survive, guarantee: Guarantee, prove_size: int) -> None:
+    points = len(survives(guarantee, Troubles(), frozenset()))
+    chance = random.Random(f"many pairs {guarantee}")
+    for _ in range(prove_size // 4):
+        pair = {chance.randrange(1, points + 20), chance.randrange(1, points + 20)}
+        survives(guarantee, Troubles(), frozenset(pair))
