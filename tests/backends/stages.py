@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,10 @@ from bydawn.backends.ray import Ray
 from bydawn.processes.runs import LocalRuns
 from bydawn.testing.fakes import FakeHttpJobs, FakeRay, FakeServer, Fault, Scene, agy
 from bydawn.testing.fakes.faults import Kind
+from bydawn.testing.fakes.lives import Life, Lives
 from bydawn.testing.stage import Stage
+from vendors import KEY
+from vendors import Kind as Vendor
 
 _UNTIL_TOLD = """
 import os, sys, time
@@ -224,3 +228,54 @@ def agy_table(is_searchable: bool) -> dict[str, Any]:
         "settle": "100ms",
         **(listing if is_searchable else {}),
     }  # fmt: skip
+
+
+class Managed(Closing):
+    """A vendor's managed agents, behind its real SDK."""
+
+    def __init__(self, folder: Path, kind: Vendor) -> None:
+        super().__init__(folder)
+        self._kind = kind
+        self._lives = Lives(plan=lambda _: Life(takes_ms=1 << 40, files={"a.txt": b"made"}))
+        self._fake = kind.fake(self._lives, frozenset({KEY}))
+        self.server = FakeServer(self._fake).start()
+
+    def backend(self) -> Backend:
+        options = {
+            **(self._kind.options or {}),
+            "base_url": self.server.url + self._kind.version,
+            "timeout": "2s",
+            "settle": "100ms",
+        }
+        known = around(self.runs(), {self._kind.variable: KEY})
+        return self._kind.make(replace(known, options=options))
+
+    def payload(self) -> dict[str, Any]:
+        return {"prompt": "go on", "model": "model-1"}
+
+    def finish(self, handle: str) -> None:
+        """A handle is a run, or a session with one turn, or ends in an interaction."""
+        turns = getattr(self._fake, "turns", {}).get(handle)
+        last = turns[-1] if isinstance(turns, list) else turns
+        self._lives.finish(last.id if last else handle.rpartition("/")[2])
+
+    def runs_of(self, launch_key: str) -> int:
+        return self._lives.launches_of(launch_key)
+
+    def lose_next_answer(self) -> bool:
+        self.server.faults.plan([Fault(Kind.DROP)])
+        return True
+
+    def refuse_next(self) -> bool:
+        self.server.faults.plan([Fault(Kind.TOO_MANY, retry_after="1")])
+        return True
+
+    def blind_next_look(self, verb: str) -> bool:
+        if verb == "find" and not self._kind.reserves:
+            return False
+        self.server.faults.plan([Fault(Kind.ERROR, verb)])
+        return True
+
+    def close(self) -> None:
+        self.server.close()
+        super().close()

@@ -49,9 +49,42 @@ def _declared(place: str) -> Callable[[Mapping[str, Any]], Guarantee]:
 
 _scripted = _named("bydawn.backends.scripted:ScriptedBackend")
 _FOR_PROGRAMS = frozenset({"argv", "shell", "cwd", "env", "pass_env", "workspace"})
-
 # What a job may say for a service that is told of it by a table.
 _FOR_SERVICES = frozenset({"argv", "shell", "env", "pass_env"})
+_AGENTS = {
+    "claude-code": "claude_code:ClaudeCodeBackend",
+    "codex": "codex:CodexBackend",
+    "gemini-cli": "gemini_cli:GeminiCliBackend",
+    "agy": "agy:AgyBackend",
+}
+
+
+def _agent(name: str) -> Row:
+    """A command-line agent: ``argv`` are further arguments of its program."""
+    offer = Offer(
+        name,
+        _always(Guarantee.LOCAL_CLAIM),
+        takes=_FOR_PROGRAMS - {"shell"},
+        needs=(("prompt", "prompt_file"),),
+    )
+    return Row(offer, _named(f"bydawn.backends.agents.{_AGENTS[name]}"))
+
+
+def _gemini_guarantee(table: Mapping[str, Any]) -> Guarantee:
+    return Guarantee.TWO_PHASE if _is_by_trigger(table) else Guarantee.BLIND
+
+
+def _is_by_trigger(table: Mapping[str, Any]) -> bool:
+    return table.get("route") == "trigger"
+
+
+def _gemini_agent(around: Surroundings) -> Backend:
+    route = (
+        "gemini_trigger:GeminiTriggered" if _is_by_trigger(around.options) else "gemini:GeminiAgent"
+    )
+    made: Backend = _named(f"bydawn.backends.managed.{route}")()(around)
+    return made
+
 
 _ROWS: tuple[Row, ...] = (
     Row(
@@ -72,6 +105,50 @@ _ROWS: tuple[Row, ...] = (
             needs=(("call",),),
         ),
         _named("bydawn.backends.python:PythonBackend"),
+    ),
+    *map(_agent, _AGENTS),
+    Row(
+        Offer(
+            "gemini-agent",
+            _gemini_guarantee,
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.managed.options:GeminiOptions"),
+            caps=frozenset({"tokens"}),
+        ),
+        lambda: _gemini_agent,
+    ),
+    Row(
+        Offer(
+            "openai-background",
+            _always(Guarantee.BLIND),
+            needs=(("prompt", "prompt_file"), ("model",)),
+            options=_named("bydawn.backends.managed.options:OpenAIBackgroundOptions"),
+        ),
+        _named("bydawn.backends.managed.openai_background:OpenAIBackground"),
+    ),
+    Row(
+        Offer(
+            "openai-agents",
+            _always(Guarantee.TWO_PHASE),
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.managed.options:OpenAIAgentsOptions"),
+            caps=frozenset({"usd"}),
+        ),
+        _named("bydawn.backends.managed.openai_agents:OpenAIAgents"),
+    ),
+    Row(
+        Offer(
+            "claude-agent",
+            _always(Guarantee.TWO_PHASE),
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.managed.options:ClaudeOptions"),
+            needs_options=True,
+            caps=frozenset({"usd"}),
+        ),
+        _named("bydawn.backends.managed.claude_agent:ClaudeAgent"),
     ),
     Row(
         Offer(

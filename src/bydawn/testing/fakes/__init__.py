@@ -6,14 +6,19 @@ http-jobs --port 8421`` (``--help`` says more). What was really started stands i
 
 from __future__ import annotations
 
+from bydawn.testing.fakes.anthropic import AnthropicFake
 from bydawn.testing.fakes.faults import Fault
-from bydawn.testing.fakes.frame import Answer, Asked, Fake, FakeServer
+from bydawn.testing.fakes.frame import Answer, Asked, Fake, FakeServer, WireFormat
+from bydawn.testing.fakes.gemini import GeminiFake
 from bydawn.testing.fakes.http_jobs import FakeHttpJobs
+from bydawn.testing.fakes.lives import Life, Lives
+from bydawn.testing.fakes.openai import OpenAIFake
 from bydawn.testing.fakes.ray import FakeRay
 from bydawn.testing.fakes.runs import FakeRun, Launch, Runs, Scene
 
 __all__ = [
     "Answer",
+    "AnthropicFake",
     "Asked",
     "Fake",
     "FakeHttpJobs",
@@ -21,7 +26,12 @@ __all__ = [
     "FakeRun",
     "FakeServer",
     "Fault",
+    "GeminiFake",
     "Launch",
+    "Life",
+    "Lives",
+    "OpenAIFake",
     "Runs",
     "Scene",
+    "WireFormat",
 ]

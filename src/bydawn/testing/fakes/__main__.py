@@ -10,13 +10,26 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bydawn.testing.fakes.anthropic import AnthropicFake
 from bydawn.testing.fakes.faults import Kind, read_fault
-from bydawn.testing.fakes.frame import Fake, FakeServer
+from bydawn.testing.fakes.frame import FakeServer, WireFormat
+from bydawn.testing.fakes.gemini import GeminiFake
 from bydawn.testing.fakes.http_jobs import FakeHttpJobs
+from bydawn.testing.fakes.lives import Life, Lives
+from bydawn.testing.fakes.openai import OpenAIFake
 from bydawn.testing.fakes.ray import FakeRay
 from bydawn.testing.fakes.runs import Scene
 
-FAKES: dict[str, Callable[[Scene], Fake]] = {
+
+def _lives(scene: Scene) -> Lives:
+    """Runs of agents that take as long as those of the other fakes."""
+    return Lives(plan=lambda _: Life(takes_ms=scene.takes_ms or 0))
+
+
+FAKES: dict[str, Callable[[Scene], WireFormat]] = {
+    "anthropic": lambda scene: AnthropicFake(_lives(scene)),
+    "gemini": lambda scene: GeminiFake(_lives(scene)),
+    "openai": lambda scene: OpenAIFake(_lives(scene)),
     "http-jobs": FakeHttpJobs,
     "http-jobs-keyed": lambda scene: FakeHttpJobs(scene, is_keyed=True),
     "ray": lambda _: FakeRay(Path(tempfile.mkdtemp(prefix="bydawn-fake-ray-"))),

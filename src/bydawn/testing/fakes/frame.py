@@ -8,11 +8,11 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 from bydawn.testing.fakes.faults import HUGE_BYTES, NOT_CARRIED_OUT, Fault, Faults, Kind
@@ -33,6 +33,11 @@ class Asked:
     body: bytes
     query: dict[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    address: str = ""
+
+    def every(self, name: str) -> list[str]:
+        """All values of a name that may be in the query many times."""
+        return parse_qs(urlsplit(self.address).query).get(name, [])
 
     def document(self) -> Any:
         """The body as JSON; None where it is none."""
@@ -60,11 +65,25 @@ Route = tuple[str, str, str, Act]
 """Method, pattern of the whole path, verb (launch, poll, …) and what it does."""
 
 
-class Fake:
-    """One wire format over ``runs``. A launch's answer carries the run it started."""
+class Noted(Protocol):
+    """One line of a ledger."""
 
-    def __init__(self, scene: Scene | None = None) -> None:
-        self.runs = Runs(scene)
+    def as_json(self) -> dict[str, Any]: ...
+
+
+class Witness(Protocol):
+    """What knows the launches a service was really asked for."""
+
+    @property
+    def ledger(self) -> Sequence[Noted]: ...
+
+    def started(self) -> dict[str, int]: ...
+
+
+class WireFormat:
+    """How one service speaks, and the runs it speaks of."""
+
+    runs: Witness
 
     def routes(self) -> Iterable[Route]:
         raise NotImplementedError
@@ -74,11 +93,18 @@ class Fake:
         return {"error": {"code": code, "message": words}}
 
 
+class Fake(WireFormat):
+    """A wire format over ``runs`` of its own. A launch's answer carries the run it started."""
+
+    def __init__(self, scene: Scene | None = None) -> None:
+        self.runs: Runs = Runs(scene)
+
+
 class FakeServer:
     """A service at an address of its own, in threads of this process; ``with`` closes it."""
 
     def __init__(
-        self, fake: Fake, port: int = 0, latency_ms: int = 0, faults: Iterable[Fault] = ()
+        self, fake: WireFormat, port: int = 0, latency_ms: int = 0, faults: Iterable[Fault] = ()
     ) -> None:
         self.fake, self.latency_ms = fake, latency_ms
         self.faults = Faults(list(faults))
@@ -130,7 +156,7 @@ class FakeServer:
             match = pattern.fullmatch(asked.path)
             if match and method == asked.method:
                 known = Asked(asked.method, asked.path, asked.headers, asked.body, asked.query,
-                              match.groups())  # fmt: skip
+                              match.groups(), asked.address)  # fmt: skip
                 self.asked.append((verb, known))
                 return self._faulty(verb, known, act)
         return Answer(404, self.fake.denial(404, f"no route {asked.path}")), None
@@ -224,7 +250,7 @@ class _Connection(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query = {name: values[-1] for name, values in parse_qs(address.query).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, address.path, headers, body, query)
+        asked = Asked(self.command, address.path, headers, body, query, (), self.path)
         answer, _ = self.server.home.answer(asked)
         if answer is None:
             self.close_connection = True
