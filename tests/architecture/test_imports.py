@@ -8,10 +8,9 @@ import tomllib
 import rules_imports as rules
 from source import PRODUCT, ROOT, product
 
+# Where the package is called otherwise than what is installed.
+_IMPORTED_AS = {"google_genai": "google", "opentelemetry_sdk": "opentelemetry"}
 KNOWN = {module.name for module in product()}
-
-
-_IMPORTED_AS = {"google_genai": "google"}
 
 
 def declared_imports() -> set[str]:

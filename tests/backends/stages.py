@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ordered import around
+from ordered import around, until
 from serving import searchable, table
 
 from bydawn.backends.backend import Backend
@@ -74,8 +74,6 @@ class Commands(Closing):
     def runs_of(self, launch_key: str) -> int:
         """Every start writes a line; the first look waits for it."""
         ledger = self.folder / "started"
-        from ordered import until
-
         until(lambda: ledger.exists() and launch_key in ledger.read_text())
         return ledger.read_text().split().count(launch_key)
 
@@ -188,6 +186,7 @@ class Clusters(Commands):
 
     def finish(self, handle: str) -> None:
         (self.folder.parent / handle).touch()
+        until(lambda: self.fake.is_over(handle))
 
     def runs_of(self, launch_key: str) -> int:
         return self.fake.runs.started().get(launch_key, 0)

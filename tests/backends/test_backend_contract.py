@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from agent_stages import Agents
 from stages import Calls, Closing, Clusters, Commands, JobServices, Managed, Programs
 
 from bydawn.app.backends import BUILT_IN
@@ -21,6 +22,10 @@ STAGES: dict[str, Callable[[Path], Closing]] = {
     "http-jobs keyed": lambda folder: JobServices(folder, is_keyed=True),
     "http-jobs searchable": lambda folder: JobServices(folder, is_searchable=True),
     "http-jobs blind": JobServices,
+    **{
+        name: lambda folder, name=name: Agents(folder, name)
+        for name in ("claude-code", "codex", "gemini-cli", "agy")
+    },
     "cli-async local": Programs,
     "ray": Clusters,
     **{kind.name: partial(Managed, kind=kind) for kind in KINDS},

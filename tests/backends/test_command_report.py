@@ -61,8 +61,8 @@ def test_poison_lines_change_nothing(tmp_path: Path, poison: bytes) -> None:
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_without_harm(data: bytes) -> None:
     report = Report()
-    report._split(data)
-    report._split(b"\n" + _GOOD)
+    report._lines.hear(data)
+    report._lines.hear(b"\n" + _GOOD)
     assert report.progress == 0.5
     assert report.usage.cost_micros == 20_000
 
@@ -73,9 +73,9 @@ def test_it_does_not_matter_how_lines_arrive(cuts: list[int]) -> None:
                      for n in range(1, 8))  # fmt: skip
     report = Report()
     for cut in cuts:
-        report._split(whole[:cut])
+        report._lines.hear(whole[:cut])
         whole = whole[cut:]
-    report._split(whole)
+    report._lines.hear(whole)
     assert (report.tokens, report.progress) == ({"in": 7}, 0.7)
 
 

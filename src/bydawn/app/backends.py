@@ -51,6 +51,23 @@ _scripted = _named("bydawn.backends.scripted:ScriptedBackend")
 _FOR_PROGRAMS = frozenset({"argv", "shell", "cwd", "env", "pass_env", "workspace"})
 # What a job may say for a service that is told of it by a table.
 _FOR_SERVICES = frozenset({"argv", "shell", "env", "pass_env"})
+_AGENTS = {
+    "claude-code": "claude_code:ClaudeCodeBackend",
+    "codex": "codex:CodexBackend",
+    "gemini-cli": "gemini_cli:GeminiCliBackend",
+    "agy": "agy:AgyBackend",
+}
+
+
+def _agent(name: str) -> Row:
+    """A command-line agent: ``argv`` are further arguments of its program."""
+    offer = Offer(
+        name,
+        _always(Guarantee.LOCAL_CLAIM),
+        takes=_FOR_PROGRAMS - {"shell"},
+        needs=(("prompt", "prompt_file"),),
+    )
+    return Row(offer, _named(f"bydawn.backends.agents.{_AGENTS[name]}"))
 
 
 def _gemini_guarantee(table: Mapping[str, Any]) -> Guarantee:
@@ -89,6 +106,7 @@ _ROWS: tuple[Row, ...] = (
         ),
         _named("bydawn.backends.python:PythonBackend"),
     ),
+    *map(_agent, _AGENTS),
     Row(
         Offer(
             "gemini-agent",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 from bydawn.app.errands import Driven
+from bydawn.app.names import STOP
+from bydawn.app.place import Place
 from bydawn.app.values import Ran
 from bydawn.core.errors import PlanInvalid, Refused
-from bydawn.core.join import Joined, Standing, fold
+from bydawn.core.join import Joined, Standing, fold, is_joined
 from bydawn.core.model import Job
 from bydawn.core.states import TERMINAL, State
 from bydawn.runner.stopping import Stop
-from bydawn.store import read
+from bydawn.store import read, stopping
 from bydawn.store.store import Batch, Store
 
 _OVER = frozenset({*(state.value for state in TERMINAL), State.PARKED.value})
@@ -36,10 +38,25 @@ def result_of(store: Store, batch: Batch, driven: Driven, already_done: int) -> 
 
 def outcome_of(store: Store, batch: Batch, already_done: int = 0) -> Ran:
     """How a batch stands, folded."""
+    joined = joined_of(store, batch)
+    return Ran(joined.exit_code, joined.outcome, joined.reasons, batch, already_done)
+
+
+def joined_of(store: Store, batch: Batch) -> Joined:
+    """The fold over a batch as it stands now."""
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
-    joined = fold(standing, batch.terms.allow_failures)
-    return Ran(joined.exit_code, joined.outcome, joined.reasons, batch, already_done)
+    return fold(standing, batch.terms.allow_failures)
+
+
+def is_over(store: Store, batch: Batch) -> bool:
+    """Nothing left to do, seen without starting a runner. What was kept back by a cap or a canary
+    may fit through by now."""
+    now = store.session.clock.utc_ms()
+    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
+    unexpanded = any(template.expands for template in store.templates(batch.number))
+    kept_back = standing.over_budget or standing.behind_canary
+    return is_joined(standing) and not unexpanded and not kept_back
 
 
 def outcome_of_jobs(jobs: list[Job]) -> Joined:
@@ -60,6 +77,15 @@ def are_over(store: Store, numbers: list[int], mode: str) -> bool:
     return all(ended) if mode == "all" else any(ended)
 
 
-def refuse_if_stopped(is_stopped: bool) -> None:
-    if is_stopped:
-        raise Refused("everything is stopped (STOP file)", "bydawn stop --clear lifts it")
+def is_stopped(place: Place, store: Store | None) -> bool:
+    """Whether a person has stopped this machine, or everything on the store."""
+    if (place.state_folder / STOP).exists():
+        return True
+    return store is not None and stopping.stands(store.session)
+
+
+def refuse_if_stopped(place: Place, store: Store | None) -> None:
+    if is_stopped(place, store):
+        file = place.state_folder / STOP
+        what = f"this machine ({file})" if file.exists() else f"everything on {place.url}"
+        raise Refused(f"{what} is stopped", "bydawn stop --clear lifts it")

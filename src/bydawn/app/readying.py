@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bydawn.app.backends import REGISTRY, Makers, kind_of, table_of
+from bydawn.app.isolating import refuse_unavailable
 from bydawn.core.errors import BackendMissing
 from bydawn.core.model import JobSpec
 from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
+from bydawn.processes.worktrees import why_no_worktree
 
 if TYPE_CHECKING:
     from bydawn.backends.backend import Backend
@@ -36,16 +38,45 @@ class Standing:
 
 
 def refuse_unready(
-    store: Store, batch: Batch, environment: Mapping[str, str], state_folder: Path
+    wanted: Iterable[JobSpec], environment: Mapping[str, str], state_folder: Path
 ) -> None:
-    """Raise BackendMissing for the first backend of a batch that could not run anything now."""
-    specs = (store.spec(template.spec) for template in store.templates(batch.number))
+    """Raise BackendMissing for the first thing these jobs need and would not find here: an
+    isolation, a repository to work in, a backend that could run something now."""
+    specs = list(wanted)
+    refuse_unavailable(specs, environment, state_folder)
+    for spec in specs:
+        refuse_no_worktree(spec, environment)
+    for spec, ready in readiness_of_each(specs, environment, state_folder):
+        if ready.why_not:
+            what, _, remedy = ready.why_not.partition(": ")
+            raise BackendMissing(f"{spec.id}: the backend {spec.backend}: {what}", remedy)
+
+
+def readiness_of_each(
+    specs: Iterable[JobSpec], environment: Mapping[str, str], state_folder: Path
+) -> Iterator[tuple[JobSpec, Readiness]]:
+    """Each backend that these jobs use, by the first job that uses it."""
     with makers(environment, state_folder) as make:
         for spec in _one_of_each(specs):
-            ready = _readiness(make, kind_of(spec), table_of(spec))
-            if ready.why_not:
-                what, _, remedy = ready.why_not.partition(": ")
-                raise BackendMissing(f"{spec.id}: the backend {spec.backend}: {what}", remedy)
+            yield spec, _readiness(make, kind_of(spec), table_of(spec))
+
+
+def refuse_unready_for(
+    store: Store, batch: Batch, environment: Mapping[str, str], state_folder: Path
+) -> None:
+    """The same for a batch as it is recorded."""
+    specs = (store.spec(template.spec) for template in store.templates(batch.number))
+    refuse_unready(specs, environment, state_folder)
+
+
+def refuse_no_worktree(spec: JobSpec, environment: Mapping[str, str]) -> None:
+    """The same for what the job works in; an address is believed."""
+    wanted = spec.payload.get("workspace")
+    if not wanted or is_template(wanted["git"]) or is_template(wanted["ref"]):
+        return
+    why = why_no_worktree(wanted["git"], wanted["ref"], environment)
+    if why:
+        raise BackendMissing(f"{spec.id}: there is no workspace: {why}", "see its git and ref")
 
 
 def standings(environment: Mapping[str, str], state_folder: Path) -> Iterator[Standing]:
@@ -60,16 +91,14 @@ def standings(environment: Mapping[str, str], state_folder: Path) -> Iterator[St
 
 def inquiries(
     specs: Iterable[JobSpec], environment: Mapping[str, str], state_folder: Path
-) -> Iterator[tuple[JobSpec, Readiness, Failure | None]]:
-    """Every backend and model that the jobs name and that lives elsewhere: is it ready here, and
-    what does the service itself say against it?"""
+) -> Iterator[tuple[JobSpec, Failure | None]]:
+    """What each service that is ready to be used says itself against a model the jobs name."""
     with makers(environment, state_folder) as make:
         for spec in _one_of_each(specs, by_model=True):
             with _made(partial(make[kind_of(spec)], table_of(spec))) as backend:
-                if backend.capabilities.local or backend.capabilities.prompt:
-                    continue
-                ready = backend.readiness()
-                yield spec, ready, None if ready.why_not else backend.inquire(model_of(spec))
+                can = backend.capabilities
+                if not (can.local or can.prompt or backend.readiness().why_not):
+                    yield spec, backend.inquire(model_of(spec))
 
 
 def model_of(spec: JobSpec) -> str | None:

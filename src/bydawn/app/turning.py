@@ -10,7 +10,9 @@ from bydawn.app.errands import Driven, Errand
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
 from bydawn.app.sealing import note_head
+from bydawn.app.sending import ensure_sender
 from bydawn.app.signals import listening
+from bydawn.app.tidying import tidy_workspaces
 from bydawn.app.values import Face, Invocation
 from bydawn.core.errors import BydawnError
 from bydawn.runner.drive import Drive
@@ -28,19 +30,22 @@ def carry_out(
 ) -> Driven:
     """Be a runner until the errand is done; the store connection is the caller's."""
     with runner_kit(place, invocation.environment) as kit:
-        runner = Runner(
-            store, Scope(store, errand.choose, errand.only), kit.tools, kit.name, errand.claims
-        )
+        scope = Scope(store, errand.choose, errand.only)
+        runner = Runner(store, scope, kit.tools, kit.name, errand.claims, errand.own)
         others = runner.start(errand.rivals)
         if others:
             return Driven(Stop.DONE, others=others)
+        ensure_sender(place, store, runner.scope.numbers())
         interrupt = Interrupt(cancels=errand.cancels)
         journey = Drive(runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung)
+        journey.is_last_join = errand.is_last_join
         face.hear(kit.tools.dispatcher.wake)
         ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()
+        tidy_workspaces(store, errand.choose(), place.state_folder)
         _note_head(invocation, store)
+        ensure_sender(place, store, runner.scope.numbers())
         if stop is Stop.INTERRUPTED:
             _name_unwatched(runner, face)
         return Driven(stop, interrupt.signal, [], journey.complaints)

@@ -46,9 +46,12 @@ ENTRIES = (
     Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
     Entry("backends", "backends", "where jobs can run, and whether they could now", _PLACE),
+    Entry("notify", "notify", "whether people can be reached", _PLACE),
+    Entry("export", "export", "traces and metrics for other tools", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
     Entry("db", "db", "look at the store, back it up, export it, make room", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),
+    Entry("sender", "sender", "the process that tells people what they asked for", HIDDEN),
     Entry("background", "background", "the runner that --detach leaves behind", HIDDEN),
 )
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bydawn.core.alarms import KINDS, RECOVERED
 from bydawn.core.fields import NONE
 from bydawn.core.lengths import parse_length, parse_time_of_day
 from bydawn.core.model import (
@@ -17,6 +18,7 @@ from bydawn.core.model import (
     Expect,
     JobSpec,
     Limits,
+    Notify,
     OnDoubt,
     Pool,
     Publication,
@@ -24,12 +26,14 @@ from bydawn.core.model import (
 )
 from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
+from bydawn.core.workspaces import is_address
 from bydawn.plan.schema import (
     BudgetTable,
     ExpectTable,
     ItemsFrom,
     JobBudget,
     JobTable,
+    NotifyTable,
     PlanFile,
     PublishTable,
     RunTable,
@@ -42,6 +46,7 @@ BACKEND_FIELDS = frozenset(
     {"argv", "call", "cwd", "env", "pass_env", "script", "shell", "workspace"}
 )
 _EXCLUSIVE = (("argv", "shell"), ("prompt", "prompt_file"))
+_TOLD_OF = tuple(kind for kind in KINDS if kind != RECOVERED)
 _JOINED = ("backoff", "budget", "env", "tags")
 # What others name comes first: an argv may say {{ job.prompt }}.
 _PAYLOAD = ("model", "prompt", "env", "pass_env", "argv", "shell", "call")
@@ -137,7 +142,12 @@ def _payload(
     if "prompt" in texts:
         payload["prompt"] = texts["prompt"]
     if table.cwd:
-        payload["cwd"] = resolved(table.cwd, folder)
+        # In a workspace a folder of it is meant, which is there only at launch.
+        payload["cwd"] = table.cwd if table.workspace else resolved(table.cwd, folder)
+    if table.workspace:
+        git = table.workspace.git
+        place = git if is_address(git) else resolved(git, folder)
+        payload["workspace"] = {"git": place, "ref": table.workspace.ref}
     if table.backend == "scripted":
         payload["script"] = [_step(step) for step in table.script or [ScriptStep()]]
     if configured is not None:
@@ -208,4 +218,20 @@ def batch_terms(
         day_starts_ms=parse_time_of_day(plan.day_starts),
         autonomy_required=plan.autonomy.required,
         watched_runs=plan.autonomy.watched_runs,
+        notify=_notify(plan.notify),
     )
+
+
+def _notify(table: NotifyTable) -> Notify:
+    """Without a list of kinds, everything that may want a person is told."""
+    return Notify(
+        urls=tuple(_variable(name) for name in table.urls),
+        on=tuple(table.on) if "on" in table.model_fields_set else _TOLD_OF,
+        ping=_variable(table.ping) if table.ping else None,
+        digest_at=table.digest_at,
+        anchor=tuple(table.anchor or ()),
+    )
+
+
+def _variable(reference: str) -> str:
+    return reference.removeprefix("env:")

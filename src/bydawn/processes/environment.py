@@ -34,13 +34,16 @@ def job_environment(
     return {**passed_on(machine, pass_env), **(env or {}), **request_environment(request)}
 
 
-def passed_on(machine: Mapping[str, str], pass_env: Iterable[str] = ()) -> dict[str, str]:
-    """What any program of ours gets from this machine."""
-    named = set(pass_env)
+def passed_on(machine: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
+    """What every program gets of this machine's environment, and the variables named."""
+    also = {name: machine[name] for name in named if name in machine}
+    return {**plain_environment(machine), **also}
+
+
+def plain_environment(machine: Mapping[str, str]) -> dict[str, str]:
+    """What any program of a plan may know of this machine."""
     return {
-        name: value
-        for name, value in machine.items()
-        if name in _PASSED or name.startswith("LC_") or name in named
+        name: value for name, value in machine.items() if name in _PASSED or name.startswith("LC_")
     }
 
 

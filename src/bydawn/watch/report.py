@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
 from bydawn.core.states import State
-from bydawn.store import read, totals
+from bydawn.store import notices, read, totals
 from bydawn.store.store import Batch
 from bydawn.watch import wording
 from bydawn.watch.documents import (
@@ -20,6 +20,7 @@ from bydawn.watch.documents import (
     unpriced,
     wall_ms,
 )
+from bydawn.watch.notices import unsent_lines
 from bydawn.watch.sanitise import inert, shortened, width
 
 _AT_MOST = 20
@@ -60,6 +61,7 @@ class Report:
     repeats: int = 0
     changed: int = 0
     longest: Longest | None = None
+    untold: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -92,6 +94,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
         repeats=ends.repeats,
         changed=len(read.changed(session, number, State.SUCCEEDED.value)),
         longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
+        untold=tuple(unsent_lines(notices.told(session, number))),
     )
 
 

@@ -47,7 +47,8 @@ def sections(morning: Morning, zone: tzinfo | None) -> list[Section]:
         Section(UNUSUAL, tuple(_unusual(morning))),
         Section("TIME", tuple(_plain(_time(report, zone)))),
         Section("MONEY", tuple(_plain(_money(morning, zone)))),
-        Section("SAFETY", tuple(_plain([_safety(report)]))),
+        Section("SAFETY", tuple(_plain(_safety(report)))),
+        Section("AUDIT", tuple(_plain([morning.head] if morning.head else []))),
         Section("LEFT", tuple(_plain(wording.waiting(report.waiting)))),
         Section("NEXT", tuple(_next(report))),
     ]
@@ -150,7 +151,7 @@ def _time(report: Report, zone: tzinfo | None) -> Iterator[str]:
 
 def _money(morning: Morning, zone: tzinfo | None) -> Iterator[str]:
     report = morning.report
-    if not (report.money.usd_micros or report.tokens or report.unpriced):
+    if not (report.money.usd_micros or report.tokens):
         return
     yield _spent(report)
     yield from _of_nights(morning, zone)
@@ -204,7 +205,7 @@ def _shared(shares: Shares) -> str:
     return ", ".join([*told, *([f"others {dollars(rest)}"] if rest else [])])
 
 
-def _safety(report: Report) -> str:
+def _safety(report: Report) -> Iterator[str]:
     batch = report.batch
     told = [
         some(report.total, "key", "keys"),
@@ -213,7 +214,8 @@ def _safety(report: Report) -> str:
         f"{report.counts['parked']} parked",
         some(report.repeats, "retry", "retries"),
     ]
-    return ", ".join(told)
+    yield ", ".join(told)
+    yield from report.untold
 
 
 def _next(report: Report) -> Iterator[Item]:

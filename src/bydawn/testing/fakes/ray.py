@@ -49,6 +49,10 @@ class FakeRay(Fake):
             self._local.end(handle, "closed")
         self._local.close()
 
+    def is_over(self, name: str) -> bool:
+        """Whether the entrypoint of a submission has come to its end."""
+        return self._code(name) is not None
+
     def _submit(self, asked: Asked) -> Answer:
         said = asked.document()
         name = said["submission_id"]
