@@ -179,6 +179,19 @@ def test_many_failures_in_a_running_night_come_together(scene: Scene) -> None:
     assert len(outside.titles()) == 1
 
 
+def test_what_a_deadline_left_in_the_queue_is_told(scene: Scene) -> None:
+    notify = Notify(("HOOK",), ("deadline", "budget"))
+    at = scene.clock.utc_ms() + 60_000
+    batch = scene.submit(
+        scripted("a", ok(3_600_000)), scripted("b", ok()), scripted("c", ok()),
+        parallel=1, deadline_at=at, on_deadline="finish", notify=notify,
+    )  # fmt: skip
+    scene.drive(batch)
+    outside = Outside()
+    sender_of(scene, outside).turn()
+    assert outside.titles() == [f"{NIGHT}: 2 jobs stopped by the deadline (never started)"]
+
+
 def test_a_digest_comes_at_its_hour_and_again_at_a_later_end(scene: Scene) -> None:
     notify = Notify(("HOOK",), ("digest",), digest_at="00:00")
     batch = scene.submit(scripted("a", ok()), notify=notify)

@@ -105,8 +105,6 @@ def _kind_of(event: Happened) -> str | None:
         return FENCED
     if event.kind == "claimed":
         return RECOVERED
-    if event.kind == "kept_back":
-        return BUDGET if event.what == BUDGET else None
     if event.job is None or event.from_state == event.to_state:
         return None
     if event.reason in _BY_REASON:
