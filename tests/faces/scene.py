@@ -43,6 +43,11 @@ def planned(specs: Iterable[JobSpec], plan: str, edition: str, **terms: Any) -> 
     )  # fmt: skip
 
 
+def _promise(spec: JobSpec) -> str | None:
+    """What is said of launching where nobody asks a real backend."""
+    return {"scripted": "keyed"}.get(spec.backend)
+
+
 Names = Iterable[tuple[str, str]]
 
 
@@ -119,12 +124,7 @@ class Scene:
     def reading(self, batch: Batch | None = None) -> Reading:
         """As the command line would read, with nobody at work."""
         served = frozenset({batch.number}) if batch else frozenset()
-        return Reading(
-            self.store,
-            self.clock.utc_ms(),
-            served,
-            lambda spec: "keyed" if spec.backend == "scripted" else None,
-        )
+        return Reading(self.store, self.clock.utc_ms(), served, _promise)
 
     def fresh(self, batch: Batch) -> Batch:
         return self.store.batch(batch.number)

@@ -11,11 +11,11 @@ from pathlib import Path
 from bydawn.app.app import App, open_app
 from bydawn.app.findings import FAIL, OK, WARN, Finding, caught
 from bydawn.app.names import STOP
+from bydawn.app.room import room_of
 from bydawn.app.values import Invocation
 from bydawn.processes.awake import keeper
 from bydawn.store.soundness import file_weaknesses, server_weaknesses
 
-_LOW_BYTES, _FULL_BYTES = 2_000_000_000, 200_000_000
 # What cron and its like give to a program, beside what the schedule carries.
 _BARE = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
 _OF_PERSON = ("HOME", "USER", "LOGNAME")
@@ -80,10 +80,10 @@ def _folder(app: App) -> Iterator[Finding]:
     if not os.access(nearest, os.W_OK):
         yield Finding("state folder", FAIL, f"{nearest} cannot be written", "see its permissions")
         return
-    free = shutil.disk_usage(nearest).free
-    told = f"{folder}, {free / 1e9:.1f} GB free"
-    if free < _LOW_BYTES:
-        level = FAIL if free < _FULL_BYTES else WARN
+    room = room_of(folder, app.invocation.environment)
+    told = f"{folder}, {room.told}"
+    if room.is_scarce:
+        level = FAIL if room.is_too_little else WARN
         yield Finding("state folder", level, told, "make room: bydawn db prune removes old logs")
     elif folder.exists() and folder.stat().st_mode & 0o077:
         yield Finding(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bydawn.app.values import Face
@@ -17,18 +18,48 @@ _SCARCE = 5
 _LEAST_FILES = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What this user may still put somewhere, beside the floor that a night needs."""
+
+    free_bytes: int
+    files: int
+    floor_bytes: int
+
+    @property
+    def is_too_little(self) -> bool:
+        return self.free_bytes < self.floor_bytes or self.files < _LEAST_FILES
+
+    @property
+    def is_scarce(self) -> bool:
+        return self.is_too_little or self.free_bytes < _SCARCE * self.floor_bytes
+
+    @property
+    def told(self) -> str:
+        is_short_of_files = self.files < _LEAST_FILES and self.free_bytes >= self.floor_bytes
+        return (
+            f"room for {self.files} files"
+            if is_short_of_files
+            else f"{_shown(self.free_bytes)} free"
+        )
+
+
+def room_of(folder: Path, environment: Mapping[str, str]) -> Room:
+    """How much room a folder has, or will have when it is made."""
+    return Room(*room_at(folder), floor_of(environment))
+
+
 def look_for_room(folder: Path, environment: Mapping[str, str], face: Face) -> None:
     """Refuse to start where the disk is nearly full, and say so where it is getting there."""
-    floor = floor_of(environment)
-    free, files = room_at(folder)
-    if free < floor or files < _LEAST_FILES:
-        what = f"{_shown(free)} free" if free < floor else f"room for {files} files"
+    room = room_of(folder, environment)
+    if room.is_too_little:
+        floor = _shown(room.floor_bytes)
         raise NoRoom(
-            f"{folder}: {what}, too little for a night; nothing was started",
-            f"make room (bydawn db prune --older-than 7d); {FLOOR} is the floor, {_shown(floor)}",
+            f"{folder}: {room.told}, too little for a night; nothing was started",
+            f"make room (bydawn db prune --older-than 7d); {FLOOR} is the floor, {floor}",
         )
-    if free < _SCARCE * floor:
-        face.note(f"{folder}: only {_shown(free)} free; bydawn db prune makes room")
+    if room.is_scarce:
+        face.note(f"{folder}: only {room.told}; bydawn db prune makes room")
 
 
 def floor_of(environment: Mapping[str, str]) -> int:

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bydawn.store.connect import Session
+from bydawn.store.rows import HELD
 
-_NIGHTS = """
+_NIGHTS = f"""
 SELECT b.number, b.edition, b.opened_at,
     coalesce((SELECT used FROM counter WHERE name = 'usd:' || b.number), 0)
         - coalesce((SELECT sum(reserved_micros) FROM job WHERE batch = b.number
-            AND state IN ('launching', 'running', 'finishing', 'parked')), 0),
+            AND {HELD}), 0),
     coalesce((SELECT used FROM counter WHERE name = 'tokens:' || b.number), 0)
         - coalesce((SELECT sum(reserved_tokens) FROM job WHERE batch = b.number
-            AND state IN ('launching', 'running', 'finishing', 'parked')), 0)
+            AND {HELD}), 0)
 FROM batch b WHERE b.plan = ? AND b.opened_at <= ? ORDER BY b.opened_at DESC, b.number DESC LIMIT ?
 """
 

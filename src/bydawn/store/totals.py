@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bydawn.core.model import Job
 from bydawn.store.connect import Session
-from bydawn.store.rows import JOB_COLUMNS, LISTED, WASTED, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, LISTED, WASTED, job_from
 
 _SERIAL = """
 SELECT coalesce(sum(ended_at - started_at), 0) FROM job
@@ -16,9 +16,9 @@ WHERE batch = ? AND state IN ('succeeded', 'failed')
 _COST = """
 SELECT coalesce(sum(cost_micros), 0), coalesce(sum(reserved_micros), 0) FROM job
 WHERE batch = ? AND attempts > 0"""
-_RESERVED = """
+_RESERVED = f"""
 SELECT coalesce(sum(reserved_micros), 0) FROM job
-WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked')"""
+WHERE batch = ? AND {HELD}"""
 _WASTED = f"""
 SELECT coalesce(sum({WASTED}), 0) FROM job j
 WHERE j.batch = ? AND (j.attempts > 1 OR j.state <> 'succeeded') AND j.cost_micros IS NOT NULL"""

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.usual import LEAST_NIGHTS
+from bydawn.store import audit, spending, timeline, totals
 from bydawn.store import nights as past_nights
-from bydawn.store import spending, timeline, totals
 from bydawn.store.nights import Night
 from bydawn.store.store import Batch
 from bydawn.store.timeline import LostTries
 from bydawn.watch.amounts import decimal, rfc3339
+from bydawn.watch.audit import head_text
 from bydawn.watch.documents import Reading
 from bydawn.watch.report import Report, gather, headline
 from bydawn.watch.unusual import NIGHTS, Comparison, Finding, compare
@@ -26,7 +27,8 @@ Shares = tuple[tuple[str, int], ...]
 @dataclass(frozen=True, slots=True)
 class Morning:
     """Everything the report of a night tells. ``nights`` are the newest first, tonight included;
-    ``shares`` is what was spent by model and by each tag, the largest first."""
+    ``shares`` is what was spent by model and by each tag, the largest first; ``head`` is where the
+    journal's chain ends."""
 
     report: Report
     comparison: Comparison
@@ -35,6 +37,7 @@ class Morning:
     nights: tuple[Night, ...]
     shares: dict[str, Shares]
     price_lists: tuple[str, ...]
+    head: str | None = None
 
     @property
     def earlier(self) -> tuple[Night, ...]:
@@ -43,19 +46,19 @@ class Morning:
 
 def gather_morning(reading: Reading, batch: Batch) -> Morning:
     """Look at a night from all sides; bounded by the size of that night, not by those before."""
-    store = reading.store
-    with store.session.reading():
-        number = batch.number
-        nights = _nights(reading, batch)
-        return Morning(
-            report=gather(reading, batch),
-            comparison=compare(store, batch, nights[1:]),
-            lost=tuple(timeline.lost_tries(store.session, number, _LISTED)),
-            lost_count=timeline.count_lost(store.session, number),
-            nights=nights,
-            shares=_shares(reading, batch),
-            price_lists=tuple(totals.price_lists(store.session, number)),
-        )
+    session, number = reading.store.session, batch.number
+    # One question after another: a snapshot over all of them would keep a file's writers waiting.
+    nights = _nights(reading, batch)
+    return Morning(
+        report=gather(reading, batch),
+        comparison=compare(reading.store, batch, nights[1:]),
+        lost=tuple(timeline.lost_tries(session, number, _LISTED)),
+        lost_count=timeline.count_lost(session, number),
+        nights=nights,
+        shares=_shares(reading, batch),
+        price_lists=tuple(totals.price_lists(session, number)),
+        head=_head(reading),
+    )
 
 
 def morning_document(morning: Morning) -> dict[str, Any]:
@@ -71,6 +74,7 @@ def morning_document(morning: Morning) -> dict[str, Any]:
             "needed_nights": LEAST_NIGHTS,
         },
         "retries": report.repeats,
+        "audit_head": morning.head,
         "tokens": report.tokens,
         "shares": {
             name: [{"name": one, "usd": decimal(usd)} for one, usd in shares]
@@ -93,6 +97,12 @@ def _told(finding: Finding) -> dict[str, Any]:
     changes = [dataclasses.asdict(change) for change in finding.changes]
     return {"job": finding.name, "since": finding.since, "nights": finding.nights,
             "measures": measures, "changes": changes}  # fmt: skip
+
+
+def _head(reading: Reading) -> str | None:
+    """The end of the journal's chain, to be held against it later."""
+    found = audit.head(reading.store.session)
+    return head_text(found) if found else None
 
 
 def _nights(reading: Reading, batch: Batch) -> tuple[Night, ...]:
