@@ -253,6 +253,20 @@ def test_endpoints_that_do_not_work_are_told_apart(
     assert ping("ftp://x", "", "", "") == "is not an http or https address"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # its own
+def test_other_addresses_go_through_apprise(
+    receiver: Received, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url, seen = receiver
+    place = url.removeprefix("http://")
+    message = trial("night", "failed", 0)
+    assert post(f"json://{place}/hook-secret", message) == ""
+    assert "this is a test" in json.loads(seen[0][1])["title"]
+    assert post("json://127.0.0.1:9/hook-secret", message) == "was not accepted"
+    assert post("nosuch://hook-secret", message) == "is no address that apprise knows"
+    assert "hook-secret" not in "".join(capfd.readouterr())
+
+
 def test_an_endpoint_that_hangs_is_left(receiver: Received) -> None:
     url, _ = receiver
     message = trial("night", "failed", 0)
