@@ -143,7 +143,7 @@ def test_what_is_parked_is_told_again_until_somebody_answers(scene: Scene) -> No
     outside = Outside()
     sender = sender_of(scene, outside)
     for _ in range(6):
-        sender.turn()
+        assert sender.turn() is True
         scene.clock.wind(AGAIN_MS[1])
     assert outside.titles() == [
         f"{NIGHT}: 1 job waits for you (lost)",
@@ -152,6 +152,7 @@ def test_what_is_parked_is_told_again_until_somebody_answers(scene: Scene) -> No
     ]
     job = scene.job(batch, "a")
     scene.store.resolve(job.number, "failed", "seen", scene.chance.nonce)
+    assert sender.turn() is False
     scene.clock.wind(AGAIN_MS[3])
     sender.turn()
     assert len(outside.messages) == 3

@@ -99,6 +99,15 @@ class Alarms:
                 if now >= cause.first_at + (pause or grouped):
                     yield Due(cause, level)
 
+    def expects(self, now: int, waiting: Collection[int]) -> bool:
+        """Whether something will have to be said again, should nobody answer."""
+        return any(
+            cause.kind == PARKED
+            and now < cause.first_at + AGAIN_MS[-1]
+            and set(cause.jobs) & set(waiting)
+            for cause in self._causes.values()
+        )
+
 
 def _kind_of(event: Happened) -> str | None:
     if event.kind == "fenced":

@@ -33,6 +33,11 @@ class Listener:
         due = [*self._alarms.due(now, batch.closed_at is not None, parked)]
         return [*due, *(Due(cause, 0) for cause in self._never_started(batch))]
 
+    def expects(self, batch: Batch, now: int) -> bool:
+        """Whether somebody who does not answer will have to be told again."""
+        parked = notices.parked(self._store.session, batch.number)
+        return bool(batch.terms.notify.urls) and self._alarms.expects(now, parked)
+
     def _never_started(self, batch: Batch) -> Iterator[Cause]:
         """What a deadline or a budget left in the queue of a night that is over: no event of any
         job tells of it."""
