@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bydawn.core.folders import user_folder
 from bydawn.core.sightings import Request
 from bydawn.processes.folder import RunFolder
 
@@ -70,7 +71,7 @@ def apart(
     sandbox = (
         *_SEALED,
         *_read_only(request.plan_folder),
-        *_hidden(_settings(environment)),
+        *_hidden(user_folder(environment)),
         *_own(run, state_folder),
     )
     # Left to itself, bwrap would start a command elsewhere when its folder is not to be seen.
@@ -84,20 +85,15 @@ def _read_only(plan_folder: str) -> tuple[str, ...]:
     return ("--ro-bind", plan_folder, plan_folder) if is_hidden else ()
 
 
-def _hidden(settings: Path) -> tuple[str, ...]:
+def _hidden(settings: str | None) -> tuple[str, ...]:
     """Keys and files of secrets are beside the settings."""
-    return ("--tmpfs", str(settings)) if settings.is_dir() else ()
+    return ("--tmpfs", settings) if settings and os.path.isdir(settings) else ()
 
 
 def _own(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
     """Of our own folder nothing but this run's draft and report."""
     draft = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
     return (*draft, "--bind", run.report, run.report)
-
-
-def _settings(environment: Mapping[str, str]) -> Path:
-    base = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
-    return Path(base, "bydawn")
 
 
 def _as_account(
