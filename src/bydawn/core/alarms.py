@@ -101,14 +101,21 @@ class Alarms:
                 if now >= cause.first_at + (pause or grouped):
                     yield Due(cause, level)
 
+    def expects(self, now: int, waiting: Collection[int]) -> bool:
+        """Whether something will have to be said again, should nobody answer."""
+        return any(
+            cause.kind == PARKED
+            and now < cause.first_at + AGAIN_MS[-1]
+            and set(cause.jobs) & set(waiting)
+            for cause in self._causes.values()
+        )
+
 
 def _kind_of(event: Happened) -> str | None:
     if event.kind == "fenced":
         return FENCED
     if event.kind == "claimed":
         return RECOVERED
-    if event.kind == "kept_back":
-        return BUDGET if event.what == BUDGET else None
     if event.job is None or event.from_state == event.to_state:
         return None
     if event.reason in _BY_REASON:
