@@ -8,6 +8,8 @@ import tomllib
 import rules_imports as rules
 from source import PRODUCT, ROOT, product
 
+# Where the package is called otherwise than what is installed.
+_IMPORTED_AS = {"opentelemetry_sdk": "opentelemetry"}
 KNOWN = {module.name for module in product()}
 
 
@@ -16,7 +18,8 @@ def declared_imports() -> set[str]:
     extras = project["optional-dependencies"]
     optional = [line for name in extras.keys() - {"test", "dev"} for line in extras[name]]
     lines = [*project["dependencies"], *optional]
-    return {re.split(r"[^A-Za-z0-9_-]", line)[0].replace("-", "_") for line in lines}
+    names = {re.split(r"[^A-Za-z0-9_-]", line)[0].replace("-", "_") for line in lines}
+    return {_IMPORTED_AS.get(name, name) for name in names}
 
 
 def test_the_product_is_read() -> None:

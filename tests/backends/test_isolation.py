@@ -138,6 +138,18 @@ def test_a_sandbox_is_asked_for_what_was_promised(tmp_path: Path, sandbox: Path)
     assert called[called.index("--") + 1 :] == ["/bin/sh", "-c", "echo $TMPDIR > out"]
 
 
+def test_keys_and_settings_are_out_of_a_sandboxs_sight(tmp_path: Path, sandbox: Path) -> None:
+    place = tmp_path / "state"
+    place.mkdir()
+    settings = tmp_path / "home" / ".config" / "bydawn"
+    settings.mkdir(parents=True)
+    path = f"{sandbox.parent}:{os.environ['PATH']}"
+    backend = backend_at(place, PATH=path, HOME=str(tmp_path / "home"), XDG_CONFIG_HOME="")
+    wanted = request(place, "one", {"argv": ["true"]}, isolate="bwrap")
+    assert outcome_of(backend, wanted).exit_code == 0
+    assert f"--tmpfs\n{settings}\n" in (tmp_path / "called").read_text()
+
+
 def test_a_sandbox_that_does_not_work_is_refused(tmp_path: Path, sandbox: Path) -> None:
     sandbox.write_text("#!/bin/sh\necho no user namespaces >&2\nexit 1\n")
     why = refused(backend_at(tmp_path, PATH=f"{sandbox.parent}:/bin"), tmp_path, "bwrap")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from receiving import Received, receiving
 from scene import Scene
 
 
@@ -15,6 +16,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made = Scene(tmp_path)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Received]:
+    with receiving() as received:
+        yield received
 
 
 @pytest.fixture(autouse=True)

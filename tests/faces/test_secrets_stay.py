@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from receiving import Received
 from test_real_runs import Place, until
 
 from bydawn.core.redaction import Redactor
@@ -66,6 +67,9 @@ def leak(item):
 PLAN = """
 schema = 1
 name = "night"
+[notify]
+urls = ["env:HOOK"]
+on = ["failed", "digest"]
 [defaults]
 retries = 0
 pass_env = [{names}, "HOLD"]
@@ -146,7 +150,12 @@ def is_inert(text: str) -> bool:
     return all(letter.isprintable() or letter in "\n\t" for letter in text)
 
 
-def test_no_secret_is_written_printed_or_listed(place: Place) -> None:
+def test_no_secret_is_written_printed_listed_or_sent(place: Place, receiver: Received) -> None:
+    url, received = receiver
+    place.environment |= {
+        "HOOK": f"{url}/hook", "BYDAWN_OTEL": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+        "BYDAWN_METRICS_FILE": "m.prom",
+    }  # fmt: skip
     running = place.start("run", "night.toml", "-v", "--events", "e.jsonl", "--report", "r.md",
                           "--junit", "j.xml")  # fmt: skip
     log = place.folder / ".bydawn" / "runs"
@@ -161,6 +170,8 @@ def test_no_secret_is_written_printed_or_listed(place: Place) -> None:
     out, err = running.communicate(timeout=60)
     assert leaks((out + err + said).encode()) == []
     assert is_inert(out + err + said)
+    until(lambda: {"/hook", "/v1/traces"} <= {path for path, _ in list(received)})
+    assert [path for path, body in list(received) if leaks(body)] == []
     for argv in words():
         _, out, err = place.run(*argv)
         assert "Traceback" not in err, argv

@@ -153,15 +153,10 @@ def test_two_circles_are_both_told(tmp_path: Path) -> None:
     assert any("c -> d -> c" in each or "d -> c -> d" in each for each in told)
 
 
-def test_what_is_not_built_but_harmless_is_a_warning(tmp_path: Path) -> None:
-    text = (
-        'name = "p"\n[run]\nbreaker = 5\nretry_budget = 0.5\n[notify]\non = ["failed"]\n'
-        '[schedule]\ncron = "30 22 * * *"\n[[job]]\nid = "a"\nargv = ["x"]\nstall = "2h"\n'
-    )
+def test_a_stall_beyond_the_timeout_is_a_warning(tmp_path: Path) -> None:
+    text = 'name = "p"\n[[job]]\nid = "a"\nargv = ["x"]\nstall = "2h"\n'
     assert warnings(tmp_path, text) == [
-        "plan.toml:5: notify: is not built yet in this version (it has no effect)",
-        "plan.toml:7: schedule: is not built yet in this version (it has no effect)",
-        "plan.toml:12: job[0].stall: it never comes: the timeout is 1h",
+        "plan.toml:5: job[0].stall: it never comes: the timeout is 1h",
     ]
 
 

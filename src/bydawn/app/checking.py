@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from bydawn.app.backends import REGISTRY
 from bydawn.app.earning import autonomy
-from bydawn.app.secrecy import secret_warnings
+from bydawn.app.secrecy import secret_warnings, unset_warnings
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.decide.step import LOOK_MS
 from bydawn.core.model import Job, JobSpec, PlannedJob
@@ -32,8 +32,12 @@ def check(plan: Plan, store: Store | None, environment: Mapping[str, str]) -> Ch
     bound = plan.batch.terms.bound.usd_micros
     stage = autonomy(store, plan.batch)
     worst = _overshoot(plan, (specs[name] for name in counted.elements()))
-    seen = secret_warnings(plan.batch.source, plan.batch.specs, environment)
-    return Checked(plan, rows, (*plan.warnings, *seen), bound, worst, stage)
+    told = (
+        *plan.warnings,
+        *secret_warnings(plan.batch.source, plan.batch.specs, environment),
+        *unset_warnings(plan.batch.source, plan.batch.terms.notify, environment),
+    )
+    return Checked(plan, rows, told, bound, worst, stage)
 
 
 def _known(store: Store, batch: Batch) -> dict[str, Job]:

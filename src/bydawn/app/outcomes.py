@@ -36,10 +36,15 @@ def result_of(store: Store, batch: Batch, driven: Driven, already_done: int) -> 
 
 def outcome_of(store: Store, batch: Batch, already_done: int = 0) -> Ran:
     """How a batch stands, folded."""
+    joined = joined_of(store, batch)
+    return Ran(joined.exit_code, joined.outcome, joined.reasons, batch, already_done)
+
+
+def joined_of(store: Store, batch: Batch) -> Joined:
+    """The fold over a batch as it stands now."""
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
-    joined = fold(standing, batch.terms.allow_failures)
-    return Ran(joined.exit_code, joined.outcome, joined.reasons, batch, already_done)
+    return fold(standing, batch.terms.allow_failures)
 
 
 def outcome_of_jobs(jobs: list[Job]) -> Joined:

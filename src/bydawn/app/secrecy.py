@@ -1,4 +1,4 @@
-"""What ``check`` says of the secrets a plan passes on: those nobody can hide."""
+"""What ``check`` says of variables a plan names: those nobody can hide, those that are not set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from bydawn.core.errors import Complaint
-from bydawn.core.model import JobSpec
+from bydawn.core.model import JobSpec, Notify
 from bydawn.core.redaction import SHORTEST, is_hideable
 from bydawn.processes.environment import secret_names
 
@@ -32,3 +32,14 @@ def secret_warnings(
                 "everybody on this machine can read a value of env in the list of processes",
                 "let the program read the variable itself",
             )  # fmt: skip
+
+
+def unset_warnings(
+    source: str, notify: Notify, environment: Mapping[str, str]
+) -> Iterator[Complaint]:
+    """One warning for each address that is not there: nobody would be told, and nobody knew."""
+    for name in (*notify.urls, *filter(None, (notify.ping,))):
+        if not environment.get(name):
+            yield Complaint(
+                source, None, "notify", f"{name} is not set here", "bydawn notify test tries it out"
+            )

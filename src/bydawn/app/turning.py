@@ -10,6 +10,7 @@ from bydawn.app.errands import Driven, Errand
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
 from bydawn.app.sealing import note_head
+from bydawn.app.sending import ensure_sender
 from bydawn.app.signals import listening
 from bydawn.app.values import Face, Invocation
 from bydawn.core.errors import BydawnError
@@ -32,6 +33,7 @@ def carry_out(
         others = runner.start(errand.rivals)
         if others:
             return Driven(Stop.DONE, others=others)
+        ensure_sender(place, store, runner.scope.numbers())
         interrupt = Interrupt(cancels=errand.cancels)
         journey = Drive(runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung)
         face.hear(kit.tools.dispatcher.wake)
@@ -39,6 +41,7 @@ def carry_out(
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()
         _note_head(invocation, store)
+        ensure_sender(place, store, runner.scope.numbers())
         if stop is Stop.INTERRUPTED:
             _name_unwatched(runner, face)
         return Driven(stop, interrupt.signal, [], journey.complaints)

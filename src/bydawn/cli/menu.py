@@ -45,9 +45,12 @@ ENTRIES = (
     Entry("doctor", "doctor", "what would go wrong tonight, found out now", _PLACE),
     Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
+    Entry("notify", "notify", "whether people can be reached", _PLACE),
+    Entry("export", "export", "traces and metrics for other tools", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),
     Entry("db", "db", "look at the store, back it up, export it, make room", _PLACE),
     Entry("completion", "completion", "make a shell complete verbs, batches and jobs", _PLACE),
+    Entry("sender", "sender", "the process that tells people what they asked for", HIDDEN),
     Entry("background", "background", "the runner that --detach leaves behind", HIDDEN),
 )
 

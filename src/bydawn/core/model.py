@@ -153,6 +153,21 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Whom to tell of what. ``urls`` and ``ping`` name variables, they never hold an address;
+    ``digest_at`` is a local time of day; ``anchor`` is a command for every noted head."""
+
+    urls: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    ping: str | None = None
+    digest_at: str | None = None
+    anchor: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.urls or self.ping or self.anchor)
+
+
+@dataclass(frozen=True, slots=True)
 class BatchTerms:
     """What a plan says about its batch as a whole; recorded with every revision."""
 
@@ -175,6 +190,7 @@ class BatchTerms:
     day_starts_ms: int = 0
     autonomy_required: bool = False
     watched_runs: int = 3
+    notify: Notify = Notify()
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,8 @@ class BackendTable(Table):
 
 class NotifyTable(Table):
     urls: list[FromVariable] = []
-    on: list[Literal["failed", "parked", "budget", "deadline", "stalled", "fenced", "digest"]] = []
+    on: list[Literal["failed", "parked", "budget", "deadline", "stalled", "fenced", "recovered",
+                     "digest"]] = []  # fmt: skip
     ping: FromVariable | None = None
     digest_at: TimeOfDay | None = None
     anchor: Argv | None = None

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bydawn.core.alarms import KINDS, RECOVERED
 from bydawn.core.fields import NONE
 from bydawn.core.lengths import parse_length, parse_time_of_day
 from bydawn.core.model import (
@@ -17,6 +18,7 @@ from bydawn.core.model import (
     Expect,
     JobSpec,
     Limits,
+    Notify,
     OnDoubt,
     Pool,
     Publication,
@@ -30,6 +32,7 @@ from bydawn.plan.schema import (
     ItemsFrom,
     JobBudget,
     JobTable,
+    NotifyTable,
     PlanFile,
     PublishTable,
     RunTable,
@@ -42,6 +45,7 @@ BACKEND_FIELDS = frozenset(
     {"argv", "call", "cwd", "env", "pass_env", "script", "shell", "workspace"}
 )
 _EXCLUSIVE = (("argv", "shell"), ("prompt", "prompt_file"))
+_TOLD_OF = tuple(kind for kind in KINDS if kind != RECOVERED)
 _JOINED = ("backoff", "budget", "env", "tags")
 # What others name comes first: an argv may say {{ job.prompt }}.
 _PAYLOAD = ("model", "prompt", "env", "pass_env", "argv", "shell", "call")
@@ -208,4 +212,20 @@ def batch_terms(
         day_starts_ms=parse_time_of_day(plan.day_starts),
         autonomy_required=plan.autonomy.required,
         watched_runs=plan.autonomy.watched_runs,
+        notify=_notify(plan.notify),
     )
+
+
+def _notify(table: NotifyTable) -> Notify:
+    """Without a list of kinds, everything that may want a person is told."""
+    return Notify(
+        urls=tuple(_variable(name) for name in table.urls),
+        on=tuple(table.on) if "on" in table.model_fields_set else _TOLD_OF,
+        ping=_variable(table.ping) if table.ping else None,
+        digest_at=table.digest_at,
+        anchor=tuple(table.anchor or ()),
+    )
+
+
+def _variable(reference: str) -> str:
+    return reference.removeprefix("env:")

@@ -31,7 +31,6 @@ class Unbuilt:
 
 
 UNBUILT: tuple[Unbuilt, ...] = (
-    Unbuilt(("notify",), WARN),
     Unbuilt(("defaults", "workspace"), REFUSE),
     Unbuilt(("job", "*", "workspace"), REFUSE),
 )

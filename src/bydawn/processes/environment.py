@@ -31,13 +31,16 @@ def job_environment(
     env: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The complete environment of one run. It may hold secrets and must not be written anywhere."""
-    named = set(pass_env)
-    passed = {
-        name: value
-        for name, value in machine.items()
-        if name in _PASSED or name.startswith("LC_") or name in named
-    }
+    named = {name: machine[name] for name in pass_env if name in machine}
+    passed = {**plain_environment(machine), **named}
     return {**passed, **(env or {}), **request_environment(request)}
+
+
+def plain_environment(machine: Mapping[str, str]) -> dict[str, str]:
+    """What any program of a plan may know of this machine."""
+    return {
+        name: value for name, value in machine.items() if name in _PASSED or name.startswith("LC_")
+    }
 
 
 def secret_names(pass_env: Iterable[str]) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bydawn.core.model import JobSpec
@@ -26,9 +26,9 @@ _IDENTITIES = frozenset({"handle", "witness", "steps", "sha256"})
 class Secrets:
     """Knows values, never shows them."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], names: Iterable[str] = ()) -> None:
         self._environment = environment
-        self._names = {name for name in environment if is_called_secret(name)}
+        self._names = {name for name in environment if is_called_secret(name)} | set(names)
         self._seen: set[tuple[str, ...]] = set()
         self._redactor: Redactor | None = None
 
@@ -37,15 +37,20 @@ class Secrets:
 
     def guarding(self, spec: JobSpec, call: Callable[[], Any]) -> Callable[[], Any]:
         """The call, with every secret taken out of what it returns or raises."""
-        redactor = self._of(tuple(spec.payload.get("pass_env") or ()))
+        names = tuple(spec.payload.get("pass_env") or ())
+        if names not in self._seen:
+            self._seen.add(names)
+            self._names |= secret_names(names)
+            self._redactor = None
+        redactor = self.redactor
         if not redactor:
             return call
         return lambda: _told(call, redactor)
 
-    def _of(self, names: tuple[str, ...]) -> Redactor:
-        if self._redactor is None or names not in self._seen:
-            self._seen.add(names)
-            self._names |= secret_names(names)
+    @property
+    def redactor(self) -> Redactor:
+        """What covers all secrets known by now."""
+        if self._redactor is None:
             found = {self._environment.get(name, "") for name in self._names}
             self._redactor = redactor_of(tuple(sorted(found)))
         return self._redactor

@@ -8,7 +8,7 @@ from pathlib import Path
 from bydawn.core.errors import StoreRefused
 from bydawn.store.connect import Session
 
-NUMBERS = (1, 2, 3, 4, 5, 6, 7)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8)
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS migration (

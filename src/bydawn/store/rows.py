@@ -16,6 +16,7 @@ from bydawn.core.model import (
     Job,
     JobSpec,
     Limits,
+    Notify,
     OnDoubt,
     Pool,
     Publication,
@@ -79,7 +80,13 @@ def terms_from(text: str) -> BatchTerms:
     data["bound"] = Bound(**data["bound"])
     data["tag_bounds"] = {name: Bound(**bound) for name, bound in data["tag_bounds"].items()}
     data["pools"] = tuple(Pool(**pool) for pool in data["pools"])
+    data["notify"] = _notify_from(data.get("notify") or {})
     return BatchTerms(**data)
+
+
+def _notify_from(data: dict[str, Any]) -> Notify:
+    lists = {name: tuple(data.get(name, ())) for name in ("urls", "on", "anchor")}
+    return Notify(**{**data, **lists})
 
 
 def _expect_from(data: dict[str, Any] | None) -> Expect | None:

@@ -13,6 +13,7 @@ from datetime import UTC
 
 from bydawn.core import counting
 from bydawn.core.accounts import accounts_of, caps_of, launches_of, tokens_of, usd_of
+from bydawn.core.audit import Flaw
 from bydawn.core.budgets import total_tokens
 from bydawn.core.editions import logical_day
 from bydawn.core.join import fold
@@ -23,6 +24,7 @@ from bydawn.store import counters, read
 from bydawn.store.read import EventRow
 from bydawn.store.store import Store
 from bydawn.testing.remote import Remote, Run
+from bydawn.watch.audit import fault_line, verify
 
 _ISSUES_TOKEN = frozenset({"intended", "claimed"})
 _PERSON = "person"
@@ -133,6 +135,13 @@ def check_history(
         check_retry_after(remote, {job.job_id for job in jobs if job.name in set(touched)})
     check_outcome(store, batch, jobs)
     check_nothing_forgotten(store, batch, jobs)
+    check_chain(store)
+
+
+def check_chain(store: Store) -> None:
+    """I11: the journal is whole, and every row is what its events tell."""
+    for fault in verify(store, ()).faults:
+        demand(fault.flaw is Flaw.UNSEALED, "I11", fault_line(fault))
 
 
 def check_journal(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:

@@ -125,7 +125,7 @@ _SAYS = {
 }
 _ONE = {"is": "is", "was": "was"}
 _MANY = {"is": "are", "was": "were"}
-_SHOWN = 40
+_SHOWN, _NOTED = 40, 32
 
 
 def fault_line(fault: Fault) -> str:
@@ -140,6 +140,11 @@ def fault_line(fault: Fault) -> str:
 def head_text(head: Head) -> str:
     """A head as people note it down and give it back."""
     return f"{head.seq}:{head.hash}"
+
+
+def head_note(head: Head) -> str:
+    """The same for a page or a message; so many digits are enough to be held against."""
+    return f"{head.seq}:{head.hash[:_NOTED]}"
 
 
 def findings_document(findings: Findings) -> dict[str, Any]:

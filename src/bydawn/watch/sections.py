@@ -47,8 +47,7 @@ def sections(morning: Morning, zone: tzinfo | None) -> list[Section]:
         Section(UNUSUAL, tuple(_unusual(morning))),
         Section("TIME", tuple(_plain(_time(report, zone)))),
         Section("MONEY", tuple(_plain(_money(morning, zone)))),
-        Section("SAFETY", tuple(_plain([_safety(report)]))),
-        Section("AUDIT", tuple(_plain([morning.head] if morning.head else []))),
+        Section("SAFETY", tuple(_plain(_safety(report)))),
         Section("LEFT", tuple(_plain(wording.waiting(report.waiting)))),
         Section("NEXT", tuple(_next(report))),
     ]
@@ -205,7 +204,7 @@ def _shared(shares: Shares) -> str:
     return ", ".join([*told, *([f"others {dollars(rest)}"] if rest else [])])
 
 
-def _safety(report: Report) -> str:
+def _safety(report: Report) -> Iterator[str]:
     batch = report.batch
     told = [
         some(report.total, "key", "keys"),
@@ -214,7 +213,10 @@ def _safety(report: Report) -> str:
         f"{report.counts['parked']} parked",
         some(report.repeats, "retry", "retries"),
     ]
-    return ", ".join(told)
+    yield ", ".join(told)
+    yield from report.untold
+    if report.head:
+        yield f"audit head {report.head}"
 
 
 def _next(report: Report) -> Iterator[Item]:
