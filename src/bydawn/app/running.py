@@ -17,7 +17,6 @@ from bydawn.app.earning import (
 )
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.isolating import refuse_unavailable_for
-from bydawn.app.keeping import age_now_and_then
 from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
@@ -68,7 +67,6 @@ def _noted(
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":
-        age_now_and_then(place, store)
         note_ending(store, batch, wanted, ran)
     return ran
 

@@ -15,7 +15,7 @@ from bydawn.watch.amounts import count, day_and_time, dollars, length, local, so
 from bydawn.watch.morning import Morning, Shares
 from bydawn.watch.report import Report
 from bydawn.watch.sanitise import inert, shortened
-from bydawn.watch.unusual import Comparison, Difference, Finding, Strange
+from bydawn.watch.unusual import COMPARED, Comparison, Difference, Finding, Strange
 
 NEEDS = "NEEDS YOU"
 UNUSUAL = "UNUSUAL"
@@ -82,6 +82,8 @@ def _unusual(morning: Morning) -> Iterator[Item]:
         yield Item(f"{others} more came to a good end after lost tries")
     if morning.report.batch.edition and not comparison.is_possible:
         yield Item(too_few(comparison))
+    if comparison.compared == COMPARED < morning.report.total:
+        yield Item(f"only the {COMPARED} jobs that took most were compared with earlier nights")
 
 
 def too_few(comparison: Comparison) -> str:
