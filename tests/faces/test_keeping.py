@@ -37,7 +37,7 @@ def left_behind(scene: Scene, job: Job, run: str = "1.1") -> Path:
     folder = scene.folder / ".bydawn/runs" / job.job_id / run
     (folder / "draft/deep").mkdir(parents=True)
     (folder / "check-1").mkdir()
-    for name in ("claim", "end.json", "order.json", "output.log", "draft/deep/page"):
+    for name in ("claim", "end.json", "report.jsonl", "output.log", "draft/deep/page"):
         (folder / name).write_text(name * 1000)
     moment = scene.clock.utc_ms() / 1000
     os.utime(folder.parent, (moment, moment))

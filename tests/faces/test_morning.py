@@ -21,7 +21,7 @@ from bydawn.store import audit, read, totals
 from bydawn.store.store import Batch
 from bydawn.watch import exports
 from bydawn.watch.amounts import count, dollars
-from bydawn.watch.audit import head_note
+from bydawn.watch.audit import head_text
 from bydawn.watch.documents import batch_document
 from bydawn.watch.morning import gather_morning, morning_document
 from bydawn.watch.page import page, style
@@ -75,7 +75,7 @@ def test_a_stranger_reads_it_on_one_screen(scene: Scene) -> None:
     assert len(lines) <= 36
     assert max(map(width, lines[1:])) <= 80
     heads = [line.split("  ")[0] for line in lines[1:] if line and line[0] != " "]
-    assert heads == ["NEEDS YOU", "UNUSUAL", "TIME", "MONEY", "SAFETY", "NEXT"]
+    assert heads == ["NEEDS YOU", "UNUSUAL", "TIME", "MONEY", "SAFETY", "AUDIT", "NEXT"]
     needy = lines[lines.index("NEEDS YOU") : lines.index("UNUSUAL")]
     commands = [line.strip() for line in needy if line.strip().startswith("bydawn ")]
     assert commands == [
@@ -120,8 +120,8 @@ def test_the_same_numbers_everywhere_and_in_the_store(scene: Scene) -> None:
     document = json.loads(forms["json"])
     newest = audit.head(scene.store.session)
     assert newest is not None
-    assert {document["morning"]["audit_head"]} == {head_note(newest)}
-    assert all(head_note(newest) in one for one in said.values())
+    assert {document["morning"]["audit_head"]} == {head_text(newest)}
+    assert all(head_text(newest) in one for one in said.values())
     assert document["counts"]["succeeded"] == succeeded
     assert float(document["cost"]["usd"]) * 1_000_000 == pytest.approx(usd)
     assert float(document["cost"]["wasted_usd"]) * 1_000_000 == pytest.approx(wasted)

@@ -11,7 +11,7 @@ import pytest
 from filling import Hand, fill, listed, planned, spec
 
 from bydawn.core.errors import StoreRefused, StoreUnavailable
-from bydawn.store import claiming, migrate, read, settling, sqlite
+from bydawn.store import claiming, migrate, read, settling, sharing, sqlite
 from bydawn.store.store import Store, open_store
 from bydawn.testing.virtual import HandWoundClock
 
@@ -179,6 +179,7 @@ HOT = {
     "settle": (settling._UPDATE, "INTEGER PRIMARY KEY"),
     "intend": (claiming._INTEND, "INTEGER PRIMARY KEY"),
     "in flight": (read._IN_FLIGHT, "job_held"),
+    "fair share": (sharing._HELD, "job_held"),
     "earliest": (read._QUEUED_EARLIEST, "job_queued"),
     "wishes": (read._WISHES, "job_wished"),
 }
@@ -197,6 +198,13 @@ def test_hot_statements_use_their_index_and_sort_nothing(tmp_path: Path, name: s
     store.close()
 
 
+def test_held_jobs_are_asked_for_in_the_words_of_their_index() -> None:
+    """A condition that means the same in other words reads every job of the batch."""
+    otherwise = "IN ('launching', 'running', 'finishing', 'parked')"
+    modules = Path(claiming.__file__).parent.glob("*.py")
+    assert [one.name for one in modules if otherwise in one.read_text()] == []
+
+
 def test_a_connection_does_not_cross_a_fork(tmp_path: Path) -> None:
     store = opened(tmp_path / "s.db")
     child = os.fork()
@@ -212,7 +220,7 @@ def test_a_connection_does_not_cross_a_fork(tmp_path: Path) -> None:
 
 
 def test_a_network_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bydawn.store.sqlite.filesystem_of", lambda _: "nfs4")
+    monkeypatch.setattr("bydawn.store.disks.filesystem_of", lambda _: "nfs4")
     with pytest.raises(StoreRefused, match=r"network disk \(nfs4\)"):
         opened(tmp_path / "s.db")
     assert not (tmp_path / "s.db").exists()

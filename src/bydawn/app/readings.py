@@ -9,6 +9,7 @@ from bydawn.watch.documents import Reading
 
 def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     """What is known beside the rows. ``before`` are the jobs that had succeeded before this run."""
+    store = app.existing_store()
     live = [runner.batches for runner in app.runners()]
     served: frozenset[int] = frozenset().union(*live)
-    return Reading(app.existing_store(), app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)
+    return Reading(store, app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)

@@ -14,6 +14,7 @@ from typing import Any
 
 SHORTEST = 6
 _LONG_LINE = 12
+_SMALL, _MANY = 2_048, 30
 _WRAPS = (64, 76)
 _COMMON = frozenset(
     (
@@ -37,6 +38,7 @@ class Redactor:
         found = {form for value in values if is_hideable(value) for form in _forms(value)}
         self.forms = tuple(sorted(found, key=lambda form: (-len(form), form)))
         self._shortest = min(map(len, self.forms), default=1 << 62)
+        self._heads = frozenset(form[:SHORTEST] for form in self.forms)
 
     def __bool__(self) -> bool:
         return bool(self.forms)
@@ -50,6 +52,8 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """The same object where there is nothing to cover."""
+        if len(data) < _SMALL and len(self.forms) > _MANY and not self._may_hold(data):
+            return data
         spans = list(self.spans(data))
         return _covered(data, spans) if spans else data
 
@@ -62,6 +66,11 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.value(part) for part in value]
         return value
+
+    def _may_hold(self, data: bytes) -> bool:
+        """A look at all beginnings at once; cheaper than many searches in little data."""
+        places = range(len(data) - SHORTEST + 1)
+        return not self._heads.isdisjoint([data[at : at + SHORTEST] for at in places])
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Where forms stand; they may overlap."""

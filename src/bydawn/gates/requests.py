@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import json
 import mimetypes
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bydawn.core.errors import Fenced
@@ -30,6 +30,9 @@ from bydawn.core.fencing import (
 from bydawn.gates.beside import PATIENCE_MS, Beside
 from bydawn.gates.drafts import bytes_inside
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
 
 _MOST_BYTES = 256 << 20
 _TIMEOUT_S = 30
@@ -187,6 +190,8 @@ class RequestGate:
         return answer if is_ours else None
 
     def _ask(self, method: str, headers: dict[str, str], body: bytes) -> Answer:
+        from http.client import HTTPException  # with TLS behind it, and few runs need it
+
         connection = _connection(self._url)
         try:
             connection.connect()
@@ -197,7 +202,7 @@ class RequestGate:
             query = f"?{self._url.query}" if self._url.query else ""
             connection.request(method, path + query, body, {**headers, **_sign_in(self._url)})
             return _answer(connection.getresponse())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             return Answer(-1, words=f"gave no answer ({type(error).__name__})")
         finally:
             connection.close()
@@ -219,8 +224,10 @@ def _shown(url: SplitResult) -> str:
     return f"{url.scheme}://{host}{url.path}"
 
 
-def _connection(url: SplitResult) -> http.client.HTTPConnection:
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+def _connection(url: SplitResult) -> HTTPConnection:
+    from http.client import HTTPConnection, HTTPSConnection
+
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     return kind(url.hostname or "", url.port, timeout=_TIMEOUT_S)
 
 
@@ -231,7 +238,7 @@ def _sign_in(url: SplitResult) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _answer(response: http.client.HTTPResponse) -> Answer:
+def _answer(response: HTTPResponse) -> Answer:
     body = response.read(_MOST_BYTES)
     shows = any(response.headers.get(name) for name in _SHOWS_KEY)
     etag = response.headers.get("ETag", "")

@@ -11,9 +11,12 @@ import importlib
 import json
 import os
 import sys
-import traceback
-from collections.abc import Callable
-from typing import Any
+
+# Loading typing would be a tenth of what it takes to start a host.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _HOME = os.getpid()
 _RESULT_CAP = 8_000_000
@@ -37,7 +40,7 @@ def _serve(order: dict[str, Any], replies: int) -> None:
     try:
         function = _imported(order["call"])
     except BaseException as problem:
-        traceback.print_exc()
+        _print_trace()
         _reply(replies, {"refused": f"{order['call']}: {_line(problem)}"})
         return
     _reply(replies, {"imported": True})
@@ -78,7 +81,7 @@ def _called(function: Callable[..., Any], order: dict[str, Any]) -> dict[str, An
     except SystemExit as problem:
         return {"exit_code": _exit_code(problem)}
     except BaseException as problem:
-        traceback.print_exc()
+        _print_trace()
         code = f"exception:{type(problem).__name__}"
         return {"exit_code": 1, "failure": ["transient", code, _line(problem)]}
     return _result(value)
@@ -119,6 +122,12 @@ def _exit_code(problem: SystemExit) -> int:
         return problem.code & 0xFF
     sys.stderr.write(f"{problem.code}\n")
     return 1
+
+
+def _print_trace() -> None:
+    import traceback  # only for what fails
+
+    traceback.print_exc()
 
 
 def _line(problem: BaseException) -> str:

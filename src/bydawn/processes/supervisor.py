@@ -28,7 +28,8 @@ from bydawn.processes.wake import announce
 
 LATE = "late"
 _PATIENCE_S = 300
-_NEVER_STORED = ("environment", "state_folder")
+# The environment may hold secrets; an item is in the store already, and may be long.
+_NEVER_STORED = ("environment", "state_folder", "item")
 
 
 class Supervisor:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random
-import secrets
 
 
 class SystemChance:
@@ -11,4 +11,4 @@ class SystemChance:
         return random.random()
 
     def nonce(self) -> str:
-        return secrets.token_hex(8)
+        return os.urandom(8).hex()

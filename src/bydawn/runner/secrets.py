@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from bydawn.core.model import JobSpec
@@ -21,6 +22,8 @@ _CALLED_SO = re.compile(
 )
 # What things are found by must stay what it is.
 _IDENTITIES = frozenset({"handle", "witness", "steps", "sha256"})
+_NUMBERS = frozenset({"int", "int | None", "float", "float | None", "bool", "bool | None"})
+_LISTS = (list, tuple)
 
 
 class Secrets:
@@ -74,25 +77,46 @@ def _told(call: Callable[[], Any], redactor: Redactor) -> Any:
 
 
 def redacted(value: Any, redactor: Redactor) -> Any:
-    """A fact without secrets; the same object where there were none."""
-    if isinstance(value, str):
+    """A fact without secrets; the same object where there were none, which is seen at one look."""
+    texts: list[str] = []
+    _gather(value, texts)
+    together = "\0".join(texts)
+    return value if redactor.text(together) is together else _covered(value, redactor)
+
+
+def _gather(value: Any, texts: list[str]) -> None:
+    kind = type(value)
+    if kind is str:
+        texts.append(value)
+    elif kind is dict:
+        for name, part in value.items():
+            texts.append(str(name))
+            _gather(part, texts)
+    elif kind in _LISTS:
+        for part in value:
+            _gather(part, texts)
+    else:
+        for name in _looked_at(kind):  # type: ignore[arg-type]
+            _gather(getattr(value, name), texts)
+
+
+@lru_cache(maxsize=256)
+def _looked_at(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of fact that may hold a text."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    fields = (field for field in dataclasses.fields(kind) if field.name not in _IDENTITIES)
+    return tuple(field.name for field in fields if field.type not in _NUMBERS)
+
+
+def _covered(value: Any, redactor: Redactor) -> Any:
+    kind = type(value)
+    if kind is str:
         return redactor.text(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _redacted_fields(value, redactor)
-    if isinstance(value, dict):
-        return {redacted(name, redactor): redacted(part, redactor) for name, part in value.items()}
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(redacted(part, redactor) for part in value)
-    return value
-
-
-def _redacted_fields(value: Any, redactor: Redactor) -> Any:
-    changed = {}
-    for field in dataclasses.fields(value):
-        before = getattr(value, field.name)
-        if before is None or field.name in _IDENTITIES or isinstance(before, int | float):
-            continue
-        after = redacted(before, redactor)
-        if after != before:
-            changed[field.name] = after
+    if kind is dict:
+        return {_covered(n, redactor): _covered(part, redactor) for n, part in value.items()}
+    if kind in _LISTS:
+        return kind(_covered(part, redactor) for part in value)
+    names = _looked_at(kind)  # type: ignore[arg-type]
+    changed = {name: _covered(getattr(value, name), redactor) for name in names}
     return dataclasses.replace(value, **changed) if changed else value

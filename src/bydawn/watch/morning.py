@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.usual import LEAST_NIGHTS
+from bydawn.store import audit, spending, timeline, totals
 from bydawn.store import nights as past_nights
-from bydawn.store import spending, timeline, totals
 from bydawn.store.nights import Night
 from bydawn.store.store import Batch
 from bydawn.store.timeline import LostTries
 from bydawn.watch.amounts import decimal, rfc3339
+from bydawn.watch.audit import head_text
 from bydawn.watch.documents import Reading
 from bydawn.watch.report import Report, gather, headline
 from bydawn.watch.unusual import NIGHTS, Comparison, Finding, compare
@@ -26,7 +27,8 @@ Shares = tuple[tuple[str, int], ...]
 @dataclass(frozen=True, slots=True)
 class Morning:
     """Everything the report of a night tells. ``nights`` are the newest first, tonight included;
-    ``shares`` is what was spent by model and by each tag, the largest first."""
+    ``shares`` is what was spent by model and by each tag, the largest first; ``head`` is where the
+    journal's chain ends."""
 
     report: Report
     comparison: Comparison
@@ -35,6 +37,7 @@ class Morning:
     nights: tuple[Night, ...]
     shares: dict[str, Shares]
     price_lists: tuple[str, ...]
+    head: str | None = None
 
     @property
     def earlier(self) -> tuple[Night, ...]:
@@ -54,6 +57,7 @@ def gather_morning(reading: Reading, batch: Batch) -> Morning:
         nights=nights,
         shares=_shares(reading, batch),
         price_lists=tuple(totals.price_lists(session, number)),
+        head=_head(reading),
     )
 
 
@@ -70,7 +74,7 @@ def morning_document(morning: Morning) -> dict[str, Any]:
             "needed_nights": LEAST_NIGHTS,
         },
         "retries": report.repeats,
-        "audit_head": report.head,
+        "audit_head": morning.head,
         "tokens": report.tokens,
         "shares": {
             name: [{"name": one, "usd": decimal(usd)} for one, usd in shares]
@@ -93,6 +97,12 @@ def _told(finding: Finding) -> dict[str, Any]:
     changes = [dataclasses.asdict(change) for change in finding.changes]
     return {"job": finding.name, "since": finding.since, "nights": finding.nights,
             "measures": measures, "changes": changes}  # fmt: skip
+
+
+def _head(reading: Reading) -> str | None:
+    """The end of the journal's chain, to be held against it later."""
+    found = audit.head(reading.store.session)
+    return head_text(found) if found else None
 
 
 def _nights(reading: Reading, batch: Batch) -> tuple[Night, ...]:

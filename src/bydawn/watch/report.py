@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
 from bydawn.core.states import State
-from bydawn.store import audit, notices, read, totals
+from bydawn.store import notices, read, totals
 from bydawn.store.store import Batch
 from bydawn.watch import wording
-from bydawn.watch.audit import head_note
 from bydawn.watch.documents import (
     Reading,
     batch_state,
@@ -63,7 +62,6 @@ class Report:
     changed: int = 0
     longest: Longest | None = None
     untold: tuple[str, ...] = ()
-    head: str | None = None
 
     @property
     def total(self) -> int:
@@ -80,7 +78,6 @@ def gather(reading: Reading, batch: Batch) -> Report:
     standing = standing_of(reading, batch)
     state = batch_state(reading, batch, standing)
     ends, money = totals.ends(session, number), totals.money(session, number)
-    head = audit.head(session)
     needs = [_need(batch, job) for job in totals.needy(session, number)]
     needs.sort(key=lambda need: need.word != "PARKED")
     return Report(
@@ -98,7 +95,6 @@ def gather(reading: Reading, batch: Batch) -> Report:
         changed=len(read.changed(session, number, State.SUCCEEDED.value)),
         longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
         untold=tuple(unsent_lines(notices.told(session, number))),
-        head=head_note(head) if head else None,
     )
 
 

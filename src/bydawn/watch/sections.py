@@ -48,6 +48,7 @@ def sections(morning: Morning, zone: tzinfo | None) -> list[Section]:
         Section("TIME", tuple(_plain(_time(report, zone)))),
         Section("MONEY", tuple(_plain(_money(morning, zone)))),
         Section("SAFETY", tuple(_plain(_safety(report)))),
+        Section("AUDIT", tuple(_plain([morning.head] if morning.head else []))),
         Section("LEFT", tuple(_plain(wording.waiting(report.waiting)))),
         Section("NEXT", tuple(_next(report))),
     ]
@@ -217,8 +218,6 @@ def _safety(report: Report) -> Iterator[str]:
     ]
     yield ", ".join(told)
     yield from report.untold
-    if report.head:
-        yield f"audit head {report.head}"
 
 
 def _next(report: Report) -> Iterator[Item]:

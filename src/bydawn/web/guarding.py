@@ -19,10 +19,11 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE, TOKEN, FORM_TOKEN = "bydawn", "token", "form"
+TOKEN, FORM_TOKEN = "token", "form"
 _OPEN = frozenset({"/healthz"})
 _READS = frozenset({"GET", "HEAD"})
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LARGEST_HEAD = 16_384
 _LARGEST_BODY, _BODY_S = 16_384, 10.0
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -48,6 +49,7 @@ class Keys:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     is_read_only: bool = False
+    cookie: str = "bydawn"
 
     def opens(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self.token.encode())
@@ -84,6 +86,8 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """What is wrong with a request that can be seen without its body."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _LARGEST_HEAD:
+            return _no(431, "the request says too much about itself")
         if headers.get("host", "").lower() not in self._keys.hosts:
             return _no(421, "this is not the name of this dashboard")
         if scope["path"] in _OPEN and scope["method"] in _READS:
@@ -105,12 +109,12 @@ class Guard:
         rest.pop(TOKEN)
         query = f"?{urlencode(rest, doseq=True)}" if rest else ""
         answer = RedirectResponse(_own_path(scope["path"]) + query, 303)
-        answer.set_cookie(COOKIE, given, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(self._keys.cookie, given, httponly=True, samesite="strict", path="/")
         return answer
 
     def _may_enter(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = bearer if scheme.lower() == "bearer" else _cookie(headers)
+        given = bearer if scheme.lower() == "bearer" else _cookie(headers, self._keys.cookie)
         return self._keys.opens(given)
 
     def _refusal_to_change(self, headers: Headers) -> Response | None:
@@ -156,9 +160,9 @@ def _own_path(path: str) -> str:
     return "/" + path.lstrip("/\\")
 
 
-def _cookie(headers: Headers) -> str:
+def _cookie(headers: Headers, name: str) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return found.value if found else ""

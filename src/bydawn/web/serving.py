@@ -23,7 +23,8 @@ def serve(
     """Listen until interrupted. ``say`` is told the link, with the key of this process in it."""
     listener = _listener(host, port)
     bound = listener.getsockname()[1]
-    keys = Keys(hosts_of(host, bound), is_read_only=is_read_only)
+    # Browsers do not tell ports apart where cookies are concerned.
+    keys = Keys(hosts_of(host, bound), is_read_only=is_read_only, cookie=f"bydawn-{bound}")
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{bound}/?{TOKEN}={keys.token}")
     config = uvicorn.Config(

@@ -21,6 +21,7 @@ from bydawn.web.layout import still
 from bydawn.web.looking import Site
 from bydawn.web.pages.batch import batch
 from bydawn.web.pages.batches import batches
+from bydawn.web.pages.costs import costs
 from bydawn.web.pages.job import job
 from bydawn.web.pages.needy import needy
 from bydawn.web.pages.runners import runners
@@ -56,6 +57,7 @@ def _routes(stream: Stream) -> list[Route]:
         "/batches/{address}": batch,
         "/jobs/{job_id}": job,
         "/parked": needy,
+        "/cost": costs,
         "/runners": runners,
         "/events": stream.answer,
         "/api/batches": documents.batches,

@@ -13,6 +13,7 @@ PAGES = (
 SKIP = "Skip to the page"
 STOPPED = "Everything is stopped: nothing starts until the stop is lifted."
 EMPTY = "No batches yet. bydawn run PLAN makes one."
+NOTHING_SPENT = "Nothing was launched in that time."
 NOTHING_NEEDED = "Nothing needs you."
 NO_RUNNERS = "No runner is at work."
 NO_LEASES = "No named lease is held."
