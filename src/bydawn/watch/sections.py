@@ -50,7 +50,7 @@ def sections(morning: Morning, zone: tzinfo | None) -> list[Section]:
         Section("SAFETY", tuple(_plain(_safety(report)))),
         Section("AUDIT", tuple(_plain([morning.head] if morning.head else []))),
         Section("LEFT", tuple(_plain(wording.waiting(report.waiting)))),
-        Section("NEXT", tuple(_next(report))),
+        Section("NEXT", tuple(_next(morning, zone))),
     ]
     return [section for section in made if section.items]
 
@@ -220,8 +220,15 @@ def _safety(report: Report) -> Iterator[str]:
     yield from report.untold
 
 
-def _next(report: Report) -> Iterator[Item]:
-    """The commands that lead on; for a batch that no plan file made, nothing."""
+def _next(morning: Morning, zone: tzinfo | None) -> Iterator[Item]:
+    """The commands that lead on, then the next night of its schedule."""
+    yield from _ways_on(morning.report)
+    if morning.next_at is not None:
+        yield Item(f"{day_and_time(morning.next_at, zone)}, by its schedule on this machine")
+
+
+def _ways_on(report: Report) -> Iterator[Item]:
+    """For a batch that no plan file made, nothing."""
     batch = report.batch
     if report.state == "paused":
         yield Item("goes on", command=f"bydawn unpause {batch.address}")
