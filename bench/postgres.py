@@ -1,8 +1,9 @@
-"""The life of no-op jobs in PostgreSQL: the bare loop in groups of 100 beside one runner of ours.
+"""Figures on a PostgreSQL server with its default settings, as durable as `make bench`.
 
-    python bench/postgres.py [--count 20000] [--rounds 3] [--json]
+    python bench/postgres.py [--count 20000] [--rounds 3] [--peers PYTHON] [--json]
 
-Both on one server with its default settings, in the same minute; durable, as `make bench` is.
+What has a floor that depends on the machine is a ratio to something measured in the same round.
+``--peers`` names an interpreter that has dbos and procrastinate; they run on the same server.
 """
 
 from __future__ import annotations
@@ -13,91 +14,91 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 if importlib.util.find_spec("bydawn") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-import plans
-import psycopg
-from figures import Figure, at_least, plain, table
-from programs import RUN, Program
+import peers
+import served
+from figures import Figure, at_least, at_most, plain, ratio, table
 
 from servers import Server, running_server
 
-GROUP = 100
-_TABLE = """
-CREATE TABLE job (number BIGINT PRIMARY KEY, key TEXT NOT NULL UNIQUE, state SMALLINT NOT NULL,
-    token BIGINT, handle TEXT, result TEXT);
-CREATE INDEX job_queued ON job (number) WHERE state = 0"""
-_INSERT = """
-INSERT INTO job (number, key, state)
-SELECT n, lpad(to_hex(n), 64, '0'), 0 FROM generate_series($1::bigint, $2::bigint) n"""
-_CLAIM = """
-UPDATE job SET state = 1, token = 1 WHERE number IN (
-    SELECT number FROM job WHERE state = 0 ORDER BY number LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING number"""
-_RUNNING = "UPDATE job SET state = 2, handle = 'handle' WHERE number = ANY($1) AND state = 1"
-_DONE = "UPDATE job SET state = 3, result = 'null' WHERE number = ANY($1) AND state = 2"
-
-
-def bare_per_s(server: Server, count: int) -> float:
-    """Insert, claim, running, done: one commit for each step of a group."""
-    with psycopg.connect(
-        server.database(), autocommit=True, cursor_factory=psycopg.RawCursor
-    ) as link:
-        link.execute(_TABLE)
-        began = time.perf_counter()
-        for start in range(0, count, GROUP):
-            link.execute(_INSERT, (start, start + GROUP - 1))
-            taken = [row[0] for row in link.execute(_CLAIM, (GROUP,))]
-            link.execute(_RUNNING, (taken,))
-            link.execute(_DONE, (taken,))
-        return count / (time.perf_counter() - began)
-
-
-def ours_per_s(server: Server, count: int, place: Path) -> tuple[float, float]:
-    """One `bydawn run` from plan to join; then the same from the first intention on."""
-    place.mkdir()
-    plans.scripted(place, count, GROUP, "0s")
-    url = server.database()
-    ran = Program().run(place, "--store", url, *RUN)
-    with psycopg.connect(url) as link:
-        row = link.execute(
-            "SELECT count(*) FILTER (WHERE to_state = 'succeeded'), max(at) - min(at)"
-            " FROM event WHERE kind IN ('intended', 'succeeded')"
-        ).fetchone()
-    assert row is not None
-    assert row[0] == count, f"{row[0]} of {count} jobs are done"
-    return count / ran.wall_s, count / (row[1] / 1000)
+PEER_JOBS = 3_000
+_DEFAULTS: tuple[str, ...] = ()
+Values = dict[str, float | None]
 
 
 def main() -> None:
-    """Measure, and show the ratio."""
+    """Measure, and show what it comes to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", default=sys.executable, metavar="PYTHON")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    with running_server(settings=()) as server, tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place:
         rounds = [
-            (bare_per_s(server, asked.count), *ours_per_s(server, asked.count, Path(place, str(n))))
-            for n in range(asked.rounds)
+            _round(asked.count, asked.peers, Path(place, str(n))) for n in range(asked.rounds)
         ]
-    figures = _figures([statistics.median(values) for values in zip(*rounds, strict=True)])
+    figures = _figures({name: _median([each[name] for each in rounds]) for name in rounds[0]})
     shown = json.dumps([one.as_json() for one in figures]) if asked.json else table(figures)
     sys.stdout.write(shown + "\n")
 
 
-def _figures(medians: list[float]) -> list[Figure]:
-    bare, ours, inside = medians
+def _round(count: int, python: str, place: Path) -> Values:
+    """Every figure once, on a server of its own."""
+    place.mkdir()
+    with running_server(settings=_DEFAULTS) as server:
+        values = _pace(server, count, place)
+        values["resume"] = served.resume_s(server, count, place / "resume")
+        values["file_lapsed"], values["file_released"] = served.lease_takeovers_s(server)
+        values["takeover"] = served.runner_takeover_s(server, place / "takeover")
+        values["pairs"], values["pairs_file"] = served.lease_rates(server, place / "leases")
+        values["publish"], values["connects"] = served.publish_ms(server, place / "publish")
+        values["dbos"] = peers.on_server_per_s("dbos", python, server.database(), PEER_JOBS)
+        values["procrastinate"] = peers.on_server_per_s(
+            "procrastinate", python, server.database(), PEER_JOBS
+        )
+    return values
+
+
+def _pace(server: Server, count: int, place: Path) -> Values:
+    bare = served.bare_per_s(server, count)
+    whole, inside = served.runners_per_s(server, count, place / "one", 1)
+    _, both = served.runners_per_s(server, count, place / "two", 2)
+    return {"bare": bare, "whole": whole, "inside": inside, "both": both}
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _figures(found: Values) -> list[Figure]:
+    dbos, other = found["dbos"], found["procrastinate"]
+    none = "" if dbos and other else peers.NO_SERVED
     return [
-        plain("bare life in groups of 100, PostgreSQL", bare, "jobs/s"),
-        plain("bydawn run, plan to join, PostgreSQL", ours, "jobs/s"),
-        plain("bydawn, first intention to last success", inside, "jobs/s"),
-        at_least("durable throughput to the bare life", ours / bare, 0.2, 0.35),
+        plain("bare life in groups of 100, PostgreSQL", found["bare"], "jobs/s"),
+        plain("bydawn run, plan to join", found["whole"], "jobs/s"),
+        plain("  first intention to last success", found["inside"], "jobs/s"),
+        plain("  the same by two runners", found["both"], "jobs/s"),
+        plain(f"DBOS, {PEER_JOBS:,} jobs from a queue", dbos, "jobs/s", none),
+        plain(f"Procrastinate, {PEER_JOBS:,} jobs", other, "jobs/s", none),
+        at_least("against the bare life", ratio(found["whole"], found["bare"]), 0.2, 0.35),
+        at_least("two runners to one", ratio(found["both"], found["inside"]), 1.0),
+        at_least("against DBOS", ratio(found["whole"], dbos), 5, 10, note=none),
+        at_least("against Procrastinate", ratio(found["whole"], other), 5, 10, note=none),
+        at_most("kill -9 at half, first new job", found["resume"], 0.6, 0.2),
+        at_least("lease acquire + release, PostgreSQL", found["pairs"], 1_000, unit="/s"),
+        at_least("lease acquire + release, SQLite", found["pairs_file"], 500, unit="/s"),
+        at_most("a file published, beyond its fsyncs", found["publish"], 5, unit="ms"),
+        plain("  by bydawn.publish, which connects for it", found["connects"], "ms"),
+        at_most("a dead host's run, after its lease", found["takeover"], 1),
+        at_most("a lapsed name, after its lease", found["file_lapsed"], 1),
+        at_most("a released name", found["file_released"], 0.2),
     ]
 
 

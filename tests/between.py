@@ -16,7 +16,8 @@ from types import TracebackType
 from servers import Server
 
 # What a cut does with a message of the client: deliver it, and whether the answer comes back.
-PASS, LOSE, SWALLOW = "pass", "lose", "swallow"
+# MUTE swallows the answer and keeps the line open, so that only silence tells.
+PASS, LOSE, SWALLOW, MUTE = "pass", "lose", "swallow", "mute"
 _STARTUP = struct.pack("!i", 196_608) + b"user\0test\0database\0%s\0client_encoding\0UTF8\0\0"
 _READY = b"Z"
 
@@ -77,18 +78,22 @@ class CuttingLine(_Listener):
         with self._server() as server:
             server.sendall(_startup_of(client))
             _answer_to(server, client)
-            while True:
-                message = _message(client)
-                verdict = self.judge(message)
-                if verdict == LOSE:
-                    return
-                server.sendall(message)
-                if message[:1] not in b"QS":
-                    continue
-                if verdict == SWALLOW:
-                    _answer_to(server, None)
-                    return
-                _answer_to(server, client)
+            while self._hand_on(client, server):
+                pass
+
+    def _hand_on(self, client: socket.socket, server: socket.socket) -> bool:
+        """All up to the next answer, whose fate is the last word of the judge that is not PASS."""
+        fate = PASS
+        while True:
+            message = _message(client)
+            verdict = self.judge(message)
+            if verdict == LOSE:
+                return False
+            fate = fate if verdict == PASS else verdict
+            server.sendall(message)
+            if message[:1] in b"QS":
+                _answer_to(server, client if fate == PASS else None)
+                return fate != SWALLOW
 
 
 class Pooler(_Listener):

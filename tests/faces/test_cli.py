@@ -292,7 +292,7 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["run", "a.toml", "--set", "x"], 2, "write --set name=value"),
     (["run", "a.toml", "--set", "x=1", "--set", "x=2"], 2, "given twice"),
     (["run", "a.toml", "--canary", "-2"], 2, "-2 is not in the range"),
-    (["run", "a.toml", "--stay"], 2, "--stay is not built yet in this version"),
+    (["run", "a.toml", "--stay"], 3, "there is no such file"),
     (["run", "a.toml", "--report", "x.pdf"], 2, "end its name in"),
     (["run", "a.toml", "--junit", "no/such/x.xml"], 2, "there is no folder"),
     (["run", "none.toml"], 3, "none.toml: "),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,51 @@ def test_the_machine_that_wakes_is_fenced(world: World, machine: Machine) -> Non
     assert first.fenced_jobs == 1
     assert all(held.job.generation == 2 for held in first.held.values())
     assert [job.generation for job in world.jobs(batch)] == [2]
+
+
+def taken_over_after_ms(world: World, runner: Runner, most_ms: int) -> int:
+    """Turn whenever the runner wants to; how long until it holds something."""
+    began = world.clock.utc_ms()
+    while not runner.held and world.clock.utc_ms() < began + most_ms:
+        world.clock.wind(max(1, runner.next_wake_ms()))
+        runner.turn()
+    return world.clock.utc_ms() - began
+
+
+def test_what_a_dead_runner_held_is_taken_over_when_its_lease_is_over(world: World) -> None:
+    """Not at the next sweep, which may be half a lease later."""
+    batch = world.submit(spec(script=LONG))
+    turns(world.runner(batch))
+    world.clock.wind(10_000)
+    other = world.runner(batch)
+    turns(other)
+    assert taken_over_after_ms(world, other, 60_000) <= LEASE_MS - 10_000 + 1_000
+
+
+def test_what_a_runner_let_go_of_is_taken_over_at_the_next_look(world: World) -> None:
+    batch = world.submit(spec(script=LONG))
+    first = world.runner(batch)
+    turns(first)
+    other = world.runner(batch)
+    turns(other)
+    first.leave()
+    other.look_soon()
+    assert taken_over_after_ms(world, other, 60_000) <= 200
+
+
+def test_looks_that_others_ring_for_grow_rare_while_these_never_cease(world: World) -> None:
+    batch = world.submit(spec(script=LONG))
+    runner = world.runner(batch)
+    turns(runner)
+    looks = []
+    for number in range(200):
+        world.store.pause(batch, paused=number % 2 == 0)
+        runner.look_soon()
+        world.clock.wind(20)
+        before = runner.horizon.looked_at
+        runner.turn()
+        looks += [runner.horizon.looked_at] if runner.horizon.looked_at != before else []
+    gaps = [after - before for before, after in itertools.pairwise(looks)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] <= 120
+    assert len(looks) < 10

@@ -10,9 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from between import LOSE, PASS, SWALLOW, CuttingLine, Pooler, database_of
+from between import LOSE, MUTE, PASS, SWALLOW, CuttingLine, Pooler, database_of
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.runner.clock import SystemClock
+from bydawn.store import server as reached
 from bydawn.store.connect import CommitUnknown
 from bydawn.store.postgres import PostgresSession, open_postgres
 from bydawn.store.shared import open_server_store
@@ -51,14 +52,18 @@ def open_session() -> Iterator[Callable[..., PostgresSession]]:
 
 
 class Bump:
-    """Adds one to a counter; knows how often it was carried out."""
+    """Adds one to a counter; knows how often it was carried out. Where it sends, the COMMIT goes
+    out behind what was sent, without waiting in between."""
 
-    def __init__(self, session: PostgresSession) -> None:
-        self.session, self.times = session, 0
+    def __init__(self, session: PostgresSession, sends: bool = False) -> None:
+        self.session, self.times, self._sends = session, 0, sends
 
     def __call__(self) -> str:
         self.times += 1
-        self.session.change(BUMP)
+        if self._sends:
+            self.session.send_many(BUMP, [()])
+        else:
+            self.session.change(BUMP)
         return "done"
 
 
@@ -67,16 +72,18 @@ def at_commits(*verdicts: str) -> Callable[[bytes], str]:
     waiting = list(verdicts)
 
     def judge(message: bytes) -> str:
-        return waiting.pop(0) if waiting and message[5:].startswith(b"COMMIT") else PASS
+        is_commit = message[5:].lstrip(b"\0").startswith(b"COMMIT")
+        return waiting.pop(0) if waiting and is_commit else PASS
 
     return judge
 
 
+@pytest.mark.parametrize("sends", [False, True])
 def test_a_commit_whose_answer_was_lost_is_looked_up_not_repeated(
-    line: CuttingLine, open_session: Callable[..., PostgresSession]
+    line: CuttingLine, open_session: Callable[..., PostgresSession], sends: bool
 ) -> None:
     session = open_session(line.url)
-    bump = Bump(session)
+    bump = Bump(session, sends)
     line.judge = at_commits(SWALLOW)
     assert session.transact(bump) == "done"
     assert bump.times == 1
@@ -84,11 +91,34 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_not_repeated(
     assert not session.changed_elsewhere()
 
 
+@pytest.mark.parametrize("sends", [False, True])
+def test_an_answer_that_is_kept_back_on_an_open_line_is_not_waited_for_without_end(
+    line: CuttingLine,
+    open_session: Callable[..., PostgresSession],
+    monkeypatch: pytest.MonkeyPatch,
+    sends: bool,
+) -> None:
+    """Whoever stands in between acknowledges every byte: neither keepalive nor TCP tells."""
+    monkeypatch.setattr(reached.Line, "answer_s", 2.0)
+    session = open_session(line.url)
+    bump = Bump(session, sends)
+    line.judge = at_commits(MUTE)
+    assert session.transact(bump) == "done"
+    assert bump.times == 1
+    line.judge = lambda message: MUTE if b"now_and_then" in message else PASS
+    silent = open_session(line.url, patience_s=0.05)
+    with pytest.raises(StoreUnavailable, match=r"no answer for 2 s"):
+        silent.rows("SELECT 1 AS now_and_then")
+    line.judge = lambda _: PASS
+    assert session.row(READ) == (1,)
+
+
+@pytest.mark.parametrize("sends", [False, True])
 def test_a_commit_that_never_arrived_is_carried_out_again(
-    line: CuttingLine, open_session: Callable[..., PostgresSession]
+    line: CuttingLine, open_session: Callable[..., PostgresSession], sends: bool
 ) -> None:
     session = open_session(line.url)
-    bump = Bump(session)
+    bump = Bump(session, sends)
     line.judge = at_commits(LOSE, LOSE, SWALLOW)
     assert session.transact(bump) == "done"
     assert bump.times == 3

@@ -16,7 +16,7 @@ from bydawn.app.place import locate
 from bydawn.core.errors import BackendMissing, BydawnError, StoreRefused, StoreUnavailable
 from bydawn.runner.clock import SystemClock
 from bydawn.store import wire
-from bydawn.store.shared import has_server_store, open_server_store
+from bydawn.store.shared import existing_server_store, open_server_store
 from servers import Server, running_server
 
 SECRET = "hush-hush-7"
@@ -47,10 +47,12 @@ def refusal(url: str) -> BydawnError:
 
 def test_nothing_is_made_by_asking_whether_there_is_a_store(postgres_server: Server) -> None:
     url = postgres_server.database()
-    assert not has_server_store(url, SystemClock())
+    assert existing_server_store(url, SystemClock()) is None
     assert postgres_server.say(_LISTED, database_of(url)) == []
     open_server_store(url, SystemClock(), "s_1").close()
-    assert has_server_store(url, SystemClock())
+    found = existing_server_store(url, SystemClock())
+    assert found is not None
+    found.close()
 
 
 def test_a_closed_connection_leaves_no_mark_behind(postgres_server: Server) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bydawn.app import addresses
 from bydawn.app.driving import drive
 from bydawn.app.errands import Errand
-from bydawn.app.names import STOP
-from bydawn.app.outcomes import refuse_if_stopped
+from bydawn.app.outcomes import is_stopped, refuse_if_stopped
 from bydawn.app.place import Place, locate
 from bydawn.app.sealing import own_sealer
 from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
@@ -29,6 +28,7 @@ from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
     from bydawn.app.keeping import Pruned
+    from bydawn.app.lending import Loan
     from bydawn.app.rehearsal import Rehearsed
     from bydawn.plan import Overrides, Plan
 
@@ -60,7 +60,9 @@ class App:
         return self._store
 
     def has_store(self) -> bool:
-        return self._store is not None or self.place.has_store(self.clock)
+        if self._store is None:
+            self._store = self.place.existing(self.clock)
+        return self._store is not None or self.place.has_file()
 
     def existing_store(self) -> Store:
         """The store, for commands that only make sense where there is one."""
@@ -112,6 +114,12 @@ class App:
             self.place.move_here(self.clock)
         return self._left(run_plan(self.place, self.invocation, self.store, plan, wanted, face))
 
+    def lend(self, loan: Loan, face: Face) -> Ran:
+        """Lend this machine to plans until it is stopped; opens no batch by itself."""
+        from bydawn.app.lending import lend
+
+        return lend(self.place, self.invocation, self.store, loan, face)
+
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan that no file holds, or go on with it."""
         from bydawn.app.running import run_planned
@@ -159,7 +167,7 @@ class App:
         from bydawn.app.adhoc import record
         from bydawn.app.room import look_for_room
 
-        refuse_if_stopped(self.is_stopped())
+        refuse_if_stopped(self.place, self.store)
         look_for_room(self.state_folder, self.invocation.environment, Silent())
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:
@@ -215,28 +223,19 @@ class App:
             drive(self.place, self.invocation, store, errand, face)
 
     def stop(self, face: Face) -> Stop:
-        """Write the STOP file; every runner ends its runs. Where none is alive, end them here."""
-        self.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.state_folder / STOP).write_text("bydawn stop\n", "utf-8")
-        if not self.has_store() or self.runners():
-            return Stop.DONE
-        store = self.store
-        busy = [b.number for b in store.batches() if read.is_in_flight(store.session, b.number)]
-        if not busy:
-            return Stop.DONE
-        errand = Errand(lambda: busy, claims=False)
-        return drive(self.place, self.invocation, store, errand, face).stop
+        """Stop this machine, and all that share the store."""
+        from bydawn.app.halting import stop
+
+        return stop(self, face)
 
     def clear_stop(self) -> bool:
-        """Lift a stop; False when there was none."""
-        try:
-            (self.state_folder / STOP).unlink()
-        except FileNotFoundError:
-            return False
-        return True
+        """Lift a stop, here and in the store; False when there was none."""
+        from bydawn.app.halting import clear
+
+        return clear(self)
 
     def is_stopped(self) -> bool:
-        return (self.state_folder / STOP).exists()
+        return is_stopped(self.place, self.store if self.has_store() else None)
 
     # Looking
 

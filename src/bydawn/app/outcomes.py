@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 from bydawn.app.errands import Driven
+from bydawn.app.names import STOP
+from bydawn.app.place import Place
 from bydawn.app.values import Ran
 from bydawn.core.errors import PlanInvalid, Refused
 from bydawn.core.join import Joined, Standing, fold
 from bydawn.core.model import Job
 from bydawn.core.states import TERMINAL, State
 from bydawn.runner.stopping import Stop
-from bydawn.store import read
+from bydawn.store import read, stopping
 from bydawn.store.store import Batch, Store
 
 _OVER = frozenset({*(state.value for state in TERMINAL), State.PARKED.value})
@@ -65,6 +67,15 @@ def are_over(store: Store, numbers: list[int], mode: str) -> bool:
     return all(ended) if mode == "all" else any(ended)
 
 
-def refuse_if_stopped(is_stopped: bool) -> None:
-    if is_stopped:
-        raise Refused("everything is stopped (STOP file)", "bydawn stop --clear lifts it")
+def is_stopped(place: Place, store: Store | None) -> bool:
+    """Whether a person has stopped this machine, or everything on the store."""
+    if (place.state_folder / STOP).exists():
+        return True
+    return store is not None and stopping.stands(store.session)
+
+
+def refuse_if_stopped(place: Place, store: Store | None) -> None:
+    if is_stopped(place, store):
+        file = place.state_folder / STOP
+        what = f"this machine ({file})" if file.exists() else f"everything on {place.url}"
+        raise Refused(f"{what} is stopped", "bydawn stop --clear lifts it")

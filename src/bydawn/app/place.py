@@ -12,7 +12,7 @@ from bydawn.app.values import Invocation
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.hosts import move_here
-from bydawn.store.shared import has_server_store, open_server_store
+from bydawn.store.shared import existing_server_store, open_server_store
 from bydawn.store.store import Store, open_store
 
 FOLDER = ".bydawn"
@@ -35,10 +35,12 @@ class Place:
         """The address as people may see it."""
         return _shown(self.server_url) if self.server_url else f"sqlite:///{self.store_path}"
 
-    def has_store(self, clock: Clock) -> bool:
-        if self.server_url:
-            return has_server_store(self.server_url, clock)
-        return self.store_path.exists()
+    def existing(self, clock: Clock) -> Store | None:
+        """The store on a server, where there is one; it takes a connection to know."""
+        return existing_server_store(self.server_url, clock) if self.server_url else None
+
+    def has_file(self) -> bool:
+        return not self.server_url and self.store_path.exists()
 
     def move_here(self, clock: Clock) -> None:
         """A person says that this machine is where the store is now."""

@@ -17,7 +17,6 @@ from bydawn.app.earning import (
 )
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.isolating import refuse_unavailable_for
-from bydawn.app.names import STOP
 from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
@@ -39,7 +38,7 @@ def run_plan(
     place: Place, invocation: Invocation, store: Store, path: Path, wanted: RunWanted, face: Face
 ) -> Ran:
     """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
-    refuse_if_stopped((place.state_folder / STOP).exists())
+    refuse_if_stopped(place, store)
     batch, is_new = _recorded(invocation, store, path, wanted, face)
     return _noted(place, invocation, store, batch, is_new, wanted, face)
 
@@ -48,7 +47,7 @@ def run_planned(
     place: Place, invocation: Invocation, store: Store, planned: Plan, wanted: RunWanted, face: Face
 ) -> Ran:
     """As ``run_plan`` for a plan that was read already."""
-    refuse_if_stopped((place.state_folder / STOP).exists())
+    refuse_if_stopped(place, store)
     now, source = store.session.clock.utc_ms(), Path(planned.batch.source)
     known = store.find_batch(planned.batch.plan, planned.batch.edition)
     if known and _is_unchanged(known, planned.batch.fingerprint, None, now, source):

@@ -27,15 +27,15 @@ def carry_out(
 ) -> Driven:
     """Be a runner until the errand is done; the store connection is the caller's."""
     with runner_kit(place, invocation.environment) as kit:
-        runner = Runner(
-            store, Scope(store, errand.choose, errand.only), kit.tools, kit.name, errand.claims
-        )
+        scope = Scope(store, errand.choose, errand.only)
+        runner = Runner(store, scope, kit.tools, kit.name, errand.claims, errand.own)
         others = runner.start(errand.rivals)
         if others:
             return Driven(Stop.DONE, others=others)
         ensure_sender(place, store, runner.scope.numbers())
         interrupt = Interrupt(cancels=errand.cancels)
         journey = Drive(runner, interrupt, face.turned, errand.is_done, errand.until_at, kit.rung)
+        journey.is_last_join = errand.is_last_join
         face.hear(kit.tools.dispatcher.wake)
         ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):

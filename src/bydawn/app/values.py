@@ -96,6 +96,7 @@ class Ran:
     signal: int | None = None
     notes: list[str] = field(default_factory=list)
     store: Store | None = None
+    served: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bydawn.app.driving import drive
 from bydawn.app.errands import Errand
-from bydawn.app.names import RUNNERS, STOP
+from bydawn.app.names import RUNNERS
 from bydawn.app.outcomes import are_over, outcome_of, outcome_of_jobs, refuse_if_stopped
 from bydawn.app.place import Place
 from bydawn.app.values import Face, Invocation, Ran
@@ -82,7 +82,7 @@ def _until(
     now = store.session.clock.utc_ms
     until_at = None if timeout_ms is None else now() + timeout_ms
     while not is_done():
-        refuse_if_stopped((place.state_folder / STOP).exists())
+        refuse_if_stopped(place, store)
         if until_at is not None and now() >= until_at:
             return Stop.TIMEOUT, None
         if any(runner.batches & batches for runner in live_runners(place, store)):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _OF_PLANS = (
     "parallel", "date", "only", "sets", "items", "budget_usd", "deadline", "raises",
     "retry_failed", "changed", "adopt", "dry_run", "report", "junit", "events", "unattended",
+    "stay",
 )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from bydawn.cli import adhoc, check
 from bydawn.cli.ending import Files, say_ended, write_files
 from bydawn.cli.eventsfile import EventsFile
 from bydawn.cli.faces import FORMS, face_for
-from bydawn.cli.failing import NotBuilt
 from bydawn.cli.noting import Noting
 from bydawn.cli.opening import opened
 from bydawn.cli.overriding import overrides_from, overriding_options, take_overriding
 from bydawn.cli.settings import Settings
+from bydawn.cli.stay import stay
 from bydawn.cli.steering import hands_of_run
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import Verb, verb
@@ -40,6 +40,7 @@ class Run(Verb):
     "bydawn run nightly.toml                     # the same command again goes on",
     "bydawn run nightly.toml -j 4 --only 'article-*' --budget-usd 5",
     "bydawn run nightly.toml --retry-failed --unattended",
+    "bydawn run nightly.toml weekly.toml --stay --own 4     # lend this machine to them",
     "bydawn run -- python3 tools/audit.py        # one command, until it is over",
     "bydawn run --detach --json --key audit-42 -- ./audit.sh 42",
     cls=Run,
@@ -57,8 +58,8 @@ class Run(Verb):
 @click.option("--report", type=_FILE, help="Write a report; its suffix says which form.")
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
 @click.option("--events", type=_FILE, help="Write events as JSON lines, as they happen.")
-@click.option("--stay", is_flag=True, help="Not built yet.")
-@click.option("--own", type=int, help="Not built yet.")
+@click.option("--stay", is_flag=True, help="Lend this machine to the plans until stopped.")
+@click.option("--own", type=click.IntRange(1), help="With --stay: so many at once here.")
 @click.option("--task", "prompt", metavar="PROMPT", help="One job: give an agent this prompt.")
 @click.option("--backend", default="command", help="One job: where it runs.")
 @click.option("--model", help="One job: which model.")
@@ -77,6 +78,8 @@ def run(settings: Settings, talk: Talk, plans: tuple[Path, ...], **options: Any)
         return adhoc.run(settings, talk, command or (), options)
     if not plans:
         raise UsageError("run what?", "name a plan, or write a command after --")
+    if options["stay"]:
+        return stay(settings, talk, plans, options)
     if options["dry_run"]:
         return check.show(
             settings, talk, plans[0], overrides_from(take_overriding(options), settings.directory)
@@ -92,10 +95,9 @@ def run_unattended(settings: Settings, talk: Talk, plan: Path, edition: str | No
 
 
 def _refuse_unbuilt(plans: tuple[Path, ...], options: dict[str, Any]) -> None:
-    for name in ("stay", "own"):
-        if options.pop(name):
-            raise NotBuilt(f"--{name}")
-    if len(plans) > 1:
+    if options["own"] and not options["stay"]:
+        raise UsageError("--own goes with --stay", "a run takes what -j lets it")
+    if len(plans) > 1 and not options["stay"]:
         names = " ".join(map(str, plans[1:]))
         raise UsageError(
             f"{names}: one plan at a time", "run them one by one; a command goes after --"

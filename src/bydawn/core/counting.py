@@ -38,6 +38,10 @@ def retries(batch: int) -> str:
     return f"retries:{batch}"
 
 
+def own_places(runner: str) -> str:
+    return f"own:{runner}"
+
+
 def slot_change(job: Job, by: int) -> dict[str, int]:
     """What leaving launching or running gives back, and a parked run that goes on takes again."""
     changed = {slots(job.batch): by}

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from bydawn.core.offers import Offer
 from bydawn.plan.configuration import Setting
 from bydawn.plan.expand import expand_items
-from bydawn.plan.identity import identify
+from bydawn.plan.identity import identify, plan_name
 from bydawn.plan.items import spool
 from bydawn.plan.values import Identity, Overrides, Plan, all_priced
 
@@ -25,6 +25,7 @@ __all__ = [
     "from_data",
     "identify",
     "json_schema",
+    "plan_name",
     "read_plan",
     "settings",
     "spool",

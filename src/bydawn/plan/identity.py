@@ -51,6 +51,17 @@ def identify(
     return Identity(source.data["name"], named, print_)
 
 
+def plan_name(path: Path) -> str:
+    """Which plan a file is, for those who need no more of it; PlanInvalid where it does not say."""
+    source = read_toml(path)
+    name = source.data.get("name")
+    if isinstance(name, str) and name:
+        return name
+    complaints = source.complaints()
+    complaints.add(("name",), "is missing", 'every plan has one: name = "nightly"')
+    raise PlanInvalid(tuple(complaints.found))
+
+
 def source_folder(path: Path) -> Path:
     return path.absolute().parent
 

@@ -6,8 +6,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.runner.joining import expand, is_joined, kept_for_good, ready_to_expand
+from bydawn.runner.joining import (
+    awaits_elsewhere,
+    expand,
+    is_joined,
+    kept_for_good,
+    ready_to_expand,
+)
 from bydawn.runner.runner import Runner
+from bydawn.runner.scope import Served
 from bydawn.runner.stopping import Interrupt, Stop
 
 _LINGER_MS = 5_000
@@ -15,8 +22,10 @@ _LINGER_MS = 5_000
 
 @dataclass(slots=True)
 class Drive:
-    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early.
-    What lies in ``elsewhere`` says that others have written to the store."""
+    """Keeps one runner turning. ``on_turn`` is told after every turn; ``is_done`` may end it early;
+    ``is_last_join`` says, when everything is joined, whether that is the end. What lies in
+    ``elsewhere`` says that others have written to the store. ``spoilt`` are batches whose items
+    could not be read; ``complaints`` say why."""
 
     runner: Runner
     interrupt: Interrupt = field(default_factory=Interrupt)
@@ -25,6 +34,9 @@ class Drive:
     until_at: int | None = None
     rung: deque[str] = field(default_factory=deque)
     complaints: list[str] = field(default_factory=list)
+    spoilt: set[int] = field(default_factory=set)
+    _expanded_at: int = 0
+    is_last_join: Callable[[Drive], bool] = lambda _: True
     elsewhere: deque[str] = field(default_factory=deque)
 
     def run(self) -> Stop:
@@ -61,7 +73,7 @@ class Drive:
         if self.until_at is not None and self._now() >= self.until_at:
             self._finish_acts()
             return Stop.TIMEOUT
-        return Stop.JOINED if self._is_joined() else None
+        return Stop.JOINED if self._is_joined() and self.is_last_join(self) else None
 
     def _let_go(self) -> Stop:
         self.runner.is_leaving = True
@@ -90,26 +102,45 @@ class Drive:
     def _is_joined(self) -> bool:
         runner = self.runner
         if runner.is_busy() or not runner.is_quiet():
+            self._expand_resting()
             return False
-        if self._expand():
+        if sum(map(self._expand, list(runner.scope.served.values()))):
             runner.scope.refresh()
             return bool(self.complaints)
         return self._all_joined()
 
-    def _expand(self) -> bool:
+    def _expand_resting(self) -> None:
+        """Where several batches are served, one of them waits for its items, not for the others.
+        Asked once for every look at the store."""
+        runner, looked_at = self.runner, self.runner.horizon.looked_at
+        if looked_at == self._expanded_at or len(runner.scope.served) < 2:
+            return
+        self._expanded_at = looked_at
+        resting = [
+            served
+            for number, served in runner.scope.served.items()
+            if number not in self.spoilt and runner.is_at_rest(number)
+        ]
+        if sum(map(self._expand, resting)):
+            runner.scope.refresh()
+
+    def _expand(self, served: Served) -> bool:
         """Record items that upstream jobs have brought; whether there were any to record."""
-        runner = self.runner
-        store, found = runner.store, False
-        for served in runner.scope.served.values():
-            for template in ready_to_expand(store, served, runner.tools):
-                self.complaints += expand(store, served, template, runner.tools)
-                found = True
-        return found
+        store, tools = self.runner.store, self.runner.tools
+        ready = ready_to_expand(store, served, tools)
+        for template in ready:
+            found = expand(store, served, template, tools)
+            if found:
+                self.complaints += found
+                self.spoilt.add(served.batch.number)
+        return bool(ready)
 
     def _all_joined(self) -> bool:
         runner, now = self.runner, self._now()
         for number, served in runner.scope.served.items():
             if not is_joined(runner.store, served, now):
+                return False
+            if awaits_elsewhere(runner.store, served, runner.tools):
                 return False
             why = kept_for_good(served)
             if why:

@@ -21,7 +21,8 @@ class Horizon:
 
     def __init__(self, store: Store, scope: Scope, look_ms: int) -> None:
         self._store, self._scope, self._look_ms = store, scope, look_ms
-        self._look_at = self._looked_at = 0
+        self._look_at = self.looked_at = 0
+        self._between_ms = _BETWEEN_LOOKS_MS
         self._told_deadlines: set[int] = set()
 
     def is_due(self, boot: int) -> bool:
@@ -31,14 +32,17 @@ class Horizon:
         return self._look_at
 
     def hasten(self) -> None:
-        """Somebody is said to have written: look soon. Many writes are worth one look."""
-        self._look_at = min(self._look_at, self._looked_at + _BETWEEN_LOOKS_MS)
+        """Somebody is said to have written: look soon. Many writes are worth one look, and where
+        others never cease to write, each look makes the next one wait longer."""
+        self._look_at = min(self._look_at, self.looked_at + self._between_ms)
 
     def look(self, boot: int) -> bool:
         """Whether anybody else has written since the last look; then the scope was read anew."""
-        self._looked_at, self._look_at = boot, boot + self._look_ms
+        self.looked_at, self._look_at = boot, boot + self._look_ms
         if not self._store.session.changed_elsewhere():
+            self._between_ms = _BETWEEN_LOOKS_MS
             return False
+        self._between_ms = min(2 * self._between_ms, self._look_ms)
         self._scope.refresh()
         return True
 

@@ -40,11 +40,31 @@ def ready_to_expand(store: Store, served: Served, tools: Tools) -> list[Template
     rehearsal reads none."""
     if tools.expand is None:
         return []
-    return [
-        template
-        for template in served.templates
-        if template.expands and store.is_met(served.batch.number, template, served.templates)
-    ]
+    ready = _ready(store, served)
+    return [one for one in ready if not _is_elsewhere(store, served, one, tools)]
+
+
+def awaits_elsewhere(store: Store, served: Served, tools: Tools) -> bool:
+    """Whether items are still to come from an output on another machine, whose runner is there."""
+    return any(_is_elsewhere(store, served, one, tools) for one in _ready(store, served))
+
+
+def _ready(store: Store, served: Served) -> list[Template]:
+    number, found = served.batch.number, served.templates
+    return [one for one in found if one.expands and store.is_met(number, one, found)]
+
+
+def _is_elsewhere(store: Store, served: Served, template: Template, tools: Tools) -> bool:
+    """Drafts are where they were made; only a runner there can read them."""
+    items_from = store.spec(template.spec).items_from
+    if items_from is None:
+        return False
+    number, (upstream, file) = served.batch.number, items_from
+    if (_output_of(store, number, upstream, tools.state_folder) / file).exists():
+        return False
+    made_on = {job.machine for job in read.jobs_named(store.session, number, upstream)}
+    others = {one.machine for one in store.unlapsed_runners() if number in one.batches}
+    return bool(made_on & others - {tools.machine})
 
 
 def expand(store: Store, served: Served, template: Template, tools: Tools) -> list[str]:

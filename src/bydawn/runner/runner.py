@@ -17,30 +17,36 @@ from bydawn.runner.in_flight import InFlight
 from bydawn.runner.publishing import Publisher
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
+from bydawn.store import runners
 from bydawn.store.claiming import Claimer
 from bydawn.store.store import Store, Turn, Written
 
 CLAIM_AT_ONCE = 2_000
 _SWEEP_SHARE = 2
+_AFTER_LAPSE_MS = 20
 _TERMINAL = frozenset(state.value for state in TERMINAL)
+_TAKES_A_PLACE = (State.LAUNCHING.value, State.RUNNING.value)
 _PARKED = State.PARKED.value
 
 
 class Runner:
     """One process's loop over one scope. ``turn`` is one round; ``next_wake_ms`` how long to
-    rest."""
+    rest. ``own`` is the most jobs it takes itself at once, where the batches would allow more."""
 
     def __init__(
-        self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True
-    ) -> None:
+        self, store: Store, scope: Scope, tools: Tools, name: str, claims: bool = True,
+        own: int | None = None,
+    ) -> None:  # fmt: skip
         self.store, self.scope, self.tools = store, scope, tools
         self.horizon = Horizon(store, scope, tools.look_ms)
         self.in_flight = InFlight(store, tools, self.horizon)
         self.fenced_jobs = 0
         self.is_leaving = False
-        self._claims = claims
+        self._claims, self._own = claims, own
+        self._registered: frozenset[int] = frozenset()
         self._renew_at = 0
         self._sweep_at = 0
+        self._others: frozenset[str] = frozenset()
         self._claimer = Claimer(
             name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
         )
@@ -66,10 +72,11 @@ class Runner:
         self.tools.appear(self.name)
         self.store.end_dead_runners(self.name, self.tools.is_dead_here)
         asked = self.tools.clock.boot_ms()
-        lease = self.scope.shortest_lease_ms()
+        lease, self._registered = self.scope.shortest_lease_ms(), self.scope.numbers()
         others = self.store.register(
-            self.name, self.tools.machine, self.tools.pid, lease, self.scope.numbers(), rivals
-        )
+            self.name, self.tools.machine, self.tools.pid, lease, self._registered, rivals,
+            self._own,
+        )  # fmt: skip
         self._trust(asked, lease)
         return [other.id for other in others]
 
@@ -108,7 +115,7 @@ class Runner:
             return 0
         boot, now = self.tools.clock.boot_ms(), self.tools.clock.utc_ms()
         due = self.in_flight.next_due()
-        moments = [self._renew_at - boot, self.horizon.next_look() - boot]
+        moments = [at - boot for at in (self._renew_at, self._sweep_at, self.horizon.next_look())]
         moments += [] if due is None else [due - boot]
         moments += [self.horizon.wakes_at(now) - now]
         return max(0, min(moments))
@@ -117,6 +124,13 @@ class Runner:
         """Nothing of ours is in flight but parked runs, which are watched and do not hold the
         join."""
         return all(held.job.state == _PARKED for held in self.held.values())
+
+    def is_at_rest(self, number: int) -> bool:
+        """Nothing of one batch is in flight here but parked runs, and nothing could start."""
+        if any(one.job.batch == number and one.job.state != _PARKED for one in self.held.values()):
+            return False
+        served = self.scope.served[number]
+        return not (served.is_hungry and self._may_start(number, self.tools.clock.utc_ms()))
 
     def is_busy(self) -> bool:
         """Something is to be written, claimed or carried out before the next wait."""
@@ -149,8 +163,21 @@ class Runner:
             return
         if self.horizon.look(boot) or boot >= self._sweep_at:
             self._heed_wishes()
-        if self.halt is None and self.tools.is_stopped():
+            self._watch_others(boot)
+        if self.halt is None and (self.scope.is_stopped or self.tools.is_stopped()):
             self.stop_all("cancel")
+
+    def _watch_others(self, boot: int) -> None:
+        """What another runner lets go of is taken over at once, what a dead one held when its lease
+        is over, and not only when it is time to sweep anyway."""
+        left = runners.others_left(self.store.session, self.name)
+        if self._others - left.keys():
+            self._sweep_at = min(self._sweep_at, boot)
+        elif left:
+            self._sweep_at = min(
+                self._sweep_at, boot + max(0, min(left.values())) + _AFTER_LAPSE_MS
+            )
+        self._others = frozenset(left)
 
     def _heed_wishes(self) -> None:
         """A wish that came too late for a run reaches its job in the queue."""
@@ -159,12 +186,14 @@ class Runner:
 
     def _to_write(self, now: int, boot: int) -> Turn:
         turn = Turn(changes=self._taken_changes())
-        if boot >= self._renew_at:
-            turn.renews = (self.scope.shortest_lease_ms(), self.scope.numbers())
+        if boot >= self._renew_at or self.scope.numbers() != self._registered:
+            self._registered = self.scope.numbers()
+            turn.renews = (self.scope.shortest_lease_ms(), self._registered)
             turn.progressed = self.in_flight.taken_progress()
         if boot >= self._sweep_at:
             self._sweep_at = boot + self.scope.shortest_lease_ms() // _SWEEP_SHARE
             self.store.end_dead_runners(self.name, self.tools.is_dead_here)
+            self._watch_others(boot)
             turn.adopts = [(one.opened, CLAIM_AT_ONCE) for one in self.scope.served.values()]
         self._ask_for_more(turn, now)
         return turn
@@ -183,10 +212,19 @@ class Runner:
             if number in finished or number in moved:
                 served.is_hungry = True
             if served.is_hungry and self._may_start(number, now):
-                turn.claims.append((self.scope.opened_today(number, now), CLAIM_AT_ONCE))
+                turn.claims.append((self.scope.opened_today(number, now), self._room()))
+                if self._own is not None:
+                    return  # its room is one for all batches: the next one asks in the next turn
+
+    def _room(self) -> int:
+        """How many jobs more this runner would take."""
+        if self._own is None:
+            return CLAIM_AT_ONCE
+        taken = sum(1 for held in self.held.values() if held.job.state in _TAKES_A_PLACE)
+        return min(CLAIM_AT_ONCE, self._own - taken)
 
     def _may_start(self, number: int, now: int) -> bool:
-        if not self._claims or self.is_leaving or self.halt:
+        if not self._claims or self.is_leaving or self.halt or self._room() <= 0:
             return False
         return self.horizon.is_open(number, now)
 

@@ -11,7 +11,7 @@ from bydawn.core.backoff import retries_allowed
 from bydawn.core.editions import logical_day
 from bydawn.core.model import BatchTerms, JobSpec, Pool
 from bydawn.runner.rendering import Place
-from bydawn.store import read
+from bydawn.store import read, stopping
 from bydawn.store.admission import Kept, Lane, Open
 from bydawn.store.dependencies import Template
 from bydawn.store.store import Batch, Store
@@ -42,12 +42,14 @@ class Scope:
     store: Store
     choose: Callable[[], Iterable[int]]
     only: str = ""
+    is_stopped: bool = False
     served: dict[int, Served] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     _sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def refresh(self) -> None:
         """Read the batches anew; whatever changed may have made something startable."""
+        self.is_stopped = stopping.stands(self.store.session)
         chosen = sorted(self.choose())
         self.served = {number: self._served(number) for number in chosen}
         self.pools = _tightest(

@@ -54,11 +54,6 @@ class Kept:
             self.until = until if self.until is None else min(until, self.until)
 
 
-def batch_room(session: Session, batch: Open, room: int) -> int:
-    """Free places under ``parallel``."""
-    return min(room, batch.terms.parallel - counters.used(session, counting.slots(batch.number)))
-
-
 def canary_room(session: Session, batch: Open, kept: Kept) -> int:
     """How many jobs may be started for the first time before the canary has passed."""
     canary = batch.terms.canary

@@ -14,17 +14,17 @@ from bydawn.core.model import Job, JobSpec, Pool
 from bydawn.core.states import Event, State
 from bydawn.store import breakers, counters
 from bydawn.store.admission import (
+    UNLIMITED,
     Kept,
     Lane,
     Open,
     Purse,
-    batch_room,
     breaker_room,
     canary_room,
     fill_pool,
     pool_room,
 )
-from bydawn.store.connect import Session
+from bydawn.store.connect import Row, Session
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import HELD, JOB_COLUMNS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
@@ -66,7 +66,13 @@ _AS_REVISED = """
 SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
     CASE WHEN frozen = generation THEN item ELSE COALESCE(next_item, item) END
 FROM job WHERE number = ?"""
-_AS_SEEN = "SELECT 1 FROM batch WHERE number = ? AND revision = ? AND paused = 0"
+# One look for all that usually keeps nobody back.
+_AS_SEEN = """
+SELECT coalesce((SELECT used FROM counter WHERE name = ?), 0),
+    (SELECT count(*) FROM runner WHERE ended_at IS NULL),
+    (SELECT count(*) FROM breaker WHERE batch = ? AND opened_at IS NOT NULL)
+FROM batch WHERE number = ? AND revision = ? AND paused = 0
+    AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'stop')"""
 
 # The plus keeps the planner off the index of names, which holds every job of the batch.
 _ORPHANS = f"""
@@ -105,14 +111,20 @@ class Claimed:
 def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) -> Claimed:
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
-    if session.row(_AS_SEEN, (batch.number, batch.revision)) is None:
-        return taken  # revised or paused since the caller looked; its next look will tell
-    share = fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
-    room = min(share, batch_room(session, batch, room))
+    slots = counting.slots(batch.number)
+    seen = session.row(_AS_SEEN, (slots, batch.number, batch.number, batch.revision))
+    if seen is None:
+        return taken  # revised, paused or stopped since the caller looked; its next look will tell
+    used, runners, breakers_open = seen
+    room = min(room, batch.terms.parallel - used)
+    if runners > 1:
+        share = fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
+        room = min(room, share)
     fresh = canary_room(session, batch, taken.kept)
     purse = Purse(session, batch, claimer.spec_of)
     for lane in batch.lanes:
-        due = _claim_lane(session, claimer, batch, lane, room, fresh, purse, taken, now)
+        probes = breaker_room(session, batch, lane, now, taken.kept) if breakers_open else UNLIMITED
+        due = _claim_lane(session, claimer, batch, lane, room, fresh, purse, taken, now, probes)
         room -= len(due)
         fresh -= sum(1 for job in due if job.attempts == 0)
         taken.jobs.extend(due)
@@ -125,10 +137,9 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
 
 def _claim_lane(
     session: Session, claimer: Claimer, batch: Open, lane: Lane, room: int, fresh: int,
-    purse: Purse, taken: Claimed, now: int,
+    purse: Purse, taken: Claimed, now: int, probes: int,
 ) -> list[Job]:  # fmt: skip
     pool = claimer.pool_of(lane.pool) if lane.pool else None
-    probes = breaker_room(session, batch, lane, now, taken.kept)
     room = min(room, probes, pool_room(session, pool, now, taken.kept))
     if room <= 0:
         return []
@@ -146,19 +157,30 @@ def _due(
     """Retries whose time has come, then jobs that may start, page by page as they are asked for."""
     place = (batch.number, lane.backend, lane.pool)
     only = (batch.only, batch.only, batch.only)
-    for row in session.rows(_TIMED + session.picks, (*place, now, *only, room)):
-        yield job_from(row)
-    rank, number, seen = -NEVER, -1, 0
+    timed = session.asking(_TIMED + session.picks, (*place, now, *only, room))
+    page = _page(session, place, (-NEVER, -1), only, min(room, fresh))
+    yield from map(job_from, timed())
+    seen = 0
     while fresh > 0 and seen < _MOST_LOOKED_AT:
-        limit = min(room, fresh)
-        limits = (*place, rank, rank, number, *only, limit)
-        page = session.rows(_READY + session.picks, limits)
-        for job in map(job_from, page):
+        limit, found, number = min(room, fresh), page(), -1
+        for job in map(job_from, found):
             seen, fresh, number = seen + 1, fresh - 1, job.number
             yield job
-        if len(page) < limit:
+        if len(found) < limit:
             return
         rank = (session.row(_RANK, (number,)) or (NEVER,))[0]
+        page = _page(session, place, (rank, number), only, min(room, fresh))
+
+
+def _page(
+    session: Session, place: tuple[int, str, str], after: tuple[int, int],
+    only: tuple[str, str, str], limit: int,
+) -> Callable[[], list[Row]]:  # fmt: skip
+    """The jobs that may start, from one place in their order on."""
+    rank, number = after
+    return session.asking(
+        _READY + session.picks, (*place, rank, rank, number, *only, max(0, limit))
+    )
 
 
 def _as_revised(session: Session, batch: Open, due: Iterator[Job]) -> Iterator[Job]:

@@ -60,6 +60,11 @@ class Session(Protocol):
         """The first row, or None."""
         ...
 
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        """A question inside a transaction whose answer is not waited for yet: it is there for who
+        asks. Several of them cost one wait."""
+        ...
+
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Carry out one statement; how many rows it changed."""
         ...

@@ -31,7 +31,7 @@ def put(session: Session, name: str, value: int) -> None:
 
 def take_tokens(session: Session, count: int) -> int:
     """The first of ``count`` new tokens; the sequence never falls and never repeats."""
-    session.change("UPDATE sequence SET value = value + ? WHERE name = 'token'", (count,))
+    session.send_many("UPDATE sequence SET value = value + ? WHERE name = 'token'", [(count,)])
     found = session.row("SELECT value FROM sequence WHERE name = 'token'")
     assert found is not None
     return int(found[0]) - count + 1

@@ -77,7 +77,7 @@ def renew(session: Session, name: str, token: int, nonce: str | None, ttl_ms: in
         if found is None or not found.is_held or not _is_same(found, token, nonce):
             return None
         until = session.lease_now() + ttl_ms
-        session.change(_EXTEND, (until, name, token, found.nonce))
+        session.send_many(_EXTEND, [(until, name, token, found.nonce)])
         return find(session, name)
 
     return session.transact(act)
@@ -90,7 +90,7 @@ def release(session: Session, name: str, token: int, nonce: str | None) -> bool:
         found = find(session, name)
         if found is None or not _is_same(found, token, nonce):
             return False
-        session.change(_RELEASE, (session.clock.utc_ms(), name, token, found.nonce))
+        session.send_many(_RELEASE, [(session.clock.utc_ms(), name, token, found.nonce)])
         return True
 
     return session.transact(act)
@@ -120,7 +120,8 @@ def _granted(session: Session, name: str, ttl_ms: int, holder: str, nonce: str) 
     token = counters.take_tokens(session, 1)
     now = session.clock.utc_ms()
     until = session.lease_now() + ttl_ms
-    session.change(_GRANT, (name, token, nonce, holder, session.lease_boot(), until, now))
+    row = (name, token, nonce, holder, session.lease_boot(), until, now)
+    session.send_many(_GRANT, [row])
     return Lease(name, token, nonce, holder, ttl_ms, now + ttl_ms)
 
 

@@ -25,15 +25,13 @@ from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.chain import Chain
 from bydawn.store.connect import CommitUnknown, Occupied, Row, T
 from bydawn.store.dialect import defined, spoken
-from bydawn.store.mark import FIRST_TURN, TURN, Mark
-from bydawn.store.server import address_of, is_hopeless, may_replay
+from bydawn.store.mark import Mark
+from bydawn.store.server import address_of
+from bydawn.store.turns import FIRST_TURN, NOW, TURN, VERSION
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
 _CHUNK = 2_000
-
-_VERSION = "SELECT value FROM sequence WHERE name = 'version'"
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
 class _Again(Exception):
@@ -56,6 +54,7 @@ class PostgresSession:
         self._wire = wire
         self._pid = os.getpid()
         self._is_writing = self._is_reading = False
+        self._turned_at = 0
         self._mark = Mark()
         self._seen = self._version()
 
@@ -67,6 +66,16 @@ class PostgresSession:
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         return self._asked(sql, parameters).fetchone()
+
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        assert self._is_writing, "only what is part of a transaction may be answered later"
+        cursor = self._said(lambda: self._wire.send_question(spoken(sql), parameters))
+
+        def answered() -> list[Row]:
+            self._said(self._wire.hear)
+            return cursor.fetchall()
+
+        return answered
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if not self._is_writing:
@@ -153,7 +162,11 @@ class PostgresSession:
         return contextlib.closing(self._wire.listener(self._mark.writer, ring))
 
     def lease_now(self) -> int:
-        found = self.row(_NOW)
+        """Inside a write transaction the moment its turn came: no later, so nobody's lease is over
+        too soon, and no lease that is granted is longer than asked for."""
+        if self._is_writing:
+            return self._turned_at
+        found = self.row(f"SELECT {NOW}")
         assert found is not None
         return int(found[0])
 
@@ -173,21 +186,18 @@ class PostgresSession:
                 self._wire.say(self._mark.forgotten())
         self._wire.close()
 
-    # How a transaction is carried out
-
     def _once(self, act: Callable[[], T]) -> T:
         """Carry it out; raises _Again where it certainly was not kept and may be repeated."""
         version = self._begin()
         self._is_writing = True
         try:
             result = act()
-            self._said(self._wire.hear)
+            self._commit()
         except BaseException:
             self._wire.roll_back()
             raise
         finally:
             self._is_writing = False
-        self._commit()
         self._note(version)
         return result
 
@@ -204,7 +214,9 @@ class PostgresSession:
         if version is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        return int(version[0])
+        number, pid, self._turned_at = version
+        self._wire.meet(pid)
+        return int(number)
 
     def _turn(self) -> str:
         if not self._wire.is_ordered:
@@ -214,9 +226,11 @@ class PostgresSession:
 
     def _commit(self) -> None:
         try:
-            said = self._wire.say("COMMIT").statusmessage
+            said = self._wire.commit()
         except psycopg.Error as error:
-            if not self._wire.is_broken() or not self._was_kept(error):
+            if not self._wire.is_broken():
+                raise self._judged(error) from error
+            if not self._was_kept(error):
                 raise _Again(error) from error
         else:
             assert said == "COMMIT", "an error inside a transaction was swallowed"
@@ -226,24 +240,13 @@ class PostgresSession:
         for pause in self._wire.pauses():
             with contextlib.suppress(psycopg.Error):
                 self._wire.connect_again()
-                return self._is_marked()
+                return self._mark.is_left(self._wire, TURN)
             time.sleep(pause)
         raise CommitUnknown(
             f"{self.name}: the answer to a commit was lost, and nobody could say since what became"
             " of it",
             "nothing was guessed: run the same command again when the server is back",
         ) from error
-
-    def _is_marked(self) -> bool:
-        """Asked when it is our turn again: by then the lost transaction is over, either way."""
-        if not self._wire.is_ordered:
-            return False  # a migration, which finds out by itself what is left to do
-        try:
-            words = f"{self._wire.opening}; {TURN}; {self._mark.asked()}"
-            (*_, found) = self._wire.say_all(words)
-        finally:
-            self._wire.roll_back()
-        return found is not None and found[0] == str(self._mark.number)
 
     def _note(self, version: int) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
@@ -252,8 +255,6 @@ class PostgresSession:
         self._wire.committed = max(self._wire.committed, version)
         if not self._wire.is_ordered:
             self._retried(self._wire.look_around)
-
-    # How a statement is said
 
     def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
         def ask() -> psycopg.Cursor[Row]:
@@ -285,11 +286,10 @@ class PostgresSession:
     def _judged(self, error: psycopg.Error) -> Exception:
         if isinstance(error, errors.UniqueViolation | errors.CardinalityViolation):
             return Occupied(str(error))
-        is_lost = self._wire.is_broken() and not is_hopeless(error)
-        return _Again(error) if may_replay(error, is_lost) else self._wire.explained(error)
+        return _Again(error) if self._wire.may_replay(error) else self._wire.explained(error)
 
     def _version(self) -> int:
-        found = self.row(_VERSION) if self._wire.is_ordered else None
+        found = self.row(VERSION) if self._wire.is_ordered else None
         return int(found[0]) if found else 0
 
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bydawn.core import counting
 from bydawn.core.leases import has_lapsed
+from bydawn.store import counters
 from bydawn.store.connect import Session
 
 _ADD = """
@@ -16,6 +18,7 @@ _RENEW = """
 UPDATE runner SET lease_until = ?, batches = ?
 WHERE id = ? AND ended_at IS NULL"""
 _END = "UPDATE runner SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+_FORGET_OWN = "DELETE FROM counter WHERE name = ?"
 _ALIVE = """
 SELECT id, machine, boot, pid, lease_until, batches FROM runner
 WHERE ended_at IS NULL ORDER BY started_at, id"""
@@ -36,13 +39,17 @@ class Registered:
 
 
 def register(
-    session: Session, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int]
-) -> None:
-    """Make a runner known, with its lease running from now; inside a write transaction."""
+    session: Session, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int],
+    own: int | None = None,
+) -> None:  # fmt: skip
+    """Make a runner known, with its lease running from now; inside a write transaction. ``own`` is
+    the most it takes at once, where there is such a cap."""
     until = session.lease_now() + lease_ms
     served = json.dumps(sorted(batches))
     now = session.clock.utc_ms()
     session.change(_ADD, (runner, machine, session.lease_boot(), pid, now, lease_ms, until, served))
+    if own is not None:
+        counters.put(session, counting.own_places(runner), own)
 
 
 def renew(session: Session, runner: str, lease_ms: int, batches: frozenset[int]) -> bool:
@@ -54,6 +61,7 @@ def renew(session: Session, runner: str, lease_ms: int, batches: frozenset[int])
 def end(session: Session, runner: str) -> None:
     """The runner claims nothing any more; its jobs are free to be taken over."""
     session.change(_END, (session.clock.utc_ms(), runner))
+    session.change(_FORGET_OWN, (counting.own_places(runner),))
 
 
 def registered(session: Session) -> list[Registered]:
@@ -78,6 +86,16 @@ def end_the_dead(session: Session, own: str, is_dead_here: Callable[[Registered]
             end(session, runner.id)
             ended += 1
     return ended
+
+
+def others_left(session: Session, own: str) -> dict[str, int]:
+    """How long the lease of every other runner still lasts; less than 0 where it is over."""
+    now, boot = session.lease_now(), session.lease_boot()
+    return {
+        one.id: one.lease_until - now if one.boot == boot else -1
+        for one in registered(session)
+        if one.id != own
+    }
 
 
 def unlapsed(session: Session) -> list[Registered]:

@@ -4,6 +4,9 @@ words turned into ours. Never shows a password.
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -20,6 +23,9 @@ from bydawn.core.errors import (
 )
 
 OLDEST = 13
+# Longer than the server lets any statement of a transaction take; so the line, not it, is silent.
+ANSWER_S = 75.0
+COMMIT_S = 20.0
 _LOCK_WAIT = "10s"
 _STATEMENT_WAIT = "60s"
 _IDLE_WAIT = "30s"
@@ -40,6 +46,8 @@ SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
     current_setting('server_encoding'), current_schema(),
     current_setting('default_transaction_read_only'), current_setting('synchronous_commit')"""
 
+# What was prepared is somewhere else: somebody has come in between without a word.
+NOT_PREPARED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 # It did not take place, and the same again may well succeed.
 _REPLAYABLE = (
     errors.SerializationFailure,
@@ -51,6 +59,7 @@ _REPLAYABLE = (
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
     errors.TooManyConnections,
+    *NOT_PREPARED,
 )
 _HOPELESS = {
     "password": "check user and password; PGPASSFILE or PGSERVICE keep them out of the address",
@@ -92,9 +101,46 @@ class _Whole(IntLoader):
     """Sums of whole numbers come as numeric; they are whole numbers still."""
 
 
-def connect(address: Address) -> psycopg.Connection[tuple[Any, ...]]:
-    """One connection without any state of its own: nothing is prepared, nothing is left set."""
-    connection = psycopg.connect(
+class Line(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that is not waited for without end. What stands between us and the server may
+    lose an answer and keep the line open, answering to the system's own questions; then nothing but
+    a limit of ours helps. After ``answer_s`` of silence the line is cut, and with it what is known
+    of what was said last."""
+
+    answer_s = ANSWER_S
+
+    @contextlib.contextmanager
+    def answering_within(self, limit_s: float) -> Iterator[None]:
+        """What is said in the body is waited for no longer than this."""
+        before, self.answer_s = self.answer_s, min(limit_s, self.answer_s)
+        try:
+            yield
+        finally:
+            self.answer_s = before
+
+    def wait(self, gen: Any, *given: Any, **named: Any) -> Any:
+        return super().wait(self._bounded(gen), *given, **named)
+
+    def _bounded(self, gen: Generator[Any, int, Any]) -> Generator[Any, int, Any]:
+        """Asked again, with 0 for nothing has come, several times a second."""
+        heard_at = time.monotonic()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready:
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > self.answer_s:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"no answer for {self.answer_s:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+def connect(address: Address) -> Line:
+    """One connection without any state of its own: nothing is left set, nothing is prepared."""
+    connection = Line.connect(
         **address.parameters, autocommit=True, prepare_threshold=None,
         cursor_factory=psycopg.RawCursor,
     )  # fmt: skip

@@ -14,13 +14,18 @@ def open_server_store(url: str, clock: Clock, store_id: str) -> Store:
     return opened(_session(url, clock), store_id)
 
 
-def has_server_store(url: str, clock: Clock) -> bool:
-    """Whether a store was made in that database; nothing is made by asking."""
+def existing_server_store(url: str, clock: Clock) -> Store | None:
+    """The store in that database, where one was made; none is made by asking."""
     session = _session(url, clock)
     try:
-        return current(session) > 0
-    finally:
+        is_there = current(session) > 0
+    except BaseException:
         session.close()
+        raise
+    if is_there:
+        return opened(session, "")
+    session.close()
+    return None
 
 
 def _session(url: str, clock: Clock) -> Session:

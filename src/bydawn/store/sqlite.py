@@ -50,6 +50,9 @@ class SqliteSession:
             found: Row | None = self._cursor.execute(sql, parameters).fetchone()
             return found
 
+    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        return self.rows(sql, parameters).copy
+
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         with _explained(self.path):
             return self._cursor.execute(sql, parameters).rowcount

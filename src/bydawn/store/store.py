@@ -184,7 +184,7 @@ class Store:
 
     def register(
         self, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int],
-        rivals: frozenset[int] = frozenset(),
+        rivals: frozenset[int] = frozenset(), own: int | None = None,
     ) -> list[Registered]:  # fmt: skip
         """Make a runner known, unless live ones already serve a batch of ``rivals``: those are
         answered instead, and nothing was registered."""
@@ -193,7 +193,7 @@ class Store:
             found = [one for one in runners.registered(self.session) if one.batches & rivals]
             if not found:
                 hosts.note(self.session)
-                runners.register(self.session, runner, machine, pid, lease_ms, batches)
+                runners.register(self.session, runner, machine, pid, lease_ms, batches, own)
             return found
 
         return self.session.transact(act)

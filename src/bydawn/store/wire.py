@@ -15,9 +15,21 @@ from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row
 from bydawn.store.dialect import Spoken, alike_in, as_json, cleaned, for_many, regex_of, spoken
 from bydawn.store.listening import Listener, channel_of
-from bydawn.store.server import Address, connect, explained, is_hopeless, opening_words
+from bydawn.store.server import (
+    COMMIT_S,
+    NOT_PREPARED,
+    Address,
+    connect,
+    explained,
+    is_hopeless,
+    may_replay,
+    opening_words,
+)
 
 FIRST_PATIENCE_S = 3.0
+# So many transactions were answered by the process that greeted before anything is prepared there.
+_ACQUAINTED = 5
+_PREPARED_FROM = 2
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 5.0
 
@@ -47,23 +59,30 @@ class Wire:
         self._store_id: str | None = None
         self._types: dict[str, list[str]] = {}
         self._for_many: dict[tuple[str, tuple[int, ...]], str] = {}
-        self._unheard: contextlib.ExitStack | None = None
+        self._pipeline: psycopg.Pipeline | None = None
+        self._is_unheard = False
+        self._met = 0
         self._connect_first()
 
     def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
-        """Say a statement and wait for its answer."""
+        """Say a statement and wait for its answer; and for those to all that was sent before."""
+        if self._pipeline is None:
+            return self._connection.cursor().execute(sql.sql.encode(), _given(sql, parameters))
+        cursor = self.send_question(sql, parameters)
         self.hear()
-        given = [cleaned(value) for value in parameters]
-        for place in sql.globs:
-            given[place] = regex_of(given[place])
-        return self._connection.cursor().execute(sql.sql.encode(), given)
+        return cursor
+
+    def send_question(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+        """As ``send`` for what may hold patterns."""
+        return self.send(sql.sql, _given(sql, parameters))
 
     def send(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Say a statement of a transaction and go on; the answer is there after ``hear``."""
-        if self._unheard is None:
-            self._unheard = contextlib.ExitStack()
-            self._unheard.enter_context(self._connection.pipeline())
-        return self._connection.cursor().execute(sql.encode(), parameters)
+        if self._pipeline is None:
+            self._sending = contextlib.ExitStack()
+            self._pipeline = self._sending.enter_context(self._connection.pipeline())
+        self._is_unheard = True
+        return self._connection.cursor().execute(sql.encode(), parameters, prepare=_may(parameters))
 
     def send_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> psycopg.Cursor[Row]:
         """Send one statement for many rows at once."""
@@ -80,14 +99,48 @@ class Wire:
 
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""
-        unheard, self._unheard = self._unheard, None
-        if unheard is not None:
-            unheard.close()
+        if self._is_unheard and self._pipeline is not None:
+            self._is_unheard = False
+            self._pipeline.sync()
+
+    def _hear_out(self) -> None:
+        """Hear, and send nothing ahead any more."""
+        if self._pipeline is not None:
+            self._pipeline, self._is_unheard = None, False
+            self._sending.close()
 
     def say(self, sql: str) -> psycopg.Cursor[Row]:
         """One or several statements without parameters; the cursor stands at the first answer."""
-        self.hear()
-        return self._connection.cursor().execute(sql.encode())
+        self._hear_out()
+        return self._connection.cursor().execute(sql.encode(), prepare=False)
+
+    def commit(self) -> str:
+        """End the transaction for good, together with what was sent and is not heard of yet: where
+        that is wrong, the server skips the COMMIT. Its own word for how it ended."""
+        with self._connection.answering_within(COMMIT_S):
+            said = self.send("COMMIT") if self._pipeline else self.say("COMMIT")
+            self._hear_out()
+            return said.statusmessage or ""
+
+    def meet(self, pid: int) -> None:
+        """Who answers. Statements are prepared for a process that is always the one that greeted:
+        a pooler greets with a number of its own, and what is prepared over it may be anywhere."""
+        is_same = pid == self._connection.info.backend_pid
+        self._met = self._met + 1 if is_same and self._met >= 0 else -1
+        if self._met == _ACQUAINTED:
+            self._connection.prepare_threshold = _PREPARED_FROM
+        elif self._met < 0:
+            self._prepare_no_more()
+
+    def may_replay(self, error: psycopg.Error) -> bool:
+        """Whether what failed was certainly not kept, and may go better the next time."""
+        if isinstance(error, NOT_PREPARED):
+            self._prepare_no_more()
+        return may_replay(error, self.is_broken() and not is_hopeless(error))
+
+    def _prepare_no_more(self) -> None:
+        self._met = -1
+        self._connection.prepare_threshold = None
 
     def _types_in(self, sql: str) -> list[str]:
         """Of what types the parameters of a statement are; only inside a transaction. The server
@@ -123,7 +176,7 @@ class Wire:
     def roll_back(self) -> None:
         """Leave whatever transaction there is; a lost connection has done so by itself."""
         with contextlib.suppress(psycopg.Error):
-            self.hear()
+            self._hear_out()
         with contextlib.suppress(psycopg.Error):
             if self._connection.info.transaction_status != pq.TransactionStatus.IDLE:
                 self.say("ROLLBACK")
@@ -136,7 +189,8 @@ class Wire:
 
     def look_around(self) -> None:
         """Whether the store is there, and whether it is the one it was and not older."""
-        self.is_ordered = "sequence" in self.tables()
+        self._found = self.tables()
+        self.is_ordered = "sequence" in self._found
         if not self.is_ordered:
             return
         store_id, version = self.say(_STANDING).fetchone() or (None, None)
@@ -150,7 +204,7 @@ class Wire:
 
     def refuse_foreign(self) -> None:
         """Refuse a schema that holds tables and not ours; fences of targets do not count."""
-        found = {name for name in self.tables() if not name.startswith("bydawn_")}
+        found = {name for name in self._found if not name.startswith("bydawn_")}
         if found and not found >= _OURS:
             self.close()
             raise StoreRefused(
@@ -183,12 +237,25 @@ class Wire:
 
     def _connect(self) -> None:
         self._connection = connect(self._address)
+        self._met = min(self._met, 0)
         try:
             self.opening = opening_words(self._connection, self.name)
             self.look_around()
         except BaseException:
             self._connection.close()
             raise
+
+
+def _may(parameters: Sequence[Any]) -> bool | None:
+    """Only what has parameters may be prepared, once it has been said often enough."""
+    return None if parameters else False
+
+
+def _given(sql: Spoken, parameters: Sequence[Any]) -> list[Any]:
+    given = [cleaned(value) for value in parameters]
+    for place in sql.globs:
+        given[place] = regex_of(given[place])
+    return given
 
 
 def _pauses(patience_s: float) -> Iterator[float]:

@@ -153,7 +153,7 @@ def _time(report: Report, zone: tzinfo | None) -> Iterator[str]:
 
 def _money(morning: Morning, zone: tzinfo | None) -> Iterator[str]:
     report = morning.report
-    if not (report.money.usd_micros or report.tokens or report.unpriced):
+    if not (report.money.usd_micros or report.tokens):
         return
     yield _spent(report)
     yield from _of_nights(morning, zone)

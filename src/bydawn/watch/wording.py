@@ -165,6 +165,8 @@ def _batch_line(event: EventRow) -> str | None:
         "revised": "the plan has changed",
         "paused": "paused: nothing new is started",
         "unpaused": "goes on",
+        "stop_asked": "stopped: nothing new is started, everything is ended",
+        "stop_lifted": "the stop is lifted",
         "expanded": "more jobs have come from an earlier one",
     }
     return sentences.get(event.kind)

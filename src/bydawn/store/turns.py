@@ -1,0 +1,13 @@
+"""Whose turn it is to write to a PostgreSQL store: one row that every write transaction raises."""
+
+from __future__ import annotations
+
+NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+# The row that orders all writers also counts their transactions; with it comes who answered, and
+# when the turn came.
+TURN = f"""
+UPDATE sequence SET value = value + 1 WHERE name = 'version'
+RETURNING value, pg_backend_pid(), {NOW}"""
+FIRST_TURN = f"SELECT 0, pg_backend_pid(), {NOW} FROM pg_advisory_xact_lock(7090144118881)"
+VERSION = "SELECT value FROM sequence WHERE name = 'version'"

@@ -1,0 +1,59 @@
+"""The first night is walked as it is written, in one folder after another, with every answer."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_STEP = re.compile(r"```bash\n(.*?)```\n\n(?:[^`]|`[^`])*?```text\n(.*?)```", re.DOTALL)
+_ANYTHING = "…"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "bydawn"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bydawn "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    own = {"PATH": path, "PYTHONPATH": str(ROOT / "src"), "HOME": str(tmp_path), "TZ": "UTC"}
+    return {**os.environ, **own}
+
+
+def fits(said: str, expected: str) -> bool:
+    """Whether it is what the page says, but for what differs each time."""
+    parts = map(re.escape, expected.split(_ANYTHING))
+    return re.fullmatch("[^\n]*".join(parts), said) is not None
+
+
+def test_the_first_night_goes_as_it_is_written(tmp_path: Path, environment: dict[str, str]) -> None:
+    text = (ROOT / "docs/first-night.md").read_text("utf-8")
+    steps = _STEP.findall(text)
+    assert len(steps) == text.count("```bash\n") == text.count("```text\n") > 8
+    here = tmp_path
+    for script, expected in steps:
+        where = tmp_path / "where"
+        done = subprocess.run(
+            ["bash", "-c", f"{script}\npwd > {where}"], cwd=here, env=environment, text=True,
+            capture_output=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert fits(done.stdout, expected), (script, done.stdout, done.stderr)
+        here = Path(where.read_text().strip())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "is_same"),
+    [
+        ("3 succeeded in 11s\n", "3 succeeded in …\n", True),
+        ("3 succeeded in 11s\nmore\n", "3 succeeded in …\n", False),
+        ("2 succeeded in 11s\n", "3 succeeded in …\n", False),
+    ],
+)
+def test_what_differs_may_and_nothing_else(said: str, expected: str, is_same: bool) -> None:
+    assert fits(said, expected) is is_same
