@@ -34,7 +34,7 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield from (Finding("plan", WARN, str(warning)) for warning in plan.warnings)
         yield from caught("isolation", lambda: _isolation(app, plan))
         yield from caught("backend", lambda: _backends(app, plan))
-        yield from caught("backend", lambda: _services(app, plan))
+        yield from caught("backend", lambda: _vendors(app, plan))
         yield from _workspaces(app, plan)
         yield from _programs(app.invocation.environment, plan.batch.specs)
         yield from _variables(app.invocation.environment, plan.batch.specs)
@@ -60,7 +60,7 @@ def _backends(app: App, plan: Plan) -> Iterator[Finding]:
             yield Finding("backend", OK, f"{spec.backend} {seen.version}".strip() + " is ready")
 
 
-def _services(app: App, plan: Plan) -> Iterator[Finding]:
+def _vendors(app: App, plan: Plan) -> Iterator[Finding]:
     """Services are asked themselves, at no cost, whether they would take the jobs on."""
     asked = inquiries(plan.batch.specs, app.invocation.environment, app.state_folder)
     for spec, ready, failure in asked:

@@ -15,6 +15,8 @@ from bydawn.core.states import Reason, State
 FAILED, PARKED, BUDGET, DEADLINE = "failed", "parked", "budget", "deadline"
 STALLED, FENCED, RECOVERED, DIGEST = "stalled", "fenced", "recovered", "digest"
 KINDS = (FAILED, PARKED, BUDGET, DEADLINE, STALLED, FENCED, RECOVERED, DIGEST)
+# What is told where a plan does not say: everything that may want a person.
+TOLD_OF = tuple(kind for kind in KINDS if kind != RECOVERED)
 
 GROUPED_MS = 20_000
 # A question nobody has answered is asked again, three times at most.
