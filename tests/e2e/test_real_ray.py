@@ -1,4 +1,4 @@
-"""A real local Ray head runs a plan of 20 commands, loses its runner in the middle, and no command is
+"""A real local Ray head runs a plan of 20 commands, loses its runner in the middle, and nothing is
 started twice. Needs a ``ray`` on PATH (or RAY_PROGRAM); without one there is nothing to show."""
 
 from __future__ import annotations
