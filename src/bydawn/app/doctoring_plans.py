@@ -34,7 +34,7 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield from (Finding("plan", WARN, str(warning)) for warning in plan.warnings)
         yield from caught("isolation", lambda: _isolation(app, plan))
         yield from caught("backend", lambda: _backends(app, plan))
-        yield from caught("backend", lambda: _inquired(app, plan))
+        yield from caught("backend", lambda: _vendors(app, plan))
         yield from _workspaces(app, plan)
         yield from _programs(app.invocation.environment, plan.batch.specs)
         yield from _variables(app.invocation.environment, plan.batch.specs)
@@ -60,13 +60,17 @@ def _backends(app: App, plan: Plan) -> Iterator[Finding]:
             yield Finding("backend", OK, f"{spec.backend} {seen.version}".strip() + " is ready")
 
 
-def _inquired(app: App, plan: Plan) -> Iterator[Finding]:
+def _vendors(app: App, plan: Plan) -> Iterator[Finding]:
     """Services are asked themselves, at no cost, whether they would take the jobs on."""
     asked = inquiries(plan.batch.specs, app.invocation.environment, app.state_folder)
-    for spec, failure in asked:
-        if failure is not None:
+    for spec, ready, failure in asked:
+        about = f"{spec.backend} {model_of(spec) or ''}".strip()
+        if ready.why_not:
+            continue  # told above
+        if failure is None:
+            yield Finding("backend", OK, f"{about} would be taken on")
+        else:
             is_passing = failure.kind in (FailureClass.TRANSIENT, FailureClass.HELD)
-            about = f"{spec.backend} {model_of(spec) or ''}".strip()
             yield Finding("backend", WARN if is_passing else FAIL, f"{about}: {failure.message}")
 
 

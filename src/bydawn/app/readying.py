@@ -91,14 +91,16 @@ def standings(environment: Mapping[str, str], state_folder: Path) -> Iterator[St
 
 def inquiries(
     specs: Iterable[JobSpec], environment: Mapping[str, str], state_folder: Path
-) -> Iterator[tuple[JobSpec, Failure | None]]:
-    """What each service that is ready to be used says itself against a model the jobs name."""
+) -> Iterator[tuple[JobSpec, Readiness, Failure | None]]:
+    """Every backend and model that the jobs name and that lives elsewhere: is it ready here, and
+    what does the service itself say against it?"""
     with makers(environment, state_folder) as make:
         for spec in _one_of_each(specs, by_model=True):
             with _made(partial(make[kind_of(spec)], table_of(spec))) as backend:
-                can = backend.capabilities
-                if not (can.local or can.prompt or backend.readiness().why_not):
-                    yield spec, backend.inquire(model_of(spec))
+                if backend.capabilities.local or backend.capabilities.prompt:
+                    continue
+                ready = backend.readiness()
+                yield spec, ready, None if ready.why_not else backend.inquire(model_of(spec))
 
 
 def model_of(spec: JobSpec) -> str | None:
