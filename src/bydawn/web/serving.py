@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -67,7 +68,7 @@ def _listener(host: str, port: int) -> socket.socket:
     if host in _EVERYWHERE:
         raise UsageError(
             f"--host {host or repr(host)}: a dashboard answers to one name only",
-            "give the address that people open, such as 192.168.1.5; or stay here, and use a tunnel",
+            "give the address that people open, such as 192.168.1.5; or stay here and use a tunnel",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -77,6 +78,8 @@ def _listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = error.strerror or error
-        raise UsageError(f"{host}:{port}: {reason}", "--port 0 takes any free one") from error
+        is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        remedy = "--port 0 takes any free one" if is_port else "--host takes one of this machine"
+        raise UsageError(f"{host}:{port}: {reason}", remedy) from error
     listener.listen(64)
     return listener
