@@ -31,12 +31,12 @@ def plain_card(reading: Reading, one: Glance) -> Markup:
 def _content(reading: Reading, one: Glance) -> list[Markup]:
     """Where it stands, what it spends, who needs you, who ran when."""
     picture = glances.night_picture(reading, one.batch, None)
-    tiles = element("div", *_tiles(reading, one), class_="tiles")
+    tiles = list(_tiles(reading, one))
     return [
         element("p", _standing(reading, one), class_="standing"),
         _progress(one),
         *([element("p", "; ".join(one.waiting), class_="soft")] if one.waiting else []),
-        tiles,
+        *([element("div", *tiles, class_="tiles")] if tiles else []),
         *([element("ul", *map(_need, one.needs), class_="needs")] if one.needs else []),
         *([_scrolled(picture)] if picture else []),
     ]

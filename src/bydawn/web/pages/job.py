@@ -72,7 +72,7 @@ def _job(app: App, reading: Reading, frame: Frame, found: Job) -> HTMLResponse:
 def _facts(sight: JobSight) -> list[tuple[str, str]]:
     job_, one = sight.job, sight.row
     pairs = [
-        ("Why", one.why),
+        ("Now" if one.state == "running" else "Why", one.why),
         ("Job id", job_.job_id),
         ("Runs on", f"{one.backend} ({sight.guarantee or 'unknown'})"),
         ("Took", length(one.elapsed_ms) if one.elapsed_ms is not None else ""),
