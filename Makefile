@@ -34,7 +34,7 @@ e2e: $(READY) $(AGENTS) ## real kills, and the real programs of other vendors ov
 	@$(PYTEST) -v tests/crash $(ARGS)
 	@$(PYTEST) -v -m e2e tests/e2e $(ARGS)
 
-prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000)
+prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000); one table
 	@BYDAWN_PROVE_SIZE=$${BYDAWN_PROVE_SIZE:-1000} \
 	  $(PYTEST) -q -n 2 -m "prove or hypothesis" --timeout 3600 $(ARGS)
 

@@ -1,14 +1,25 @@
-"""Write docs/lifecycle.md and docs/store.md from the code. `make docs` runs this."""
+"""Write docs/lifecycle.md and docs/store.md from the code, and into docs/guarantees.md what the
+last long runs proved and which guards were taken away. `make docs` runs this."""
 
 from __future__ import annotations
 
+import ast
+import json
+import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bydawn.core.states import TABLE, TERMINAL, Event, Row, State
 from bydawn.store.export import columns
 
 HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent / "tests"
+# Guards that tests take away inside their own process: by name, in these tuples and tables.
+IN_PROCESS = (
+    ("sim/test_mutants.py", "MUTANTS"), ("store/test_guards.py", "MUTANTS"),
+    ("gates/test_gate_mutants.py", "CASES"),
+)  # fmt: skip
 
 HEAD = """\
 # The life of a job
@@ -64,6 +75,84 @@ def ends() -> str:
     return f"Terminal: {', '.join(names)}; final but for a person's own command.\n"
 
 
+def proof() -> dict[str, str]:
+    """The generated parts of docs/guarantees.md by the names of their places."""
+    record = json.loads((HERE / "proof.json").read_text(encoding="utf-8"))
+    return {"proof": run_table(record), "guards": guards_table(), "model": model_table()}
+
+
+def run_table(record: dict[str, Any]) -> str:
+    """What the last long run of each layer tried, as it was recorded."""
+    lines = [
+        "| layer | trials | violations | seconds | bound at 95 % | commit |",
+        "|---|--:|--:|--:|---|---|",
+    ]
+    for name, one in sorted(record.items()):
+        numbers = f"{one['trials']:,} | {one['violations']} | {one['seconds']:,} | {one['bound']}"
+        lines.append(f"| {name} | {numbers} | {one['commit']}, {one['date']} |")
+    return "\n".join(lines)
+
+
+def guards_table() -> str:
+    """Every guard that is taken away, and the tests that must notice."""
+    found = [(one.guard, one.file, one.killer) for one in _mutants()]
+    for file, name in IN_PROCESS:
+        text = (TESTS / file).read_text(encoding="utf-8")
+        found += [(guard, "", f"tests/{file}") for guard in named_in(text, name)]
+    lines = ["| guard taken away | in | noticed by |", "|---|---|---|"]
+    lines += [
+        f"| {guard} | {place and f'`{place}`'} | `{killer}` |" for guard, place, killer in found
+    ]
+    return "\n".join([f"{len(found)} of them:\n", *lines])
+
+
+def model_table() -> str:
+    """The variants of the model, and what spin must say of each."""
+    lines = ["| protocol | |", "|---|---|"]
+    variants = runpy.run_path(str(TESTS / "model" / "variants.py"))["VARIANTS"]
+    lines += [f"| {one.story} | {'holds' if one.holds else 'breaks'} |" for one in variants]
+    return "\n".join(lines)
+
+
+def _mutants() -> Sequence[Any]:
+    found: Sequence[Any] = runpy.run_path(str(TESTS / "mutants" / "guards.py"))["MUTANTS"]
+    return found
+
+
+def named_in(text: str, name: str) -> list[str]:
+    """The words of a module's tuple of functions, or of a table's keys, read without loading it."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _assigns_to(node, name):
+            return [_word(part) for part in _parts(node.value)]
+    return []
+
+
+def _assigns_to(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return isinstance(target, ast.Name) and target.id == name
+
+
+def _parts(value: ast.expr | None) -> list[ast.expr]:
+    if isinstance(value, ast.Dict):
+        return [key for key in value.keys if key is not None]
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    return [part.elts[0] if isinstance(part, ast.Tuple) else part for part in parts]
+
+
+def _word(part: ast.expr) -> str:
+    word = part.id if isinstance(part, ast.Name) else ast.literal_eval(part)
+    return str(word).replace("_", " ")
+
+
+def put_in(page: str, parts: dict[str, str]) -> str:
+    """A page with its generated parts between their marks."""
+    for name, text in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}{text}\n{end}{rest.partition(end)[2]}"
+    return page
+
+
 STORE_HEAD = """\
 # The store, exported
 
@@ -91,3 +180,5 @@ def store_page(columns: Mapping[str, Sequence[str]]) -> str:
 if __name__ == "__main__":
     (HERE / "store.md").write_text(store_page(columns()), encoding="utf-8")
     (HERE / "lifecycle.md").write_text(lifecycle(TABLE), encoding="utf-8")
+    guarantees = HERE / "guarantees.md"
+    guarantees.write_text(put_in(guarantees.read_text("utf-8"), proof()), encoding="utf-8")

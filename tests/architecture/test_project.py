@@ -90,6 +90,15 @@ def test_the_lifecycle_page_is_fresh() -> None:
     assert page == generator().lifecycle(TABLE), "run `make docs`"
 
 
+def test_the_generated_parts_of_the_guarantees_are_fresh() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    made = generator()
+    parts = made.proof()
+    assert page == made.put_in(page, parts), "run `make docs`"
+    assert all(f"<!-- {name} -->" in page for name in parts)
+    assert made.put_in(page, {**parts, "guards": "another"}) != page
+
+
 def test_the_lifecycle_page_would_show_a_change() -> None:
     page = generator().lifecycle(TABLE)
     assert all(row.note in page for row in TABLE)

@@ -51,6 +51,7 @@ def _good(report: Report) -> bool:
         b'{"usage": ' + b"[" * 20_000 + b"\n",
         b'{"result": "' + b"x" * 1_100_000 + b'"}\n',
         b'{"progress": 1' + b"0" * 5_000 + b"}\n",
+        b'{"progress": 9' + b"9" * 400 + b', "usage": {"in": 9' + b"9" * 400 + b"}}\n",
     ],
 )
 def test_poison_lines_change_nothing(tmp_path: Path, poison: bytes) -> None:

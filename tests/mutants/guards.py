@@ -35,6 +35,9 @@ NIGHTS = "tests/sim/test_nights.py::test_nights"
 
 MUTANTS = (
     # Leases and tokens
+    Mutant("a call of a lost lease is not made under the next", "runner/runner.py",
+           "        self._begin_life()\n        self.fenced_jobs", "        self.fenced_jobs",
+           "tests/runner/test_loop.py"),
     Mutant("a holder distrusts its lease before the store does", "core/leases.py",
            "asked_at + lease_ms - margin_ms(lease_ms)", "asked_at + 2 * lease_ms", LEASES),
     Mutant("another boot ends every local lease", "core/leases.py",
@@ -59,9 +62,8 @@ MUTANTS = (
            "session.change(_EXPANDED, (batch, spec.id)) == 0", "False",
            "tests/store/test_dependencies.py"),
     # Caps
-    Mutant("parallel holds over all runners", "store/admission.py",
-           "batch.terms.parallel - counters.used(session, counting.slots(batch.number))",
-           "batch.terms.parallel", "tests/store/test_caps_held.py"),
+    Mutant("parallel holds over all runners", "store/claiming.py",
+           "batch.terms.parallel - used", "batch.terms.parallel", "tests/store/test_caps_held.py"),
     Mutant("a pool has so many places", "store/admission.py",
            "pool.parallel - counters.used(session, counting.pool_slots(pool.name))",
            "pool.parallel", NIGHTS),
@@ -94,9 +96,10 @@ MUTANTS = (
            'os.link(private, self.file("claim"))', 'os.replace(private, self.file("claim"))',
            "tests/crash/test_supervisor_claim.py"),
     Mutant("a lost lease ends all acts", "runner/actions.py",
-           "        if not self.may_act():\n            return Absent()\n", "", NIGHTS),
+           "        if not self.belief.may_act():\n            return Absent()\n", "", NIGHTS),
     Mutant("only listed names reach a run", "processes/environment.py",
-           'if name in _PASSED or name.startswith("LC_") or name in named', "if True", COMMAND),
+           'machine.items() if name in _PASSED or name.startswith("LC_")', "machine.items()",
+           COMMAND),
     Mutant("a sandboxed run is sandboxed", "backends/local.py",
            "if request.isolate == NONE:", "if True:", "tests/backends/test_isolation.py"),
     # Success and what leaves
@@ -143,7 +146,7 @@ MUTANTS = (
            "if False:", REFUSALS),
     Mutant("a newer store is left alone", "store/migrate.py",
            "if number > NUMBERS[-1]:", "if False:", REFUSALS),
-    Mutant("a network disk is refused", "store/sqlite.py",
+    Mutant("a network disk is refused", "store/disks.py",
            "if kind in _NETWORK:", "if False:", REFUSALS),
     Mutant("a connection does not cross a fork", "store/sqlite.py",
            "assert os.getpid() == self._pid", "assert self._pid", REFUSALS),

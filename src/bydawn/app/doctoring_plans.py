@@ -11,8 +11,9 @@ from pathlib import Path
 from bydawn.app.app import App
 from bydawn.app.findings import FAIL, OK, WARN, Finding, caught
 from bydawn.app.isolating import refuse_unavailable
-from bydawn.app.readying import readiness_of_each, refuse_no_worktree
+from bydawn.app.readying import inquiries, model_of, readiness_of_each, refuse_no_worktree
 from bydawn.core.model import JobSpec, Publication
+from bydawn.core.sightings import FailureClass
 from bydawn.core.templates import is_template
 from bydawn.core.workspaces import is_address
 from bydawn.plan import Overrides, Plan
@@ -32,7 +33,8 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield Finding("plan", OK, f"{path}: {plan.batch.address}, {len(plan.batch.specs)} jobs")
         yield from (Finding("plan", WARN, str(warning)) for warning in plan.warnings)
         yield from caught("isolation", lambda: _isolation(app, plan))
-        yield from _backends(app, plan)
+        yield from caught("backend", lambda: _backends(app, plan))
+        yield from caught("backend", lambda: _vendors(app, plan))
         yield from _workspaces(app, plan)
         yield from _programs(app.invocation.environment, plan.batch.specs)
         yield from _variables(app.invocation.environment, plan.batch.specs)
@@ -56,6 +58,20 @@ def _backends(app: App, plan: Plan) -> Iterator[Finding]:
             yield Finding("backend", FAIL, f"{spec.backend}: {what}", remedy)
         else:
             yield Finding("backend", OK, f"{spec.backend} {seen.version}".strip() + " is ready")
+
+
+def _vendors(app: App, plan: Plan) -> Iterator[Finding]:
+    """Services are asked themselves, at no cost, whether they would take the jobs on."""
+    asked = inquiries(plan.batch.specs, app.invocation.environment, app.state_folder)
+    for spec, ready, failure in asked:
+        about = f"{spec.backend} {model_of(spec) or ''}".strip()
+        if ready.why_not:
+            continue  # told above
+        if failure is None:
+            yield Finding("backend", OK, f"{about} would be taken on")
+        else:
+            is_passing = failure.kind in (FailureClass.TRANSIENT, FailureClass.HELD)
+            yield Finding("backend", WARN if is_passing else FAIL, f"{about}: {failure.message}")
 
 
 def _workspaces(app: App, plan: Plan) -> Iterator[Finding]:

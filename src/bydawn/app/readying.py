@@ -19,7 +19,7 @@ from bydawn.processes.worktrees import why_no_worktree
 
 if TYPE_CHECKING:
     from bydawn.backends.backend import Backend
-    from bydawn.core.sightings import Readiness
+    from bydawn.core.sightings import Failure, Readiness
     from bydawn.store.store import Batch, Store
 
 Table = Mapping[str, Any]
@@ -89,6 +89,26 @@ def standings(environment: Mapping[str, str], state_folder: Path) -> Iterator[St
         yield Standing(name, package, "", "", "", why)
 
 
+def inquiries(
+    specs: Iterable[JobSpec], environment: Mapping[str, str], state_folder: Path
+) -> Iterator[tuple[JobSpec, Readiness, Failure | None]]:
+    """Every backend and model that the jobs name and that lives elsewhere: is it ready here, and
+    what does the service itself say against it?"""
+    with makers(environment, state_folder) as make:
+        for spec in _one_of_each(specs, by_model=True):
+            with _made(partial(make[kind_of(spec)], table_of(spec))) as backend:
+                if backend.capabilities.local or backend.capabilities.prompt:
+                    continue
+                ready = backend.readiness()
+                yield spec, ready, None if ready.why_not else backend.inquire(model_of(spec))
+
+
+def model_of(spec: JobSpec) -> str | None:
+    """The model a job names, where it is known before its launch."""
+    model = spec.payload.get("model")
+    return None if model is None or is_template(str(model)) else str(model)
+
+
 @contextlib.contextmanager
 def makers(environment: Mapping[str, str], state_folder: Path) -> Iterator[Makers]:
     """What makes backends that are only to be asked."""
@@ -103,10 +123,11 @@ def makers(environment: Mapping[str, str], state_folder: Path) -> Iterator[Maker
         runs.close()
 
 
-def _one_of_each(specs: Iterable[JobSpec]) -> list[JobSpec]:
+def _one_of_each(specs: Iterable[JobSpec], by_model: bool = False) -> list[JobSpec]:
     found: dict[str, JobSpec] = {}
     for spec in specs:
-        found.setdefault(f"{spec.backend} {sorted(table_of(spec).items())!r}", spec)
+        model = model_of(spec) if by_model else None
+        found.setdefault(f"{spec.backend} {sorted(table_of(spec).items())!r} {model}", spec)
     return list(found.values())
 
 

@@ -105,7 +105,10 @@ _FIELDS: dict[str, Callable[[Report, Any], None]] = {
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Of a size that both kinds of numbers can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= _MOST if isinstance(value, int) else math.isfinite(value)
 
 
 def _is_count(value: Any) -> bool:

@@ -20,6 +20,7 @@ _TRANSIENT, _HELD, _PERMANENT = FailureClass.TRANSIENT, FailureClass.HELD, Failu
 _AMBIGUOUS, _AUTH = FailureClass.AMBIGUOUS, FailureClass.AUTH
 _RATE_WAIT_MS = 30_000
 _LONGEST_MESSAGE = 400
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ def _message(http: int, code: str, envelope: Mapping[str, Any], raw: str, secret
 
 
 def _told(text: str, secret: str) -> str:
-    """One line, without the key."""
-    if secret:
+    """One line, without the key. What is too short to be one may be a word."""
+    if len(secret) >= _SHORTEST_SECRET:
         text = text.replace(secret, "[key]")
     return " ".join(text.split())[:_LONGEST_MESSAGE]
 
