@@ -5,11 +5,12 @@ ARGS  ?=
 BIN    = $(VENV)/bin
 READY  = $(VENV)/.ready-test
 CHECK  = $(VENV)/.ready-check
+BROWSE = $(VENV)/.ready-e2e
 AGENTS = $(VENV)/npm/.ready
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench e2e prove docs lock clean
+.PHONY: help demo test check bench e2e screens prove docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -30,9 +31,12 @@ check: $(CHECK) ## lint, format, types and architecture
 bench: $(READY) ## measure
 	@$(BIN)/python bench/run.py $(ARGS)
 
-e2e: $(READY) $(AGENTS) ## real kills, and the real programs of other vendors over fake services
+e2e: $(BROWSE) $(AGENTS) ## real kills, a real browser, and real programs of other vendors over fakes
 	@$(PYTEST) -v tests/crash $(ARGS)
 	@$(PYTEST) -v -m e2e tests/e2e $(ARGS)
+
+screens: $(BROWSE) ## photograph the dashboard for the documents
+	@$(BIN)/python docs/screens/make.py
 
 prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000); one table
 	@BYDAWN_PROVE_SIZE=$${BYDAWN_PROVE_SIZE:-1000} \
@@ -45,6 +49,8 @@ lock: ## write requirements/*.lock anew (needs uv)
 	@uv pip compile $(LOCKING) --extra test -o requirements/test.lock pyproject.toml
 	@uv pip compile $(LOCKING) --extra test --extra dev \
 	  -c requirements/test.lock -o requirements/check.lock pyproject.toml
+	@uv pip compile $(LOCKING) --extra test --extra e2e \
+	  -c requirements/test.lock -o requirements/e2e.lock pyproject.toml
 
 clean: ## remove what the targets above made
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
@@ -82,4 +88,8 @@ $(AGENTS): tests/e2e/package.json
 # The second lock holds all of the first, so an environment made for `check` serves `test` as well.
 $(CHECK): requirements/check.lock pyproject.toml
 	$(call install,requirements/check.lock)
+	@touch $@ $(READY)
+
+$(BROWSE): requirements/e2e.lock pyproject.toml
+	$(call install,requirements/e2e.lock)
 	@touch $@ $(READY)

@@ -4,6 +4,7 @@ into its budget; and quiet nights before it, to compare with."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,8 +71,10 @@ def quiet_night(scene: Scene, number: int) -> Batch:
     return batch
 
 
-def reference_night(scene: Scene, earlier: int = 14, **terms: Any) -> Batch:
-    """So many quiet nights, then the one to be told of."""
+def reference_night(
+    scene: Scene, earlier: int = 14, turned: Callable[[], None] = lambda: None, **terms: Any
+) -> Batch:
+    """So many quiet nights, then the one to be told of; ``turned`` hears of each turn of that."""
     forgo_durability(scene.store.session)
     for number in range(earlier):
         quiet_night(scene, number)
@@ -101,5 +104,5 @@ def reference_night(scene: Scene, earlier: int = 14, **terms: Any) -> Batch:
     edition = f"2026-11-{_FIRST_DAY + earlier:02}"
     wanted = {"bound": CAP, "parallel": 12, **terms}
     batch = scene.submit(*specs, edition=edition, **wanted)
-    scene.drive(batch)
+    scene.drive(batch, turned=turned)
     return scene.fresh(batch)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from bydawn.backends.scripted import ScriptedBackend
-from bydawn.core.keys import job_key
+from bydawn.core.keys import canonical, job_key
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
@@ -57,7 +56,7 @@ def jobs_of(batch: PlannedBatch, names: Names | None = None) -> list[PlannedJob]
     return [
         PlannedJob(
             template, name, job_key(batch.plan, batch.edition, template, [name]), None,
-            json.dumps({"kind": template}), position, f"{batch.source}:{position}",
+            canonical({"kind": template}), position, f"{batch.source}:{position}",
         )
         for position, (template, name) in enumerate(pairs)
     ]  # fmt: skip

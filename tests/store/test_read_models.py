@@ -10,7 +10,8 @@ from filling import FAILED, LAUNCHED, Hand, again, planned, spec, succeed
 from bydawn.core.keys import job_key
 from bydawn.core.model import Bound, JobSpec, PlannedJob
 from bydawn.core.sightings import Usage
-from bydawn.store import nights, spending, timeline, totals
+from bydawn.store import finding, nights, spending, timeline, totals
+from bydawn.store.finding import Wanted
 from bydawn.store.store import Store
 
 Opener = Callable[[], Store]
@@ -22,7 +23,7 @@ def night(store: Store, hand: Hand, day: int, *specs: JobSpec) -> int:
     """A night of jobs that go well at the first try, but ``flaky`` and ``bad``."""
     edition = f"2026-11-{day:02}"
     jobs = [
-        PlannedJob(one.id, one.id, job_key("night", edition, one.id, []), None, '{"site": "a"}', n,
+        PlannedJob(one.id, one.id, job_key("night", edition, one.id, []), None, '{"site":"a"}', n,
                    "night.toml:1")
         for n, one in enumerate(specs)
     ]  # fmt: skip
@@ -71,3 +72,37 @@ def test_the_same_whole_numbers_on_both_kinds(open_one: Opener) -> None:
     )
     wasted = sum(one.wasted_micros for one in spent if one.batch == newest)
     assert wasted == totals.money(session, newest).wasted_micros
+
+
+def test_jobs_are_found_on_both_kinds(open_one: Opener) -> None:
+    store = open_one()
+    hand = Hand(store)
+    specs = [spec(name) for name in ("good", "Zwei_2", "bad")]
+    earlier, newest = (night(store, hand, day, *specs) for day in (1, 2))
+    session = store.session
+
+    def names(wanted: Wanted, start: int = 0, limit: int = 9) -> list[str]:
+        return [job.name for job in finding.found(session, newest, wanted, start, limit)]
+
+    assert names(Wanted()) == ["good", "Zwei_2", "bad"]
+    assert names(Wanted(), start=1, limit=1) == ["Zwei_2"]
+    assert names(Wanted(state="failed")) == ["bad"]
+    assert names(Wanted(state="running")) == []
+    assert names(Wanted(tag="site=a", text="ZWEI_")) == ["Zwei_2"]
+    for nothing in (
+        Wanted(tag="site=b"),
+        Wanted(tag="site"),
+        Wanted(text="g%d"),
+        Wanted(text="_o"),
+    ):
+        assert names(nothing) == [], nothing
+
+    assert [job.name for job in finding.troubled(session, newest, 5)] == ["bad"]
+    # What failed in an earlier night of the plan is history.
+    assert [(job.name, job.batch) for job in finding.needy(session, 5)] == [("bad", newest)]
+    assert finding.count_needy(session) == 1
+    tallies = finding.tallies(session, [earlier, newest])
+    assert [tallies[one].counts for one in (earlier, newest)] == [{"succeeded": 2, "failed": 1}] * 2
+    assert {type(number) for number in tallies[newest].counts.values()} == {int}
+    spent = nights.these(session, [newest, earlier])
+    assert {one.usd_micros for one in spent.values()} == {500_000}

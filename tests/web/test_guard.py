@@ -17,6 +17,9 @@ from urllib.parse import quote, urlsplit
 import pytest
 from scene import Scene, scripted
 
+from bydawn.app import Invocation
+from bydawn.core.errors import UsageError
+from bydawn.web.serving import serve
 from conftest import ORIGIN, Desk, desk_over
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -29,7 +32,10 @@ CHANGES = ["/jobs/{job}/cancel", "/jobs/{job}/retry", "/jobs/{job}/resolve",
 
 def everything(desk: Desk) -> list[tuple[str, str]]:
     job = desk.scene.job(desk.batch, "review").job_id
-    reads = [("GET", path) for path in (*PAGES, f"/jobs/{job}", f"/api/jobs/{job}", "/nope")]
+    reads = [
+        ("GET", path)
+        for path in (*PAGES, f"/jobs/{job}", f"/jobs/{job}/log", f"/api/jobs/{job}", "/nope")
+    ]
     return reads + [("POST", path.format(job=job)) for path in CHANGES]
 
 
@@ -155,6 +161,8 @@ def test_every_answer_carries_the_policy(desk: Desk) -> None:
             assert "unsafe" not in policy
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["x-frame-options"] == "DENY"
+            # Any stricter, and a browser sends no origin with our own forms.
+            assert answer.headers["referrer-policy"] == "same-origin"
 
 
 def test_the_link_becomes_a_cookie_and_leaves_the_address(desk: Desk) -> None:
@@ -195,7 +203,7 @@ def test_hostile_words_are_inert_everywhere(scene: Scene) -> None:
             assert code == 200, path
             seen = Parsed(text)
             assert seen.tags.isdisjoint({"img", "iframe", "style", "object", "embed"}), path
-            assert seen.scripts == ["/static/htmx.min.js", "/static/hx-sse.min.js"]
+            assert seen.scripts == [f"/static/{n}.js" for n in ("htmx.min", "hx-sse.min", "live")]
             assert not {name for name in seen.attributes if name.startswith("on")}
             assert "style" not in seen.attributes
             assert "\x1b" not in text
@@ -229,10 +237,20 @@ def test_a_body_that_is_too_large_is_not_read(desk: Desk) -> None:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+def lines() -> Iterator[list[socket.socket]]:
+    """Connections that outlive the server."""
+    made: list[socket.socket] = []
+    yield made
+    for line in made:
+        line.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, lines: list[socket.socket]) -> Iterator[str]:
     (tmp_path / "p.toml").write_text(
         'schema = 1\nname = "p"\n[[job]]\nid = "one"\nbackend = "scripted"\n'
     )
+    del lines  # closed after the server has ended
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)}
     command = [sys.executable, "-m", "bydawn"]
     subprocess.run([*command, "run", "p.toml", "-q"], cwd=tmp_path, env=environment, check=True,
@@ -246,6 +264,7 @@ def served(tmp_path: Path) -> Iterator[str]:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
+    assert "Cancel" not in errors
 
 
 def test_a_real_server_bears_bad_guests(served: str) -> None:
@@ -295,3 +314,21 @@ def test_the_stream_resumes_without_loss(served: str) -> None:
     first = ids("0")
     assert first[:2] == [1, 2]
     assert ids(str(first[1]))[0] == first[2]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_a_dashboard_has_one_name(tmp_path: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="one name only"):
+        serve(Invocation(tmp_path), host, 0, is_read_only=False, say=print)
+
+
+def test_it_leaves_in_peace_while_somebody_listens(served: str, lines: list[socket.socket]) -> None:
+    """The end of the fixture looks for what it says."""
+    link = urlsplit(served)
+    line = socket.create_connection((link.hostname or "", link.port or 0))
+    lines.append(line)
+    key = link.query.removeprefix("token=")
+    line.sendall(f"GET /events HTTP/1.1\r\nHost: {link.netloc}\r\n".encode())
+    line.sendall(f"Authorization: Bearer {key}\r\n\r\n".encode())
+    line.settimeout(60)
+    assert b"200 OK" in line.recv(4096)

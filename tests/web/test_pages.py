@@ -9,6 +9,7 @@ import pytest
 from scene import Scene, ok, scripted
 
 from bydawn.app import Invocation
+from bydawn.core.model import Bound
 from bydawn.web.guarding import Keys, hosts_of
 from bydawn.web.looking import Site
 from bydawn.web.site import build
@@ -127,3 +128,61 @@ def test_a_place_without_a_store_gets_no_store(tmp_path: Path) -> None:
     assert answer.status_code == 404
     assert "there is no store here yet" in answer.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_in_the_morning_the_badge_still_says_who_waits(scene: Scene) -> None:
+    """Parked jobs stay with a person however many nights pass; failed ones until the next night."""
+    for day in (18, 19):
+        scene.drive(scene.submit(
+            scripted("review", {"takes_ms": 1_000, "ends": "vanish"}),
+            scripted("bad", {"takes_ms": 1_000, "ends": "error 400"}, retries=0),
+            edition=f"2026-11-{day}",
+        ))  # fmt: skip
+    desk = desk_over(scene, scene.store.batches()[0])
+    with desk.client:
+        _, text = desk.get("/parked")
+        assert '<span class="badge">3</span>' in text
+        assert [text.count(f">{name}</a>") for name in ("review", "bad")] == [2, 1]
+
+
+def test_a_batch_is_shown_among_its_nights(scene: Scene) -> None:
+    for day in range(1, 18):
+        batch = scene.submit(scripted("one", ok(cost_usd="0.50")), edition=f"2026-11-{day:02}")
+        scene.drive(batch)
+    desk = desk_over(scene, batch)
+    with desk.client:
+        _, text = desk.get("/")
+        assert "Last 14 nights" in text
+        assert "14 of 14 all well" in text
+        assert 'aria-label="nightly@2026-11-04: 1 succeeded, $0.50"' in text
+        assert "nightly@2026-11-03" not in text
+        # Seen from an earlier night, later ones have not happened yet.
+        _, earlier = desk.get("/batches/nightly@2026-11-10")
+        assert "Last 10 nights" in earlier
+        assert "nightly@2026-11-11" not in earlier
+
+
+def test_what_spends_and_when_it_must_end_are_shown(scene: Scene) -> None:
+    deadline_at = 4_000_000_000_000  # by the real clock, which the dashboard reads
+    batch = scene.submit(
+        scripted("one", ok(3_600_000)), bound=Bound(usd_micros=5_000_000, tokens=1_000_000),
+        deadline_at=deadline_at,
+    )  # fmt: skip
+    desk = desk_over(scene, batch)
+    with desk.client:
+        _, text = desk.get("/")
+    for said in ("$0.00 of $5.00", "0 of 1.00M", "Deadline"):
+        assert said in text, said
+
+
+def test_a_log_is_inert_and_only_a_running_one_follows(desk: Desk) -> None:
+    job = desk.scene.job(desk.batch, "article-a")
+    folder = desk.scene.folder / ".bydawn/runs" / job.job_id / "1.1"
+    folder.mkdir(parents=True)
+    (folder / "output.log").write_text("begun\n<script>\x1b[2J</script>\n")
+    code, pane = desk.get(f"/jobs/{job.job_id}/log")
+    assert code == 200
+    assert "<pre>begun\n&lt;script&gt;" in pane
+    assert "\x1b" not in pane
+    assert "hx-get" not in pane
+    assert pane in desk.get(f"/jobs/{job.job_id}")[1]

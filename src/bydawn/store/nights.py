@@ -6,13 +6,13 @@ jobs of a night by the index of names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bydawn.store.connect import Session
+from bydawn.store.connect import Row, Session
 from bydawn.store.rows import HELD
 
-_NIGHTS = f"""
+_NIGHT = f"""
 SELECT b.number, b.edition, b.opened_at,
     coalesce((SELECT used FROM counter WHERE name = 'usd:' || b.number), 0)
         - coalesce((SELECT sum(reserved_micros) FROM job WHERE batch = b.number
@@ -20,8 +20,10 @@ SELECT b.number, b.edition, b.opened_at,
     coalesce((SELECT used FROM counter WHERE name = 'tokens:' || b.number), 0)
         - coalesce((SELECT sum(reserved_tokens) FROM job WHERE batch = b.number
             AND {HELD}), 0)
-FROM batch b WHERE b.plan = ? AND b.opened_at <= ? ORDER BY b.opened_at DESC, b.number DESC LIMIT ?
-"""
+FROM batch b"""
+_NIGHTS = f"""{_NIGHT} WHERE b.plan = ? AND b.opened_at <= ?
+ORDER BY b.opened_at DESC, b.number DESC LIMIT ?"""
+
 
 _PAST = """
 WITH tonight AS (
@@ -76,10 +78,18 @@ class Took:
 
 def nights(session: Session, plan: str, until: int, limit: int) -> list[Night]:
     """The newest nights of a plan that had begun by then, newest first."""
-    return [
-        Night(number, edition, opened_at, int(usd), int(tokens))
-        for number, edition, opened_at, usd, tokens in session.rows(_NIGHTS, (plan, until, limit))
-    ]
+    return list(map(_night, session.rows(_NIGHTS, (plan, until, limit))))
+
+
+def these(session: Session, numbers: Sequence[int]) -> dict[int, Night]:
+    """What was spent in each of these batches."""
+    asked = f"{_NIGHT} WHERE b.number IN ({', '.join('?' * len(numbers))})"
+    return {row[0]: _night(row) for row in session.rows(asked, tuple(numbers))}
+
+
+def _night(row: Row) -> Night:
+    number, edition, opened_at, usd, tokens = row
+    return Night(number, edition, opened_at, int(usd), int(tokens))
 
 
 def tonight(session: Session, batch: int, limit: int) -> list[Took]:

@@ -85,7 +85,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
         state=state,
         counts=counts_of(standing),
         needs=needs,
-        waiting=_waiting(reading, batch),
+        waiting=waiting_for(reading, batch),
         wall_ms=wall_ms(reading, batch, state, ends.last_at),
         serial_ms=totals.serial_ms(session, number),
         money=money,
@@ -98,7 +98,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
     )
 
 
-def _waiting(reading: Reading, batch: Batch) -> dict[str, int]:
+def waiting_for(reading: Reading, batch: Batch) -> dict[str, int]:
     """How many jobs wait for what."""
     found: dict[str, int] = {}
     session = reading.store.session

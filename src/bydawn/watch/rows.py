@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from bydawn.store.finding import Wanted
 from bydawn.store.read import EventRow
 from bydawn.store.store import Batch, Store
 
-__all__ = ["Batch", "EventRow", "Store"]
+__all__ = ["Batch", "EventRow", "Store", "Wanted"]

@@ -12,9 +12,16 @@ from bydawn.watch.markup import Markup, element, joined
 from bydawn.web import wording
 from bydawn.web.guarding import FORM_TOKEN
 
-_SCRIPTS = ("/static/htmx.min.js", "/static/hx-sse.min.js")
+_FARTHEST = 10**9
+# At once, at most every two seconds, and once more when it has become quiet.
+_TRIGGER = "moved from:body throttle:2s, moved from:body delay:700ms, every 15s"
+_SCRIPTS = ("/static/htmx.min.js", "/static/hx-sse.min.js", "/static/live.js")
 # Styles come from our own sheet; expressions in attributes are never evaluated.
-_HTMX = '{"includeIndicatorCSS":false,"history":false}'
+# An answer that is a mistake replaces nothing, and what a person has unfolded stays so.
+_HTMX = (
+    '{"includeIndicatorCSS":false,"history":false,"noSwap":["204","304","4xx","5xx"],'
+    '"morphIgnore":["data-htmx-powered","open"]}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +37,19 @@ class Frame:
     said: str = ""
 
 
-def page(frame: Frame, title: str, *live: str, below: Iterable[str] = ()) -> HTMLResponse:
-    """A page: ``live`` follows the night by itself, ``below`` stands still, such as forms."""
+def page(frame: Frame, title: str, *live: str) -> HTMLResponse:
+    """A page that follows the night by itself; what is typed or unfolded in it stays."""
     main = element(
         "main",
         _said(frame),
         element(
             "div", *live, id="live", hx_get=frame.path, hx_select="#live", hx_target="this",
-            hx_swap="outerMorph", hx_trigger="moved from:body throttle:1s, every 15s",
+            hx_swap="outerMorph", hx_trigger=_TRIGGER,
         ),
-        *below,
         id="main",
     )  # fmt: skip
     stream = {"hx_sse:connect": f"/events?after={frame.after}"}
-    body = element("body", _skip(), _header(frame), main, hx_swap="none", **stream)
+    body = element("body", _skip(), _header(frame), _stale(), main, hx_swap="none", **stream)
     html = element("html", _head(title), body, lang="en")
     return HTMLResponse(f"<!doctype html>\n{html}\n")
 
@@ -64,6 +70,7 @@ def _head(title: str) -> Markup:
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="htmx-config", content=_HTMX),
         element("title", f"{title} · {wording.NAME}"),
+        element("link", rel="icon", type="image/svg+xml", href="/static/icon.svg"),
         element("link", rel="stylesheet", href="/static/style.css"),
         *(element("script", src=source, defer="") for source in _SCRIPTS),
     )
@@ -71,6 +78,12 @@ def _head(title: str) -> Markup:
 
 def _skip() -> Markup:
     return element("a", wording.SKIP, href="#main", class_="skip")
+
+
+def _stale() -> Markup:
+    """Shown by our own script when the page no longer follows."""
+    words = {f"data_{name}": said for name, said in wording.STALE.items()}
+    return element("p", "", id="stale", class_="alarm", role="alert", hidden="", **words)
 
 
 def _header(frame: Frame) -> Markup:
@@ -85,7 +98,7 @@ def _header(frame: Frame) -> Markup:
 def _link(frame: Frame, path: str, name: str) -> Markup:
     is_here = path == frame.path.partition("?")[0]
     needed = frame.needy and path == "/parked"
-    badge = [" ", element("span", str(frame.needy), class_="badge")] if needed else []
+    badge = [" ", element("span", f"{frame.needy:,}", class_="badge")] if needed else []
     current = "page" if is_here else None
     return element("li", element("a", name, *badge, href=path, aria_current=current))
 
@@ -159,13 +172,47 @@ def sure(frame: Frame, said: str, action: str, yes: str) -> Markup:
     )
 
 
-def bar(label: str, part: int, whole: int | None, said: str) -> Markup:
-    """How much of something, as words and as a bar."""
-    words = element("span", element("b", label), f" {said}", class_="words")
-    if not whole:
-        return element("p", words, class_="gauge")
-    shown = element("progress", value=min(part, whole), max=whole, aria_label=label)
-    return element("p", words, shown, class_="gauge")
+def tile(label: str, said: str, *more: str) -> Markup:
+    """One number with its name, and perhaps a bar or a picture below."""
+    return element(
+        "div", element("p", label, class_="label"), element("p", said), *more, class_="tile"
+    )
+
+
+def strip(said: str, parts: Iterable[tuple[str, int]], whole: int) -> Markup:
+    """A bar of several parts, each with its class, of a whole."""
+    x, drawn = 0.0, []
+    for class_, part in parts:
+        wide = min(100.0 - x, 100 * part / whole) if whole else 0.0
+        drawn.append(element("rect", x=round(x, 2), y=0, width=round(wide, 2), height=4,
+                             class_=f"bar {class_}"))  # fmt: skip
+        x += wide
+    return element("svg", element("title", said), *drawn, viewBox="0 0 100 4", role="img",
+                   preserveAspectRatio="none", class_="strip")  # fmt: skip
+
+
+def turning(
+    path: str, query: Mapping[str, str], start: int, step: int, has_more: bool
+) -> list[Markup]:
+    """Links to what comes before and after the part that is listed."""
+    links = []
+    if start:
+        links.append(
+            link(
+                "← Earlier in the list", asking(path, {**query, "from": str(max(0, start - step))})
+            )
+        )
+    if has_more:
+        links.append(
+            link("Later in the list →", asking(path, {**query, "from": str(start + step)}))
+        )
+    return [element("p", *links, class_="turns")] if links else []
+
+
+def start_of(given: Mapping[str, str]) -> int:
+    """From which row of a list on, as the address says."""
+    said = given.get("from", "")
+    return min(int(said), _FARTHEST) if said.isdecimal() and len(said) < 12 else 0
 
 
 def job_path(job_id: str) -> str:
@@ -173,9 +220,13 @@ def job_path(job_id: str) -> str:
 
 
 def batch_path(address: str, **query: str) -> str:
-    asked = {name: value for name, value in query.items() if value}
-    told = f"?{urlencode(asked)}" if asked else ""
-    return f"/batches/{quote(address, safe='@')}{told}"
+    return asking(f"/batches/{quote(address, safe='@')}", query)
+
+
+def asking(path: str, query: Mapping[str, str]) -> str:
+    """An address with what it asks for."""
+    asked = {name: value for name, value in query.items() if value and value != "0"}
+    return f"{path}?{urlencode(asked)}" if asked else path
 
 
 def chosen(given: Mapping[str, str], name: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What every page needs: where the store is, and the keys of its forms."""
+    """What every page needs: where the store is, and the keys of its forms; ``leaving`` is set
+    when the dashboard is being ended."""
 
     invocation: Invocation
     keys: Keys
+    leaving: Event = field(default_factory=Event)
 
     def opened(self) -> App:
         return open_app(self.invocation)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import socket
 from collections.abc import Callable
+from threading import Event
+from types import FrameType
 
 import uvicorn
 
@@ -15,6 +19,7 @@ from bydawn.web.site import build
 
 _LARGEST_HEAD = 16_384
 _MOST_AT_ONCE = 100
+_EVERYWHERE = ("0.0.0.0", "::", "*", "")
 
 
 def serve(
@@ -27,8 +32,9 @@ def serve(
     keys = Keys(hosts_of(host, bound), is_read_only=is_read_only, cookie=f"bydawn-{bound}")
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{bound}/?{TOKEN}={keys.token}")
+    site = Site(invocation, keys)
     config = uvicorn.Config(
-        build(Site(invocation, keys)),
+        build(site),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -42,10 +48,28 @@ def serve(
         ws="none",
         http="h11",
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Leaving(config, site.leaving).run(sockets=[listener])
+
+
+class Leaving(uvicorn.Server):
+    """Lets its streams end when it is told to, and says nothing of what it cuts off then."""
+
+    def __init__(self, config: uvicorn.Config, leaving: Event) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not leaving.is_set())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._leaving.set()
+        super().handle_exit(sig, frame)
 
 
 def _listener(host: str, port: int) -> socket.socket:
+    if host in _EVERYWHERE:
+        raise UsageError(
+            f"--host {host or repr(host)}: a dashboard answers to one name only",
+            "give the address that people open, such as 192.168.1.5; or stay here and use a tunnel",
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,6 +78,8 @@ def _listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = error.strerror or error
-        raise UsageError(f"{host}:{port}: {reason}", "--port 0 takes any free one") from error
+        is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        remedy = "--port 0 takes any free one" if is_port else "--host takes one of this machine"
+        raise UsageError(f"{host}:{port}: {reason}", remedy) from error
     listener.listen(64)
     return listener

@@ -22,7 +22,7 @@ from bydawn.web.looking import Site
 from bydawn.web.pages.batch import batch
 from bydawn.web.pages.batches import batches
 from bydawn.web.pages.costs import costs
-from bydawn.web.pages.job import job
+from bydawn.web.pages.job import job, log
 from bydawn.web.pages.needy import needy
 from bydawn.web.pages.runners import runners
 from bydawn.web.pages.tonight import tonight
@@ -56,6 +56,7 @@ def _routes(stream: Stream) -> list[Route]:
         "/batches": batches,
         "/batches/{address}": batch,
         "/jobs/{job_id}": job,
+        "/jobs/{job_id}/log": log,
         "/parked": needy,
         "/cost": costs,
         "/runners": runners,

@@ -4,6 +4,7 @@ comes back says where he was and misses nothing."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bydawn.app import App
-from bydawn.app.readings import reading_of
 from bydawn.watch import dashboard
 from bydawn.watch.journal import event_document
 from bydawn.watch.rows import EventRow
@@ -31,6 +31,7 @@ class Stream:
         self._thread = ThreadPoolExecutor(1, "stream")
         self._app: App | None = None
         self._readers = 0
+        self._newest, self._looked_at = 0, 0.0
 
     async def answer(self, request: Request) -> Response:
         if self._readers >= _MOST:
@@ -49,7 +50,7 @@ class Stream:
         silent_s = 0.0
         try:
             yield b": here\n\n"
-            while True:
+            while not self._site.leaving.is_set():
                 events = await loop.run_in_executor(self._thread, self._after, after)
                 if events:
                     after, silent_s = events[-1].seq, 0.0
@@ -66,9 +67,16 @@ class Stream:
     def _after(self, after: int) -> list[EventRow]:
         if self._app is None:
             self._app = self._site.opened()
-        if not self._app.has_store():
+        if not self._app.has_store() or after >= self._newest_seen(self._app):
             return []
-        return dashboard.events_after(reading_of(self._app), after, _AT_ONCE)
+        return dashboard.events_after(self._app.existing_store(), after, _AT_ONCE)
+
+    def _newest_seen(self, app: App) -> int:
+        """One look serves all readers who ask within the same half second."""
+        if time.monotonic() - self._looked_at >= _LOOK_S / 2:
+            self._newest = dashboard.newest_event(app.existing_store())
+            self._looked_at = time.monotonic()
+        return self._newest
 
     def _let_go(self) -> None:
         if self._app is not None:

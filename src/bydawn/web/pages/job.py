@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -12,7 +14,7 @@ from bydawn.watch import dashboard
 from bydawn.watch.amounts import count, day_and_time, dollars, length
 from bydawn.watch.dashboard import JobSight, Try
 from bydawn.watch.documents import Reading
-from bydawn.watch.markup import Markup, element
+from bydawn.watch.markup import Markup, element, escaped, joined
 from bydawn.web import wording
 from bydawn.web.layout import (
     Frame,
@@ -29,6 +31,7 @@ from bydawn.web.layout import (
     sure,
     table,
 )
+from bydawn.web.looking import Site
 from bydawn.web.pages.shown import shown
 
 _LINES = 200
@@ -53,11 +56,17 @@ def _job(app: App, reading: Reading, frame: Frame, found: Job) -> HTMLResponse:
     content = [
         trail,
         element("h1", state(sight.row.state), " ", sight.row.name),
+        _acts(frame, sight),
         card("What it is", facts(_facts(sight))),
         card("Attempts", _attempts(sight)),
-        card("What it printed", *_printed(app, found)),
+        card("What it printed", log_pane(app, found)),
+        *(
+            [card("Result", _text(found.result[:_RESULT].splitlines(), "Result"))]
+            if found.result
+            else []
+        ),
     ]
-    return page(frame, sight.row.name, *content, below=[_acts(frame, sight)])
+    return page(frame, sight.row.name, *content)
 
 
 def _facts(sight: JobSight) -> list[tuple[str, str]]:
@@ -74,7 +83,6 @@ def _facts(sight: JobSight) -> list[tuple[str, str]]:
         ("Token", f"{job_.token}, revision {job_.revision}, generation {job_.generation}"),
         ("Remote id", job_.handle or ""),
         ("Machine", job_.machine or ""),
-        ("Result", (job_.result or "")[:_RESULT]),
     ]
     pairs += [("Published", f"{target}, sha256 {sha256}") for target, sha256 in sight.published]
     return [(name, said) for name, said in pairs if said]
@@ -82,7 +90,7 @@ def _facts(sight: JobSight) -> list[tuple[str, str]]:
 
 def _attempts(sight: JobSight) -> Markup:
     if not sight.tries:
-        return element("p", "No attempt has ended yet.")
+        return element("p", wording.NEVER_ENDED, class_="soft")
     rows = [_attempt(one) for one in sight.tries]
     return table("Attempts", _HEADS, rows, _NUMBERS)
 
@@ -96,13 +104,33 @@ def _attempt(one: Try) -> Markup:
     return row(cells, _NUMBERS)
 
 
-def _printed(app: App, found: Job) -> list[Markup]:
-    """The end of its newest output, as inert text."""
+async def log(request: Request) -> Response:
+    """The end of what a job printed, for a page that follows it."""
+    site: Site = request.app.state.site
+    address = request.path_params["job_id"]
+    pane = await site.look(lambda app, _: log_pane(app, app.job_at(address)))
+    return HTMLResponse(pane)
+
+
+def log_pane(app: App, found: Job) -> Markup:
+    """The end of its newest output, as inert text; while it runs, the pane follows by itself."""
     lines = last_lines(app, found.number, _LINES)
-    if not lines:
-        return [element("p", wording.NO_LOG), element("p", wording.LOG_ELSEWHERE, class_="soft")]
-    text = element("pre", "\n".join(lines), tabindex="0", aria_label="Output")
-    return [text, element("p", wording.LOG_CUT, class_="soft")]
+    is_live = found.state == "running"
+    follows = {"hx_get": f"{job_path(found.job_id)}/log", "hx_target": "this",
+               "hx_swap": "outerMorph", "hx_trigger": "every 2s"}  # fmt: skip
+    if lines:
+        said = element("p", wording.LOG_LIVE if is_live else wording.LOG_CUT, class_="soft")
+        inside = joined(_text(lines, "Output", class_="log"), said)
+    else:
+        inside = element("p", wording.NO_LOG, " ", wording.LOG_ELSEWHERE, class_="soft")
+    return element("div", inside, id="log", **(follows if is_live else {}))
+
+
+def _text(lines: Iterable[str], label: str, class_: str | None = None) -> Markup:
+    """Somebody else's words, that scroll by themselves; class ``log`` stays at its end."""
+    text = Markup("\n".join(map(escaped, lines)))
+    return element("div", element("pre", text), class_=f"text {class_ or ''}".strip(),
+                   tabindex="0", role="region", aria_label=label)  # fmt: skip
 
 
 def _acts(frame: Frame, sight: JobSight) -> Markup:

@@ -15,7 +15,7 @@ from bydawn.web import wording
 from bydawn.web.layout import Frame, batch_path, job_path, link, page, row, state, table
 from bydawn.web.pages.shown import shown
 
-_LISTED, _BATCHES = 100, 30
+_LISTED = 100
 
 
 async def needy(request: Request) -> Response:
@@ -24,15 +24,17 @@ async def needy(request: Request) -> Response:
 
 def _needy_page(_: App, reading: Reading, frame: Frame) -> HTMLResponse:
     """Everything that waits for a person, with what can be done about it."""
-    found = dashboard.needy_rows(reading, reading.store.batches()[:_BATCHES])
+    found = dashboard.needy_rows(reading, _LISTED)
     heading = element("h1", wording.PAGES[2][1])
     if not found:
         return page(
             frame, "Needs you", heading, element("p", wording.NOTHING_NEEDED, class_="empty")
         )
-    rows = [_needy(batch, one) for batch, one in found[:_LISTED]]
+    rows = [_needy(batch, one) for batch, one in found]
     listed = table("What needs you", ("State", "Batch", "Job", "Why"), rows)
-    return page(frame, "Needs you", heading, element("section", listed))
+    left = frame.needy - len(rows)
+    rest = [element("p", wording.more(left))] if left > 0 else []
+    return page(frame, "Needs you", heading, element("section", listed), *rest)
 
 
 def _needy(found: Batch, one: JobRow) -> Markup:

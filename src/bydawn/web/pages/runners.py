@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -9,9 +11,9 @@ from bydawn.app import App
 from bydawn.watch import dashboard
 from bydawn.watch.amounts import length
 from bydawn.watch.documents import Reading
-from bydawn.watch.markup import element
+from bydawn.watch.markup import Markup, element, joined
 from bydawn.web import wording
-from bydawn.web.layout import Frame, card, page, row, table
+from bydawn.web.layout import Frame, batch_path, card, link, page, row, table
 from bydawn.web.pages.shown import shown
 
 
@@ -21,11 +23,7 @@ async def runners(request: Request) -> Response:
 
 def _runners(app: App, reading: Reading, frame: Frame) -> HTMLResponse:
     duty = dashboard.on_duty(reading, app.runners())
-    names = {batch.number: batch.address for batch in reading.store.batches()}
-    rows = [
-        row((one.id, one.machine, ", ".join(names.get(n, "?") for n in sorted(one.batches))))
-        for one in duty.runners
-    ]
+    rows = [row((one.id, one.machine, _served(reading, one.batches))) for one in duty.runners]
     held = [
         row((one.name, str(one.token), one.holder, length(one.left_ms)), (1, 3))
         for one in duty.leases
@@ -34,6 +32,12 @@ def _runners(app: App, reading: Reading, frame: Frame) -> HTMLResponse:
     leases = table("Leases", ("Name", "Token", "Holder", "Left"), held, (1, 3))
     return page(
         frame, "Runners", element("h1", wording.PAGES[4][1]),
-        card("At work", at_work if rows else element("p", wording.NO_RUNNERS)),
-        card("Named leases", leases if held else element("p", wording.NO_LEASES)),
+        card("At work", at_work if rows else element("p", wording.NO_RUNNERS, class_="soft")),
+        card("Named leases", leases if held else element("p", wording.NO_LEASES, class_="soft")),
     )  # fmt: skip
+
+
+def _served(reading: Reading, batches: Iterable[int]) -> Markup:
+    names = [reading.store.batch(number).address for number in sorted(batches)]
+    links = [link(name, batch_path(name)) for name in names]
+    return joined(*(piece for one in links for piece in (one, " ")))

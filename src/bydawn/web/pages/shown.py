@@ -29,13 +29,12 @@ async def shown(request: Request, look: Looked) -> Response:
 
 
 def _frame(site: Site, app: App, reading: Reading, path: str, said: str) -> Frame:
-    open_ones = [batch for batch in reading.store.batches() if batch.closed_at is None]
     return Frame(
         path=path,
         form_token=site.keys.form_token,
-        after=dashboard.newest_event(reading),
+        after=dashboard.newest_event(reading.store),
         is_read_only=site.keys.is_read_only,
         is_stopped=app.is_stopped(),
-        needy=len(dashboard.needy_rows(reading, open_ones)) if open_ones else 0,
+        needy=dashboard.count_needy(reading),
         said=said,
     )

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bydawn.app import App
-from bydawn.watch import dashboard
+from bydawn.watch import glances
 from bydawn.watch.documents import Reading
 from bydawn.watch.markup import Markup, element
 from bydawn.web import wording
 from bydawn.web.layout import Frame, button, form, page, sure
-from bydawn.web.pages.glance import glance_card
+from bydawn.web.pages.glance import titled_card
 from bydawn.web.pages.shown import shown
 
 
@@ -20,13 +20,12 @@ async def tonight(request: Request) -> Response:
 
 
 def _tonight(_: App, reading: Reading, frame: Frame) -> HTMLResponse:
-    found = dashboard.glances(reading)
-    cards = [glance_card(reading, one) for one in found]
+    found = glances.glances(reading)
+    cards = [titled_card(reading, one) for one in found]
     if not cards:
         cards = [element("p", wording.EMPTY, class_="empty")]
     heading = element("h1", wording.PAGES[0][1], class_="quiet")
-    below = [_stopping(frame)]
-    return page(frame, wording.PAGES[0][1], heading, *cards, below=below)
+    return page(frame, wording.PAGES[0][1], heading, *cards, _stopping(frame))
 
 
 def _stopping(frame: Frame) -> Markup:
