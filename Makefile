@@ -5,6 +5,7 @@ ARGS  ?=
 BIN    = $(VENV)/bin
 READY  = $(VENV)/.ready-test
 CHECK  = $(VENV)/.ready-check
+AGENTS = $(VENV)/npm/.ready
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -29,10 +30,11 @@ check: $(CHECK) ## lint, format, types and architecture
 bench: $(READY) ## measure
 	@$(BIN)/python bench/run.py $(ARGS)
 
-e2e: $(READY) ## the tests that kill real processes, one at a time
+e2e: $(READY) $(AGENTS) ## real kills, and the real programs of other vendors over fake services
 	@$(PYTEST) -v tests/crash $(ARGS)
+	@$(PYTEST) -v -m e2e tests/e2e $(ARGS)
 
-prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000)
+prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examples (1000); one table
 	@BYDAWN_PROVE_SIZE=$${BYDAWN_PROVE_SIZE:-1000} \
 	  $(PYTEST) -q -n 2 -m "prove or hypothesis" --timeout 3600 $(ARGS)
 
@@ -67,6 +69,14 @@ endef
 
 $(READY): requirements/test.lock pyproject.toml
 	$(call install,requirements/test.lock)
+	@touch $@
+
+# The agents' own install scripts are not run, but for the one that puts a program in its place.
+$(AGENTS): tests/e2e/package.json
+	@command -v npm >/dev/null || { echo "make e2e needs node 20 or newer, and npm" >&2; exit 1; }
+	@mkdir -p $(VENV)/npm && cp tests/e2e/package.json $(VENV)/npm/
+	@npm install --silent --no-fund --no-audit --no-package-lock --ignore-scripts --prefix $(VENV)/npm
+	@cd $(VENV)/npm/node_modules/@anthropic-ai/claude-code && node install.cjs
 	@touch $@
 
 # The second lock holds all of the first, so an environment made for `check` serves `test` as well.

@@ -1,25 +1,26 @@
-"""Write docs/lifecycle.md, docs/store.md and docs/reference.md from the code: `make docs`."""
+"""Write docs/lifecycle.md, docs/store.md and docs/reference.md from the code, and into
+docs/guarantees.md what the last long runs proved and which guards were taken away. `make docs`
+runs this."""
 
 from __future__ import annotations
 
+import ast
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import runpy
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
-from bydawn.app.backends import BUILT_IN
-from bydawn.cli.codes import EXIT_CODES
-from bydawn.cli.menu import SHARED
-from bydawn.cli.program import program
-from bydawn.core.states import TABLE, TERMINAL, Event, Reason, Row, State
-from bydawn.plan import json_schema
+from bydawn.core.states import TABLE, TERMINAL, Event, Row, State
 from bydawn.store.export import columns
-from bydawn.watch import wording
 
 HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent / "tests"
+# Guards that tests take away inside their own process: by name, in these tuples and tables.
+IN_PROCESS = (
+    ("sim/test_mutants.py", "MUTANTS"), ("store/test_guards.py", "MUTANTS"),
+    ("gates/test_gate_mutants.py", "CASES"),
+)  # fmt: skip
 
 HEAD = """\
 # The life of a job
@@ -75,6 +76,84 @@ def ends() -> str:
     return f"Terminal: {', '.join(names)}; final but for a person's own command.\n"
 
 
+def proof() -> dict[str, str]:
+    """The generated parts of docs/guarantees.md by the names of their places."""
+    record = json.loads((HERE / "proof.json").read_text(encoding="utf-8"))
+    return {"proof": run_table(record), "guards": guards_table(), "model": model_table()}
+
+
+def run_table(record: dict[str, Any]) -> str:
+    """What the last long run of each layer tried, as it was recorded."""
+    lines = [
+        "| layer | trials | violations | seconds | bound at 95 % | commit |",
+        "|---|--:|--:|--:|---|---|",
+    ]
+    for name, one in sorted(record.items()):
+        numbers = f"{one['trials']:,} | {one['violations']} | {one['seconds']:,} | {one['bound']}"
+        lines.append(f"| {name} | {numbers} | {one['commit']}, {one['date']} |")
+    return "\n".join(lines)
+
+
+def guards_table() -> str:
+    """Every guard that is taken away, and the tests that must notice."""
+    found = [(one.guard, one.file, one.killer) for one in _mutants()]
+    for file, name in IN_PROCESS:
+        text = (TESTS / file).read_text(encoding="utf-8")
+        found += [(guard, "", f"tests/{file}") for guard in named_in(text, name)]
+    lines = ["| guard taken away | in | noticed by |", "|---|---|---|"]
+    lines += [
+        f"| {guard} | {place and f'`{place}`'} | `{killer}` |" for guard, place, killer in found
+    ]
+    return "\n".join([f"{len(found)} of them:\n", *lines])
+
+
+def model_table() -> str:
+    """The variants of the model, and what spin must say of each."""
+    lines = ["| protocol | |", "|---|---|"]
+    variants = runpy.run_path(str(TESTS / "model" / "variants.py"))["VARIANTS"]
+    lines += [f"| {one.story} | {'holds' if one.holds else 'breaks'} |" for one in variants]
+    return "\n".join(lines)
+
+
+def _mutants() -> Sequence[Any]:
+    found: Sequence[Any] = runpy.run_path(str(TESTS / "mutants" / "guards.py"))["MUTANTS"]
+    return found
+
+
+def named_in(text: str, name: str) -> list[str]:
+    """The words of a module's tuple of functions, or of a table's keys, read without loading it."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _assigns_to(node, name):
+            return [_word(part) for part in _parts(node.value)]
+    return []
+
+
+def _assigns_to(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return isinstance(target, ast.Name) and target.id == name
+
+
+def _parts(value: ast.expr | None) -> list[ast.expr]:
+    if isinstance(value, ast.Dict):
+        return [key for key in value.keys if key is not None]
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    return [part.elts[0] if isinstance(part, ast.Tuple) else part for part in parts]
+
+
+def _word(part: ast.expr) -> str:
+    word = part.id if isinstance(part, ast.Name) else ast.literal_eval(part)
+    return str(word).replace("_", " ")
+
+
+def put_in(page: str, parts: dict[str, str]) -> str:
+    """A page with its generated parts between their marks."""
+    for name, text in parts.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}{text}\n{end}{rest.partition(end)[2]}"
+    return page
+
+
 STORE_HEAD = """\
 # The store, exported
 
@@ -99,167 +178,10 @@ def store_page(columns: Mapping[str, Sequence[str]]) -> str:
     return "\n".join([STORE_HEAD, *lines, ""])
 
 
-REFERENCE_HEAD = """\
-# Reference
-
-Generated from the code by `make docs`; do not edit. [Commands](#commands) ·
-[the plan file](#the-plan-file) · [backends](#backends) · [exit codes](#exit-codes) ·
-[reasons](#reasons) · [events](#events)
-"""
-_EVENTS_HEAD = """\
-What `bydawn events --format json` calls an `event`, and the states it is found between
-([the life of a job](lifecycle.md) has the whole picture). What concerns a whole batch, such as
-its opening or a pause, stands in the same journal, without a job.
-"""
-
-
-def reference() -> str:
-    """The whole page."""
-    parts = [REFERENCE_HEAD, "## Commands\n", *_commands(), "## The plan file\n", *_plan_tables()]
-    parts += ["## Backends\n", _backends(), "## Exit codes\n", _codes(), "## Reasons\n"]
-    return "\n".join([*parts, _reasons(), "## Events\n", _EVENTS_HEAD, _events()])
-
-
-def _commands() -> Iterator[str]:
-    root = program()
-    yield "Everywhere:\n"
-    yield _rows("flag", "", ((f"`{names}`", _cell(says)) for names, says in SHARED))
-    for name, command in _verbs(root, click.Context(root), ""):
-        yield from _command(name, command)
-
-
-def _verbs(
-    command: click.Command, ctx: click.Context, name: str
-) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        if command.invoke_without_command:
-            yield name, command
-        for one in command.list_commands(ctx):
-            found = command.get_command(ctx, one)
-            assert found is not None, "it was listed"
-            yield from _verbs(found, ctx, f"{name} {one}".strip())
-    else:
-        yield name, command
-
-
-def _command(name: str, command: click.Command) -> Iterator[str]:
-    said = " ".join((command.help or "").split("\n\n")[0].split())
-    arguments = [one.make_metavar(_NO_CONTEXT) for one in command.params if _is_argument(one)]
-    options = [one for one in command.params if isinstance(one, click.Option)]
-    yield f"### `{' '.join(['bydawn', name, *arguments])}`\n\n{said}\n"
-    examples = getattr(command, "own_examples", getattr(command, "examples", ()))
-    if examples:
-        yield "```bash\n" + "\n".join(examples) + "\n```\n"
-    own = [option for option in options if not option.hidden and not _is_shared(option)]
-    if own:
-        yield _rows("flag", "", ((f"`{_cell(_flag(one))}`", _cell(one.help or "")) for one in own))
-
-
-_NO_CONTEXT = click.Context(click.Command("bydawn"))
-
-
-def _is_argument(parameter: click.Parameter) -> bool:
-    return isinstance(parameter, click.Argument)
-
-
-def _is_shared(option: click.Option) -> bool:
-    return any(option.opts[0] in names.replace(",", "").split() for names, _ in SHARED)
-
-
-def _flag(option: click.Option) -> str:
-    names = ", ".join((*option.opts, *option.secondary_opts))
-    return names if option.is_flag else f"{names} {option.make_metavar(_NO_CONTEXT)}"
-
-
-def _plan_tables() -> Iterator[str]:
-    """Each table of the file. ``[defaults]`` takes what a job takes, so it is not repeated."""
-    schema = json_schema({name: row.offer for name, row in BUILT_IN.items()})
-    for name, title in _PLACES.items():
-        table = schema["$defs"][name] if name else schema
-        yield f"### {title}\n"
-        yield _rows("key", "if not said | ", _keys(table))
-
-
-_PLACES = {
-    "": "The top of the file",
-    "RunTable": "`[run]`",
-    "BudgetTable": "`[budget]`",
-    "TagBudget": "A tag's budget",
-    "PoolTable": "`[pools]`, each",
-    "JobTable": "`[[job]]`, and `[defaults]`",
-    "BackoffTable": "`backoff` of a job",
-    "JobBudget": "`budget` of a job",
-    "ExpectTable": "`expect` of a job",
-    "PublishTable": "`publish` of a job, each",
-    "WorkspaceTable": "`workspace` of a job",
-    "ItemsFrom": "`items` from an upstream job",
-    "ScriptStep": "`script` of a job, each step",
-    "NotifyTable": "`[notify]`",
-    "ScheduleTable": "`[schedule]`",
-    "AutonomyTable": "`[autonomy]`",
-}
-
-
-def _keys(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    required = table.get("required", ())
-    for name, key in table["properties"].items():
-        choices = " or ".join(f"`{one}`" for one in key.get("enum", ()))
-        says = "; ".join(filter(None, (key.get("description", ""), choices)))
-        yield f"`{name}`", f"{_default(key, is_required=name in required)} | {_cell(says)}"
-
-
-def _default(key: Mapping[str, Any], *, is_required: bool) -> str:
-    value = key.get("default")
-    if is_required:
-        return "must be said"
-    return "" if value in (None, [], {}) or isinstance(value, dict) else f"`{json.dumps(value)}`"
-
-
-def _backends() -> str:
-    head = "Built in; `[backends.X]` configures those that take a table.\n"
-    rows = (
-        (f"`{name}`", ", ".join(f"`{one}`" for one in sorted(row.offer.takes)))
-        for name, row in BUILT_IN.items()
-    )
-    return head + "\n" + _rows("backend", "what its jobs take, of their own", rows)
-
-
-def _codes() -> str:
-    head = "When several apply: 8, 5, 4, 7, 1; all stand in `reasons` of the JSON document.\n"
-    return head + "\n" + _rows("code", "", ((str(code), EXIT_CODES[code]) for code in EXIT_CODES))
-
-
-def _reasons() -> str:
-    head = "Why a job is where it is, beside its state. A closed set that scripts may rely on.\n"
-    rows = ((f"`{one.value}`", _cell(wording.why(one.value))) for one in Reason)
-    return head + "\n" + _rows("reason", "", rows)
-
-
-def _events() -> str:
-    origins = {event: [row for row in TABLE if row.event == event] for event in Event}
-    rows = ((f"`{event.value}`", _between(found)) for event, found in origins.items())
-    return _rows("event", "in", rows)
-
-
-def _between(rows: Sequence[Row]) -> str:
-    states = list(State)
-    found = sorted({row.from_state for row in rows}, key=states.index)
-    return ", ".join(state.value for state in found)
-
-
-def _rows(first: str, other: str, rows: Iterable[tuple[str, str]]) -> str:
-    """A table of two columns; a bar in ``other`` makes it three."""
-    bars = "---|" * (2 + other.count("|"))
-    return "\n".join(
-        [f"| {first} | {other} |", f"|{bars}", *(f"| {a} | {b} |" for a, b in rows), ""]
-    )
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\{\{.*?\}\}", r"`\g<0>`", text.replace("|", "\\|"))
-
-
 if __name__ == "__main__":
     (HERE / "store.md").write_text(store_page(columns()), encoding="utf-8")
     (HERE / "lifecycle.md").write_text(lifecycle(TABLE), encoding="utf-8")
+    guarantees = HERE / "guarantees.md"
+    guarantees.write_text(put_in(guarantees.read_text("utf-8"), proof()), encoding="utf-8")
+    reference = runpy.run_path(str(HERE / "reference_page.py"))["reference"]
     (HERE / "reference.md").write_text(reference(), encoding="utf-8")

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from layers import Layers, left_out, trials
 from servers import Server, running_server
+
+__all__ = ["left_out", "trials"]
 
 PROVE_SIZE = "BYDAWN_PROVE_SIZE"
 
@@ -21,6 +24,10 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("prove" if PROVE_SIZE in os.environ else "test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Layers(), "layers")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import rules_imports as rules
 from source import PRODUCT, ROOT, product
 
 # Where the package is called otherwise than what is installed.
-_IMPORTED_AS = {"opentelemetry_sdk": "opentelemetry"}
+_IMPORTED_AS = {"google_genai": "google", "opentelemetry_sdk": "opentelemetry"}
 KNOWN = {module.name for module in product()}
 
 

@@ -58,8 +58,8 @@ def forbidden_in(text: str) -> list[str]:
     return [word for word in FORBIDDEN if word in text]
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def generator(name: str = "generate") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -92,6 +92,15 @@ def test_the_lifecycle_page_is_fresh() -> None:
     assert page == generator().lifecycle(TABLE), "run `make docs`"
 
 
+def test_the_generated_parts_of_the_guarantees_are_fresh() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    made = generator()
+    parts = made.proof()
+    assert page == made.put_in(page, parts), "run `make docs`"
+    assert all(f"<!-- {name} -->" in page for name in parts)
+    assert made.put_in(page, {**parts, "guards": "another"}) != page
+
+
 def test_the_lifecycle_page_would_show_a_change() -> None:
     page = generator().lifecycle(TABLE)
     assert all(row.note in page for row in TABLE)
@@ -100,7 +109,7 @@ def test_the_lifecycle_page_would_show_a_change() -> None:
 
 def test_the_reference_is_fresh() -> None:
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert page == generator().reference(), "run `make docs`"
+    assert page == generator("reference_page").reference(), "run `make docs`"
 
 
 def test_each_locked_package_is_pinned_by_hash() -> None:

@@ -51,6 +51,7 @@ def _good(report: Report) -> bool:
         b'{"usage": ' + b"[" * 20_000 + b"\n",
         b'{"result": "' + b"x" * 1_100_000 + b'"}\n',
         b'{"progress": 1' + b"0" * 5_000 + b"}\n",
+        b'{"progress": 9' + b"9" * 400 + b', "usage": {"in": 9' + b"9" * 400 + b"}}\n",
     ],
 )
 def test_poison_lines_change_nothing(tmp_path: Path, poison: bytes) -> None:
@@ -61,8 +62,8 @@ def test_poison_lines_change_nothing(tmp_path: Path, poison: bytes) -> None:
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_without_harm(data: bytes) -> None:
     report = Report()
-    report._split(data)
-    report._split(b"\n" + _GOOD)
+    report._lines.hear(data)
+    report._lines.hear(b"\n" + _GOOD)
     assert report.progress == 0.5
     assert report.usage.cost_micros == 20_000
 
@@ -73,9 +74,9 @@ def test_it_does_not_matter_how_lines_arrive(cuts: list[int]) -> None:
                      for n in range(1, 8))  # fmt: skip
     report = Report()
     for cut in cuts:
-        report._split(whole[:cut])
+        report._lines.hear(whole[:cut])
         whole = whole[cut:]
-    report._split(whole)
+    report._lines.hear(whole)
     assert (report.tokens, report.progress) == ({"in": 7}, 0.7)
 
 

@@ -237,8 +237,10 @@ def test_a_run_that_exists_is_recorded_with_its_handle_and_its_limit(fact: Fact)
         (OnDoubt.FAIL, Effects.OUTSIDE, State.FAILED, Reason.IN_DOUBT),
         (OnDoubt.FAIL, Effects.NONE, State.FAILED, Reason.IN_DOUBT),
         (OnDoubt.RELAUNCH, Effects.OUTSIDE, State.QUEUED, Reason.BACKOFF),
-        (OnDoubt.PARK, Effects.NONE, State.QUEUED, Reason.BACKOFF),
-        (OnDoubt.PARK, Effects.GATED, State.QUEUED, Reason.BACKOFF),
+        # A second remote run costs money even where it changes nothing.
+        (OnDoubt.PARK, Effects.NONE, State.PARKED, Reason.IN_DOUBT),
+        (OnDoubt.PARK, Effects.GATED, State.PARKED, Reason.IN_DOUBT),
+        (OnDoubt.RELAUNCH, Effects.NONE, State.QUEUED, Reason.BACKOFF),
     ],
 )
 def test_an_unknowable_launch_goes_as_declared(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_run_we_ended(stopped: str) -> None:
             assert (judgement.verdict, judgement.counts) == (Verdict.HOLD, False)
 
 
-@pytest.mark.parametrize("judging", [judge_lost, judge_in_doubt])
+@pytest.mark.parametrize("judging", [judge_lost, partial(judge_in_doubt, is_local=True)])
 def test_what_nobody_knows_is_never_a_second_run_of_outside_effects(judging: Any) -> None:
     for effects, on_doubt, faults in EVERY:
         one = spec(effects=effects, on_doubt=on_doubt)
@@ -85,11 +86,20 @@ def test_what_nobody_knows_is_never_a_second_run_of_outside_effects(judging: Any
             assert verdict is (Verdict.RETRY if faults < one.retries else Verdict.GIVE_UP)
 
 
+def test_a_remote_launch_in_doubt_goes_again_only_by_the_plans_own_word() -> None:
+    for effects, on_doubt, faults in EVERY:
+        one = spec(effects=effects, on_doubt=on_doubt)
+        verdict = judge_in_doubt(one, faults, is_local=False).verdict
+        assert (verdict is Verdict.PARK) is (on_doubt is OnDoubt.PARK)
+        assert (verdict is Verdict.RETRY) <= (on_doubt is OnDoubt.RELAUNCH)
+
+
 def test_only_a_counted_verdict_is_a_retry() -> None:
     """``retries`` bounds generations only if every RETRY counts and nothing else does."""
     for effects, on_doubt, faults in EVERY:
         one = spec(effects=effects, on_doubt=on_doubt)
         found = [judge(Failure(kind, "c"), one, faults) for kind in FailureClass]
         found += [judge_stopped(why, one, faults) for why in ("timeout", "deadline", "budget")]
-        found += [judge_lost(one, faults), judge_in_doubt(one, faults)]
+        found += [judge_in_doubt(one, faults, is_local) for is_local in (True, False)]
+        found += [judge_lost(one, faults)]
         assert all((one.verdict is Verdict.RETRY) == one.counts for one in found)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bydawn.cli.entry import main
+from bydawn.testing.fakes import FakeServer, GeminiFake
 
 PLAN = """
 schema = 1
@@ -147,3 +148,32 @@ def test_models_without_a_price_are_named(say: Say, tmp_path: Path) -> None:
     assert say("cost", "prices", "set", "own-model", "--input", "1", "--output", "2")[0] == 0
     code, out, _ = say("doctor", "nightly.toml")
     assert (code, "own-model has a price, from prices.toml" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "expected"),
+    [
+        ("good", "model-1", None),
+        ("wrong", "model-1", "the key is wrong or was revoked"),
+        ("good", "nobody", "the vendor does not know it"),
+        ("", "model-1", "GEMINI_API_KEY"),
+    ],
+)
+def test_a_vendor_is_asked_itself_before_the_night(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, model: str,
+    expected: str | None,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    fake = GeminiFake(keys=frozenset({"good"}))
+    with FakeServer(fake) as server:
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
+        (tmp_path / "night.toml").write_text(
+            'name = "night"\n[[job]]\nid = "a"\nbackend = "gemini-agent"\nprompt = "x"\n'
+            f'model = "{model}"\n'
+        )
+        told = failing(say("doctor", "night.toml", "--json"))
+    assert not fake.runs.ledger
+    told = [one for one in told if one["name"] == "backend"]
+    assert len(told) == (expected is not None)
+    assert expected is None or expected in json.dumps(told)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RECIPES = ("leases-from-bash", "leases-from-python", "where-a-gate-must-stand")
+RECIPES = (
+    "cli-agents", "leases-from-bash", "leases-from-python", "managed-agents",
+    "where-a-gate-must-stand",
+)  # fmt: skip
 _STEP = re.compile(r"```(bash|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 _SCRIPT = re.compile(r"```(?:bash|python)\n")
 _PROGRAMS = {"bash": ["bash", "-u", "-c"], "python": [sys.executable, "-c"]}

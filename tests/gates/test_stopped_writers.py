@@ -18,6 +18,7 @@ import pytest
 from bydawn.runner.clock import SystemClock
 from bydawn.store import leases
 from bydawn.store.store import Store, open_store
+from layers import Count
 
 SOURCES = Path(__file__).parents[2] / "src"
 STEPS = ("acquired", "read", "held", "compared", "copied", "installed", "applied", "noted")
@@ -148,13 +149,15 @@ def test_a_stopped_writer_never_undoes_its_successor(tmp_path: Path) -> None:
     scene.store.close()
 
 
-@pytest.mark.prove
+@pytest.mark.prove("writers stopped at a gate, real processes")
 @pytest.mark.timeout(3600)
 def test_a_stopped_writer_never_undoes_its_successor_at_length(
-    tmp_path: Path, prove_size: int
+    tmp_path: Path, prove_size: int, trials: Count
 ) -> None:
     scene, chance = Scene(tmp_path), random.Random(7)
-    for _ in range(max(300, prove_size // 10)):
+    rounds = min(300, prove_size)
+    trials(rounds)
+    for _ in range(rounds):
         one_round(scene, chance.choice(STEPS))
     scene.store.close()
 

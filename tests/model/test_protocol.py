@@ -47,7 +47,7 @@ def test_every_switch_of_the_model_is_told_of() -> None:
     assert len([variant for variant in VARIANTS if not variant.holds]) >= 11
 
 
-@pytest.mark.prove
+@pytest.mark.prove("model of the protocol", whole=True)
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_the_protocol_holds_and_each_broken_one_breaks(variant: Variant, tmp_path: Path) -> None:

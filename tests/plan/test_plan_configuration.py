@@ -175,13 +175,6 @@ def test_mistakes_in_every_layer_are_told_with_their_file(folder: Path) -> None:
     ]
 
 
-def test_a_cap_that_is_not_built_is_refused_in_every_layer(folder: Path) -> None:
-    user(folder, '[defaults]\nworkspace = { git = "." }\n')
-    (told,) = complaints(folder, SMALL)
-    place = "home/.config/bydawn/config.toml:2: defaults.workspace: "
-    assert told == f"{place}is not built yet in this version (take it out)"
-
-
 def test_what_a_run_is_given_is_no_configuration(folder: Path) -> None:
     given = {
         "BYDAWN_DEADLINE": "1795100000", "BYDAWN_BUDGET_USD": "0.1", "BYDAWN_JOB": "x",

@@ -13,6 +13,7 @@ from doomed import KINDS, survive
 
 from bydawn.core.sightings import Guarantee
 from bydawn.testing.remote import Troubles
+from layers import Count, part_of
 
 GATE_STEPS = ("read", "held", "compared", "copied", "installed", "applied", "noted")
 CANCELS = Troubles(reply_lost=0.3, hangs=0.3)
@@ -27,11 +28,17 @@ def test_a_death_at_every_point(guarantee: Guarantee) -> None:
         survive(guarantee, Troubles(), frozenset({point}))
 
 
-@pytest.mark.prove
+@pytest.mark.prove("crash points, singly, SQLite", whole=True)
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("guarantee", KINDS)
-def test_a_death_at_every_point_under_every_guarantee(guarantee: Guarantee) -> None:
-    for point in range(1, len(survive(guarantee, Troubles(), frozenset())) + 1):
+def test_a_death_at_every_point_under_every_guarantee(
+    guarantee: Guarantee, prove_size: int, trials: Count, left_out: Count
+) -> None:
+    points = range(1, len(survive(guarantee, Troubles(), frozenset())) + 1)
+    part = part_of(points, prove_size)
+    trials(len(part))
+    left_out(len(points) - len(part))
+    for point in part:
         survive(guarantee, Troubles(), frozenset({point}))
 
 
@@ -60,10 +67,11 @@ def test_a_death_at_sampled_points_of_a_night_with_troubles(guarantee: Guarantee
         survive(guarantee, troubles, frozenset({point}))
 
 
-@pytest.mark.prove
+@pytest.mark.prove("crash points, pairs, SQLite")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("guarantee", KINDS)
-def test_many_pairs_of_deaths(guarantee: Guarantee, prove_size: int) -> None:
+def test_many_pairs_of_deaths(guarantee: Guarantee, prove_size: int, trials: Count) -> None:
+    trials(prove_size)
     points = len(survive(guarantee, Troubles(), frozenset()))
     chance = random.Random(f"pairs {guarantee}")
     draw: Callable[[], int] = lambda: chance.randrange(1, points + 20)  # noqa: E731

@@ -8,9 +8,11 @@ import pytest
 from playing import history, play_seed, situations
 
 from bydawn.testing.simulation import Simulation
+from layers import Count
 
 CHUNK = 10
 SEEDS = 150
+PARTS = 8
 # Nights that found something once, kept for ever: a spinning deadline, an early Retry-After under a
 # paused process, a bound spent twice, a dependent nobody released.
 CORPUS = (13, 19, 48, 104, 153, 180)
@@ -63,8 +65,14 @@ def test_the_nights_are_not_quiet() -> None:
     assert fenced > 0
 
 
-@pytest.mark.prove
-@pytest.mark.timeout(3600)
-def test_many_nights(prove_size: int) -> None:
-    for seed in range(SEEDS, SEEDS + prove_size):
-        play_seed(seed)
+@pytest.mark.prove("simulated nights, SQLite")
+@pytest.mark.timeout(36_000)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_many_nights(prove_size: int, part: int, trials: Count) -> None:
+    seeds = range(SEEDS + part, SEEDS + prove_size, PARTS)
+    trials(len(seeds))
+    seen: Counter[str] = Counter()
+    for seed in seeds:
+        play_seed(seed, lambda simulation: seen.update(situations(simulation)))
+    rare = [name for name in WANTED if seen[name] < len(seeds) // 100]
+    assert rare == [], "what must come up again and again hardly did"

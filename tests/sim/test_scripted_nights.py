@@ -9,6 +9,7 @@ import pytest
 from bydawn.core.sightings import Guarantee
 from bydawn.testing.interruptions import Phase
 from bydawn.testing.scripted_nights import JOBS, Tally, play_interrupted, play_night
+from layers import Count
 
 REMOTES = (Guarantee.KEYED, Guarantee.SEARCHABLE)
 
@@ -55,11 +56,15 @@ def test_an_interruption_every_fifty_throws_next_to_nothing_away(
     assert waste.naive_share > 0.5
 
 
-@pytest.mark.prove
+@pytest.mark.prove("interrupted nights")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("guarantee", REMOTES)
-def test_a_thousand_nights(tmp_path: Path, guarantee: Guarantee, prove_size: int) -> None:
+def test_a_thousand_nights(
+    tmp_path: Path, guarantee: Guarantee, prove_size: int, trials: Count
+) -> None:
     total = played(tmp_path, guarantee, range(prove_size // 2))
+    trials(total.nights)
     check(total)
     assert (total.failed + total.parked) / total.jobs <= 0.004
-    assert 0.10 <= total.naive_failed / total.jobs <= 0.14
+    least, most = (0.10, 0.14) if total.nights >= 400 else (0.05, 0.20)
+    assert least <= total.naive_failed / total.jobs <= most

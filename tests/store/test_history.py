@@ -65,7 +65,7 @@ def test_the_median_of_earlier_nights_outweighs_the_usual(
     assert outlook(store.session, tonight, now) == (waiting, Open())
     jobs = hand.claim(tonight)
     assert names(jobs) == ["long", "new", "short"]
-    lengths = expected(store.session, tonight, "launching")
+    lengths = expected(store.session, tonight)
     assert [lengths[job.number] // MINUTE for job in jobs] == [9, 8, 1]
 
 
@@ -87,7 +87,7 @@ def test_priority_comes_before_length(
     first = spec("short", usual_ms=5, priority=priority + 1)
     tonight = night(store, "2", spec("long", priority=priority), first)
     assert names(hand.claim(tonight)) == ["short", "long"]
-    lengths = expected(store.session, tonight, "launching")
+    lengths = expected(store.session, tonight)
     assert sorted(lengths.values()) == [MINUTE, 60 * MINUTE]
 
 

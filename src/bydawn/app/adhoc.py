@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
+from bydawn.app.backends import REGISTRY
 from bydawn.app.values import AdhocWanted
 from bydawn.core.errors import Complaint, PlanInvalid, UsageError
 from bydawn.core.keys import digest, job_key
@@ -22,7 +23,7 @@ def record(store: Store, wanted: AdhocWanted, terms: BatchTerms) -> Job:
     """Record the job, or find it again under its key; the same key with other content is
     refused."""
     name = _name(wanted)
-    spec = _spec(wanted)
+    spec = spec_of(wanted)
     key = job_key(PLAN, "", TEMPLATE, [name])
     _refuse_other_content(store, key, spec, wanted)
     batch = PlannedBatch(
@@ -50,7 +51,12 @@ def _name(wanted: AdhocWanted) -> str:
     return wanted.key
 
 
-def _spec(wanted: AdhocWanted) -> JobSpec:
+def spec_of(wanted: AdhocWanted) -> JobSpec:
+    """The job that a command line asks for."""
+    if wanted.backend not in REGISTRY:
+        raise UsageError(
+            f"there is no backend {wanted.backend!r}", f"there are {', '.join(sorted(REGISTRY))}"
+        )
     if wanted.backend == "command" and not wanted.argv:
         raise UsageError(
             "the command backend runs a command, not a prompt",

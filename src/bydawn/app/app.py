@@ -87,10 +87,10 @@ class App:
     def check(self, plan: Path, overrides: Overrides) -> Checked:
         """Validate a plan and say what running it would do; changes nothing."""
         from bydawn.app.checking import check
-        from bydawn.app.isolating import refuse_unavailable
+        from bydawn.app.readying import refuse_unready
 
         with self.reading_plan(plan, overrides) as found:
-            refuse_unavailable(found.batch.specs, self.invocation.environment, self.state_folder)
+            refuse_unready(found.batch.specs, self.invocation.environment, self.state_folder)
             store = self.store if self.has_store() else None
             return check(found, store, self.invocation.environment)
 
@@ -164,10 +164,12 @@ class App:
 
     def adhoc(self, wanted: AdhocWanted) -> Job:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
-        from bydawn.app.adhoc import record
+        from bydawn.app.adhoc import record, spec_of
+        from bydawn.app.readying import refuse_unready
         from bydawn.app.room import look_for_room
 
         refuse_if_stopped(self.place, self.store)
+        refuse_unready([spec_of(wanted)], self.invocation.environment, self.state_folder)
         look_for_room(self.state_folder, self.invocation.environment, Silent())
         job = record(self.store, wanted, BatchTerms())
         if wanted.detach:

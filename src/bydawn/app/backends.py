@@ -41,8 +41,50 @@ def _always(guarantee: Guarantee) -> Callable[[Mapping[str, Any]], Guarantee]:
     return lambda _: guarantee
 
 
+def _declared(place: str) -> Callable[[Mapping[str, Any]], Guarantee]:
+    """As the table says; what reads it is imported when it is first asked."""
+    load = _named(place)
+    return lambda table: Guarantee(load()(table))
+
+
 _scripted = _named("bydawn.backends.scripted:ScriptedBackend")
 _FOR_PROGRAMS = frozenset({"argv", "shell", "cwd", "env", "pass_env", "workspace"})
+# What a job may say for a service that is told of it by a table.
+_FOR_SERVICES = frozenset({"argv", "shell", "env", "pass_env"})
+_AGENTS = {
+    "claude-code": "claude_code:ClaudeCodeBackend",
+    "codex": "codex:CodexBackend",
+    "gemini-cli": "gemini_cli:GeminiCliBackend",
+    "agy": "agy:AgyBackend",
+}
+
+
+def _agent(name: str) -> Row:
+    """A command-line agent: ``argv`` are further arguments of its program."""
+    offer = Offer(
+        name,
+        _always(Guarantee.LOCAL_CLAIM),
+        takes=_FOR_PROGRAMS - {"shell"},
+        needs=(("prompt", "prompt_file"),),
+    )
+    return Row(offer, _named(f"bydawn.backends.agents.{_AGENTS[name]}"))
+
+
+def _gemini_guarantee(table: Mapping[str, Any]) -> Guarantee:
+    return Guarantee.TWO_PHASE if _is_by_trigger(table) else Guarantee.BLIND
+
+
+def _is_by_trigger(table: Mapping[str, Any]) -> bool:
+    return table.get("route") == "trigger"
+
+
+def _gemini_agent(around: Surroundings) -> Backend:
+    route = (
+        "gemini_trigger:GeminiTriggered" if _is_by_trigger(around.options) else "gemini:GeminiAgent"
+    )
+    made: Backend = _named(f"bydawn.backends.managed.{route}")()(around)
+    return made
+
 
 _ROWS: tuple[Row, ...] = (
     Row(
@@ -63,6 +105,80 @@ _ROWS: tuple[Row, ...] = (
             needs=(("call",),),
         ),
         _named("bydawn.backends.python:PythonBackend"),
+    ),
+    *map(_agent, _AGENTS),
+    Row(
+        Offer(
+            "gemini-agent",
+            _gemini_guarantee,
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.managed.options:GeminiOptions"),
+            caps=frozenset({"tokens"}),
+        ),
+        lambda: _gemini_agent,
+    ),
+    Row(
+        Offer(
+            "openai-background",
+            _always(Guarantee.BLIND),
+            needs=(("prompt", "prompt_file"), ("model",)),
+            options=_named("bydawn.backends.managed.options:OpenAIBackgroundOptions"),
+        ),
+        _named("bydawn.backends.managed.openai_background:OpenAIBackground"),
+    ),
+    Row(
+        Offer(
+            "openai-agents",
+            _always(Guarantee.TWO_PHASE),
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.managed.options:OpenAIAgentsOptions"),
+            caps=frozenset({"usd"}),
+        ),
+        _named("bydawn.backends.managed.openai_agents:OpenAIAgents"),
+    ),
+    Row(
+        Offer(
+            "claude-agent",
+            _always(Guarantee.TWO_PHASE),
+            default_effects="none",
+            needs=(("prompt", "prompt_file"),),
+            options=_named("bydawn.backends.managed.options:ClaudeOptions"),
+            needs_options=True,
+            caps=frozenset({"usd"}),
+        ),
+        _named("bydawn.backends.managed.claude_agent:ClaudeAgent"),
+    ),
+    Row(
+        Offer(
+            "cli-async",
+            _declared("bydawn.backends.cli_async:guarantee_of"),
+            takes=_FOR_SERVICES | {"cwd"},
+            options=_named("bydawn.backends.job_tables:CliAsyncTable"),
+            needs_options=True,
+        ),
+        _named("bydawn.backends.cli_async:CliAsync"),
+    ),
+    Row(
+        Offer(
+            "http-jobs",
+            _declared("bydawn.backends.http_jobs:guarantee_of"),
+            takes=_FOR_SERVICES,
+            options=_named("bydawn.backends.job_tables:HttpJobsTable"),
+            needs_options=True,
+        ),
+        _named("bydawn.backends.http_jobs:HttpJobs"),
+    ),
+    Row(
+        Offer(
+            "ray",
+            _always(Guarantee.KEYED),
+            takes=_FOR_SERVICES | {"cwd"},
+            needs=(("argv", "shell"),),
+            options=_named("bydawn.backends.job_tables:RayTable"),
+        ),
+        _named("bydawn.backends.ray:Ray"),
     ),
     Row(
         Offer("scripted", _always(Guarantee.KEYED), takes=frozenset({"script"})),
@@ -98,13 +214,12 @@ class Registry(Mapping[str, Offer]):
 
     def guarantee_of(self, spec: JobSpec) -> str | None:
         """What is promised about launching a job; None for a backend that is no longer there."""
-        table = _table_of(spec)
-        offer = self.get(str(table.get("type", spec.backend)))
-        return None if offer is None else offer.guarantee_of(table).value
+        offer = self.get(kind_of(spec))
+        return None if offer is None else offer.guarantee_of(table_of(spec)).value
 
     def is_held_to_usd(self, spec: JobSpec) -> bool:
         """Whether the backend itself ends a run at its bound in dollars."""
-        offer = self.get(str(_table_of(spec).get("type", spec.backend)))
+        offer = self.get(kind_of(spec))
         return offer is not None and "usd" in offer.caps
 
     def _others(self) -> dict[str, Row]:
@@ -117,8 +232,14 @@ class Registry(Mapping[str, Offer]):
 REGISTRY = Registry()
 
 
-def _table_of(spec: JobSpec) -> Mapping[str, Any]:
+def table_of(spec: JobSpec) -> Mapping[str, Any]:
+    """The options a job's backend was given; empty where it has no table."""
     return spec.payload.get("backend_config") or {}
+
+
+def kind_of(spec: JobSpec) -> str:
+    """The type of a job's backend."""
+    return str(table_of(spec).get("type", spec.backend))
 
 
 def _points() -> list[EntryPoint]:

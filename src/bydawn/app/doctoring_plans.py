@@ -12,8 +12,11 @@ from bydawn.app.app import App
 from bydawn.app.findings import FAIL, OK, WARN, Finding, caught
 from bydawn.app.isolating import refuse_unavailable
 from bydawn.app.prices import price_finder
+from bydawn.app.readying import inquiries, model_of, readiness_of_each, refuse_no_worktree
 from bydawn.core.model import JobSpec, Publication
+from bydawn.core.sightings import FailureClass
 from bydawn.core.templates import is_template
+from bydawn.core.workspaces import is_address
 from bydawn.plan import Overrides, Plan
 from bydawn.plan.read import read_toml
 from bydawn.processes.tools import ask
@@ -31,6 +34,9 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield Finding("plan", OK, f"{path}: {plan.batch.address}, {len(plan.batch.specs)} jobs")
         yield from (Finding("plan", WARN, str(warning)) for warning in plan.warnings)
         yield from caught("isolation", lambda: _isolation(app, plan))
+        yield from caught("backend", lambda: _backends(app, plan))
+        yield from caught("backend", lambda: _vendors(app, plan))
+        yield from _workspaces(app, plan)
         yield from _programs(app.invocation.environment, plan.batch.specs)
         yield from _variables(app.invocation.environment, plan.batch.specs)
         yield from _targets(app, plan)
@@ -45,10 +51,51 @@ def _isolation(app: App, plan: Plan) -> Iterator[Finding]:
         yield Finding("isolation", OK, f"{', '.join(kinds)} work here")
 
 
+def _backends(app: App, plan: Plan) -> Iterator[Finding]:
+    """Every backend the plan uses: there, new enough, and with an account."""
+    ready = readiness_of_each(plan.batch.specs, app.invocation.environment, app.state_folder)
+    for spec, seen in ready:
+        if seen.why_not:
+            what, _, remedy = seen.why_not.partition(": ")
+            yield Finding("backend", FAIL, f"{spec.backend}: {what}", remedy)
+        else:
+            yield Finding("backend", OK, f"{spec.backend} {seen.version}".strip() + " is ready")
+
+
+def _vendors(app: App, plan: Plan) -> Iterator[Finding]:
+    """Services are asked themselves, at no cost, whether they would take the jobs on."""
+    asked = inquiries(plan.batch.specs, app.invocation.environment, app.state_folder)
+    for spec, ready, failure in asked:
+        about = f"{spec.backend} {model_of(spec) or ''}".strip()
+        if ready.why_not:
+            continue  # told above
+        if failure is None:
+            yield Finding("backend", OK, f"{about} would be taken on")
+        else:
+            is_passing = failure.kind in (FailureClass.TRANSIENT, FailureClass.HELD)
+            yield Finding("backend", WARN if is_passing else FAIL, f"{about}: {failure.message}")
+
+
+def _workspaces(app: App, plan: Plan) -> Iterator[Finding]:
+    for spec in plan.batch.specs:
+        yield from caught("workspace", partial(_workspace, app, spec))
+
+
+def _workspace(app: App, spec: JobSpec) -> Iterator[Finding]:
+    refuse_no_worktree(spec, app.invocation.environment)
+    wanted = spec.payload.get("workspace")
+    if wanted and is_address(wanted["git"]):
+        yield _remote(app, Path("/"), wanted["git"])
+    elif wanted:
+        yield Finding("workspace", OK, f"{spec.id} works in {wanted['ref']} of {wanted['git']}")
+
+
 def _programs(environment: Mapping[str, str], specs: Iterable[JobSpec]) -> Iterator[Finding]:
     """Programs named without a path are looked for as a job would look for them."""
     for spec in specs:
-        for argv in (spec.payload.get("argv") or (), spec.check):
+        # Elsewhere argv are further arguments of the backend's own program.
+        own = spec.payload.get("argv") if spec.backend == "command" else ()
+        for argv in (own or (), spec.check):
             name = argv[0] if argv else ""
             is_bare = name and "/" not in name and not is_template(name)
             if is_bare and not shutil.which(name, path=environment.get("PATH")):
@@ -68,11 +115,10 @@ def _variables(environment: Mapping[str, str], specs: Iterable[JobSpec]) -> Iter
 def _prices(app: App, plan: Plan) -> Iterator[Finding]:
     """Tokens of a model nobody has a price for cost something, and the morning could not say what.
     A cap in dollars refuses such a plan before this is asked."""
-    said = (str(spec.payload.get("model") or "") for spec in plan.batch.specs)
-    models = sorted({model for model in said if model and not is_template(model)})
+    models = {model for spec in plan.batch.specs if (model := model_of(spec))}
     price_of = price_finder(app.invocation.environment)
-    known = {model: price for model in models if (price := price_of(model))}
-    for model in sorted(set(models) - set(known)):
+    known = {model: price for model in sorted(models) if (price := price_of(model))}
+    for model in sorted(models - set(known)):
         remedy = f"bydawn cost prices set {model} --input X --output Y, or the extra prices"
         yield Finding("prices", WARN, f"what {model} costs is not known", remedy)
     for model, price in known.items():
@@ -81,16 +127,23 @@ def _prices(app: App, plan: Plan) -> Iterator[Finding]:
 
 def _targets(app: App, plan: Plan) -> Iterator[Finding]:
     """Where the plan publishes. What a template decides is known when its job ends."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for spec in plan.batch.specs:
+        repository = _repository(spec, plan)
         for target in spec.publish:
-            key = (target.kind, target.target)
-            if key not in seen and not is_template(target.target):
+            key = (target.kind, target.target, str(repository))
+            if key not in seen and not is_template(f"{target.target} {repository}"):
                 seen.add(key)
-                yield from caught("target", partial(_target, app, plan, target))
+                yield from caught("target", partial(_target, app, repository, target))
 
 
-def _target(app: App, plan: Plan, target: Publication) -> Iterator[Finding]:
+def _repository(spec: JobSpec, plan: Plan) -> Path:
+    """The one whose remotes a job's targets are named by."""
+    source = (spec.payload.get("workspace") or {}).get("git", "")
+    return Path(source if source and not is_address(source) else plan.batch.folder)
+
+
+def _target(app: App, repository: Path, target: Publication) -> Iterator[Finding]:
     if target.kind == "file":
         folder = next(each for each in Path(target.target).parents if each.exists())
         if os.access(folder, os.W_OK):
@@ -98,7 +151,7 @@ def _target(app: App, plan: Plan, target: Publication) -> Iterator[Finding]:
         else:
             yield Finding("target", FAIL, f"{target.target}: {folder} cannot be written")
     elif target.kind == "git":
-        yield _remote(app, Path(plan.batch.folder), target.target)
+        yield _remote(app, repository, target.target)
 
 
 def _remote(app: App, folder: Path, remote: str) -> Finding:

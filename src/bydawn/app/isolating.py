@@ -8,7 +8,6 @@ from pathlib import Path
 from bydawn.core.errors import BackendMissing
 from bydawn.core.model import JobSpec
 from bydawn.processes.isolation import why_not
-from bydawn.store.store import Batch, Store
 
 
 def refuse_unavailable(
@@ -25,11 +24,3 @@ def refuse_unavailable(
                 f'{job}: isolate = "{kind}" is not possible here: {why}',
                 'make it possible, or say isolate = "none"',
             )
-
-
-def refuse_unavailable_for(
-    store: Store, batch: Batch, environment: Mapping[str, str], state_folder: Path
-) -> None:
-    """The same for a batch as it is recorded."""
-    specs = (store.spec(template.spec) for template in store.templates(batch.number))
-    refuse_unavailable(specs, environment, state_folder)

@@ -9,7 +9,7 @@ from bydawn.app.names import STOP
 from bydawn.app.place import Place
 from bydawn.app.values import Ran
 from bydawn.core.errors import PlanInvalid, Refused
-from bydawn.core.join import Joined, Standing, fold
+from bydawn.core.join import Joined, Standing, fold, is_joined
 from bydawn.core.model import Job
 from bydawn.core.states import TERMINAL, State
 from bydawn.runner.stopping import Stop
@@ -47,6 +47,16 @@ def joined_of(store: Store, batch: Batch) -> Joined:
     now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch.number, now, batch.deadline_at)
     return fold(standing, batch.terms.allow_failures)
+
+
+def is_over(store: Store, batch: Batch) -> bool:
+    """Nothing left to do, seen without starting a runner. What was kept back by a cap or a canary
+    may fit through by now."""
+    now = store.session.clock.utc_ms()
+    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
+    unexpanded = any(template.expands for template in store.templates(batch.number))
+    kept_back = standing.over_budget or standing.behind_canary
+    return is_joined(standing) and not unexpanded and not kept_back
 
 
 def outcome_of_jobs(jobs: list[Job]) -> Joined:

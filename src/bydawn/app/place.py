@@ -54,6 +54,19 @@ class Place:
         self._refuse_emptied()
         return open_store(self.store_path, clock, store_id)
 
+    def refuse_damaged(self) -> None:
+        """Look through the store file as a whole; raises StoreRefused for the first thing wrong."""
+        if self.server_url or not self.store_path.exists():
+            return
+        from bydawn.store.damage import damage_of
+
+        found = damage_of(self.store_path)
+        if found:
+            raise StoreRefused(
+                f"{self.store_path}: is damaged ({found})",
+                "copy it away, then restore a backup (bydawn db backup makes them)",
+            )
+
     def _refuse_emptied(self) -> None:
         """An empty file would pass for a new store, and everything would be done a second time."""
         path = self.store_path

@@ -63,7 +63,7 @@ def own_prices(environment: Mapping[str, str]) -> dict[str, Price]:
     try:
         tables = tomllib.loads(data.decode())
         return {model: _price_from(table, snapshot) for model, table in tables.items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         what = f"is no list of prices: {error}"
         told = Complaint(str(path), None, "", what, "correct it by hand")
         raise PlanInvalid((told,)) from error

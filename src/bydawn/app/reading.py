@@ -6,14 +6,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bydawn.app.backends import REGISTRY
 from bydawn.app.values import Invocation
-from bydawn.core.errors import UsageError
+from bydawn.core.errors import PlanInvalid, UsageError
 
 if TYPE_CHECKING:
     from bydawn.plan import Identity, Overrides, Plan
@@ -94,9 +93,11 @@ def _reads_stdin(path: Path, overrides: Overrides) -> bool:
     """A broken plan is explained by whoever reads it in full."""
     if overrides.items is not None:
         return str(overrides.items) == _STDIN
+    from bydawn.plan.read import read_toml
+
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        data = read_toml(path).data
+    except PlanInvalid:
         return False
     jobs = data.get("job")
     jobs = jobs if isinstance(jobs, list) else []

@@ -16,15 +16,14 @@ from bydawn.app.earning import (
     refuse_unearned,
 )
 from bydawn.app.errands import Driven, Errand
-from bydawn.app.isolating import refuse_unavailable_for
 from bydawn.app.keeping import age_now_and_then
-from bydawn.app.outcomes import outcome_of, refuse_if_stopped, result_of
+from bydawn.app.outcomes import is_over, outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
+from bydawn.app.readying import refuse_unready_for
 from bydawn.app.room import look_for_room
 from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
-from bydawn.core.join import is_joined
 from bydawn.core.model import Listing, PlannedBatch
 from bydawn.store import read
 from bydawn.store.store import Batch, Store
@@ -63,7 +62,9 @@ def _noted(
     wanted: RunWanted, face: Face,
 ) -> Ran:  # fmt: skip
     """Go on, and write down what the night says about the plan."""
-    refuse_unavailable_for(store, batch, invocation.environment, place.state_folder)
+    if not is_over(store, batch):
+        # Asked before the night counts as begun.
+        refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":
@@ -81,9 +82,10 @@ def _go_on(
     face.opened(store, batch, already)
     if batch.paused:
         raise Refused(f"{batch.address} is paused", f"bydawn unpause {batch.address} lifts it")
-    if _is_over(store, batch):
+    if is_over(store, batch):
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
+    refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     look_for_room(place.state_folder, invocation.environment, face)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
@@ -159,16 +161,6 @@ def _already_done(store: Store, batch: Batch, is_new: bool) -> int:
     if done:
         store.count_refused(batch.number, done)
     return done
-
-
-def _is_over(store: Store, batch: Batch) -> bool:
-    """Nothing left to do, seen without starting a runner. What was kept back by a cap or a canary
-    may fit through by now."""
-    now = store.session.clock.utc_ms()
-    standing = read.standing(store.session, batch.number, now, batch.deadline_at)
-    unexpanded = any(template.expands for template in store.templates(batch.number))
-    kept_back = standing.over_budget or standing.behind_canary
-    return is_joined(standing) and not unexpanded and not kept_back
 
 
 def _drive(

@@ -12,6 +12,7 @@ from bydawn.app.place import Place
 from bydawn.app.sealing import note_head
 from bydawn.app.sending import ensure_sender
 from bydawn.app.signals import listening
+from bydawn.app.tidying import tidy_workspaces
 from bydawn.app.values import Face, Invocation
 from bydawn.core.errors import BydawnError
 from bydawn.runner.drive import Drive
@@ -20,6 +21,8 @@ from bydawn.runner.scope import Scope
 from bydawn.runner.stopping import Interrupt, Stop
 from bydawn.store import audit, receipts
 from bydawn.store.store import Store
+
+_HOUR_MS = 3_600_000
 
 
 def carry_out(
@@ -40,6 +43,7 @@ def carry_out(
         ring = _ringing(journey.elsewhere, kit.tools.dispatcher.wake)
         with listening(interrupt, kit.tools.dispatcher.wake), store.session.hearing(ring):
             stop = journey.run()
+        tidy_workspaces(store, errand.choose(), place.state_folder)
         _note_head(invocation, store)
         ensure_sender(place, store, runner.scope.numbers())
         if stop is Stop.INTERRUPTED:
@@ -65,8 +69,10 @@ def _ringing(elsewhere: deque[str], wake: Callable[[], None]) -> Callable[[], No
 
 
 def _name_unwatched(runner: Runner, face: Face) -> None:
-    """Runs that go on without us, and until when they may."""
+    """Runs that go on without us, and how long their results are kept."""
     for held in list(runner.held.values()):
-        job = held.job
-        if job.handle and not held.backend.capabilities.local:
-            face.note(f"goes on unwatched: {job.name} ({held.backend.name} {job.handle[:60]})")
+        job, can = held.job, held.backend.capabilities
+        if job.handle and not can.local:
+            kept = f"; its result is kept for {can.keeps_ms // _HOUR_MS} h" if can.keeps_ms else ""
+            run = f"{held.backend.name} {job.handle[:60]}"
+            face.note(f"goes on unwatched: {job.name} ({run}){kept}")

@@ -72,6 +72,13 @@ class Backend(Protocol):
         before anything starts; must not cost anything and answer within seconds."""
         return Readiness()
 
+    def inquire(self, model: str | None) -> Failure | None:
+        """Ask the service itself, at no cost, whether it would take on a job with this model: is
+        the key good, is everything known that is asked for. None where nothing speaks against it,
+        or where there is nobody to ask."""
+        del model
+        return None
+
     def close(self) -> None:
         """Let go of what this process holds; runs go on."""
         return

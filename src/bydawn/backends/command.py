@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from bydawn.backends.local import LocalBackend, as_asked, refusal, secrets_of
+from bydawn.backends.local import LocalBackend, as_asked, place_of, refusal, secrets_of
+from bydawn.backends.workspaces import made_ready
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.runs import Order
 
@@ -21,8 +21,11 @@ class CommandBackend(LocalBackend):
         argv = _argv(request.payload)
         if not argv:
             return refusal("spawn", "neither argv nor shell says what to run")
+        in_the_way = made_ready(request, self._machine_environment)
+        if in_the_way is not None:
+            return in_the_way
         try:
-            made = as_asked(argv, _cwd(request), request, self._machine_environment, self._runs)
+            made = as_asked(argv, place_of(request), request, self._machine_environment, self._runs)
         except (OSError, KeyError) as error:
             return refusal("isolation", str(error))
         return self._runs.start(
@@ -35,7 +38,7 @@ class CommandBackend(LocalBackend):
                 send_by=request.send_by,
                 secrets=secrets_of(request),
                 argv=made.argv,
-                cwd=_cwd(request),
+                cwd=place_of(request),
             )
         )
 
@@ -44,9 +47,3 @@ def _argv(payload: dict[str, Any]) -> tuple[str, ...]:
     if payload.get("shell"):
         return (_SHELL, "-c", str(payload["shell"]))
     return tuple(str(part) for part in payload.get("argv") or ())
-
-
-def _cwd(request: Request) -> str:
-    """Where the plan says, seen from the plan's folder; empty for the draft."""
-    cwd = request.payload.get("cwd")
-    return os.path.join(request.plan_folder, os.path.expanduser(cwd)) if cwd else ""

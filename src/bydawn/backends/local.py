@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 
 from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import (
@@ -60,13 +61,34 @@ def as_asked(
     return Apart(made.argv, {**environment, **made.environment})
 
 
-def secrets_of(request: Request) -> frozenset[str]:
-    """The names in a run's environment whose values nobody may see."""
-    return frozenset(secret_names(request.payload.get("pass_env") or ()))
+def secrets_of(request: Request, passed: Iterable[str] = ()) -> frozenset[str]:
+    """The names in a run's environment whose values nobody may see; ``passed`` are those that the
+    backend passes on by itself."""
+    return frozenset(secret_names([*(request.payload.get("pass_env") or ()), *passed]))
 
 
-def environment_for(machine: Mapping[str, str], request: Request) -> dict[str, str]:
-    """The environment of one run, from this machine and from its payload."""
+def environment_for(
+    machine: Mapping[str, str],
+    request: Request,
+    passed: Iterable[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The environment of one run, from this machine and from its payload.
+
+    ``passed`` and ``settings`` are the backend's own; what the plan says goes before them.
+    """
     payload = request.payload
     env = {name: str(value) for name, value in (payload.get("env") or {}).items()}
-    return job_environment(machine, request, payload.get("pass_env") or (), env)
+    named = [*(payload.get("pass_env") or ()), *passed]
+    return job_environment(machine, request, named, {**(settings or {}), **env})
+
+
+def place_of(request: Request) -> str:
+    """The folder a run works in: where the plan says, seen from its worktree or else from the
+    plan's folder; empty for the draft, which a worktree is."""
+    cwd = request.payload.get("cwd")
+    if not cwd:
+        return ""
+    if request.payload.get("workspace"):
+        return os.path.join(request.folder, "draft", cwd)
+    return os.path.join(request.plan_folder, os.path.expanduser(cwd))

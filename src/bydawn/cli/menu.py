@@ -45,6 +45,7 @@ ENTRIES = (
     Entry("doctor", "doctor", "what would go wrong tonight, found out now", _PLACE),
     Entry("schedule", "schedule", "begin a plan's nights by themselves", _PLACE),
     Entry("demo", "demo", "a 12-job night on built-in fake agents", _PLACE),
+    Entry("backends", "backends", "where jobs can run, and whether they could now", _PLACE),
     Entry("notify", "notify", "whether people can be reached", _PLACE),
     Entry("export", "export", "traces and metrics for other tools", _PLACE),
     Entry("config", "config", "which settings hold, and who said so", _PLACE),

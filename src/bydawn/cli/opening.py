@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bydawn.watch.documents import Ending, Reading
 
 _LEFT_TO_OTHERS = ("detached", "skipped")
+# What a bug raises, and a store that is no longer what was written there.
+_IMPOSSIBLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @contextlib.contextmanager
@@ -25,6 +27,9 @@ def opened(settings: Settings, plan: Path | None = None) -> Iterator[App]:
     app = open_app(Invocation(settings.directory, settings.store, dict(os.environ)), plan)
     try:
         yield app
+    except _IMPOSSIBLE:
+        app.place.refuse_damaged()
+        raise
     finally:
         app.close()
 

@@ -76,8 +76,11 @@ def judge_lost(spec: JobSpec, faults: int) -> Judgement:
     return _judge_unknown(spec, faults, Reason.LOST)
 
 
-def judge_in_doubt(spec: JobSpec, faults: int) -> Judgement:
-    """Nobody can say whether the launch took place."""
+def judge_in_doubt(spec: JobSpec, faults: int, is_local: bool) -> Judgement:
+    """Nobody can say whether the launch took place. A remote run that did would be paid for twice,
+    even where it has no effects: only the plan's own word lets it go again."""
+    if not is_local and spec.on_doubt is OnDoubt.PARK:
+        return Judgement(Verdict.PARK, Reason.IN_DOUBT)
     return _judge_unknown(spec, faults, Reason.IN_DOUBT)
 
 

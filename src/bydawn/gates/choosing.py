@@ -14,6 +14,8 @@ from bydawn.gates.folders import FolderGate
 from bydawn.gates.gate import Gate, PublishError, Receipt
 from bydawn.gates.git import GitGate
 from bydawn.gates.requests import RequestGate
+from bydawn.gates.worktrees import WorktreeGate
+from bydawn.processes.worktrees import is_workspace
 
 
 class DraftGate(Gate, Protocol):
@@ -40,7 +42,9 @@ def publication_gate(
 ) -> DraftGate:
     """The gate of a publication whose words are filled in."""
     if publication.kind == "git":
-        branch = publication.branch or ""
+        branch, folder = publication.branch or "", str(draft.parent)
+        if is_workspace(folder):
+            return WorktreeGate(publication.target, branch, folder, environment)
         return branch_gate(publication.target, branch, plan_folder, environment)
     if publication.kind == "http":
         return request_gate(publication.target, state_folder)

@@ -31,7 +31,7 @@ from bydawn.processes.tools import Answered, ask
 _ROUNDS = 8
 _EMPTY_TREE = b""
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
-_US = {
+OURS = {
     "GIT_AUTHOR_NAME": "bydawn",
     "GIT_AUTHOR_EMAIL": "bydawn@localhost",
     "GIT_COMMITTER_NAME": "bydawn",
@@ -69,7 +69,7 @@ class GitGate:
         self._remote, self._repository = remote, repository
         self._branch = f"refs/heads/{branch}"
         self._fence = f"refs/bydawn/fence/{branch}"
-        self._environment = {**environment, **_US}
+        self._environment = {**environment, **OURS}
         self._steps = steps
         self.target = f"{_SECRET.sub('', remote)}#{branch}"
 
@@ -82,6 +82,11 @@ class GitGate:
             return commit
 
         return self._move(same, commit, claim, has_history)
+
+    def bring(self, commit: str, content: str, claim: Claim, has_history: bool) -> Receipt:
+        """Bring a commit to the branch, on top of what this gate brought there before."""
+        return self._move(lambda standing: self._joined(commit, standing, claim), content, claim,
+                          has_history)  # fmt: skip
 
     def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
         """Make the branch's files those of the folder ``source`` of the draft, in one commit."""
@@ -194,12 +199,32 @@ class GitGate:
                 hopeless=True,
             )
 
+    def _joined(self, commit: str, standing: Standing, claim: Claim) -> str:
+        """A commit that contains what is there, with exactly the files of ``commit``: those were
+        checked, a mixture of both never was. Only what we brought there ourselves is replaced."""
+        branch = standing.branch
+        if not branch:
+            return commit
+        self._fetch(self._branch)
+        if self._ask("merge-base", "--is-ancestor", branch, commit).code == 0:
+            return commit
+        record = self._record(standing)
+        if record is None or record.receipt != branch:
+            raise PublishError(
+                f"{self.target}: somebody else brought {branch[:12]} there, which the workspace"
+                " was not made from; merge it into what it is made from, and retry",
+                hopeless=True,
+            )
+        both = ("-p", branch, "-p", commit)
+        tree = f"{commit}^{{tree}}"
+        return self._git("commit-tree", tree, *both, given=message_for(claim)).strip()
+
     def _grown(self, folder: Path, standing: Standing, claim: Claim) -> str:
         """A commit on top of the branch, with exactly the folder's files."""
         self._git(f"--work-tree={folder}", "add", "--all", "--force", ".", folder=folder)
         tree = self._git("write-tree").strip()
         if not standing.branch:
-            return self._git("commit-tree", tree, given=_message(claim)).strip()
+            return self._git("commit-tree", tree, given=message_for(claim)).strip()
         self._fetch(self._branch, "--depth=1")
         there = self._ask("rev-parse", "--verify", f"{standing.branch}^{{tree}}")
         if there.code != 0:
@@ -207,24 +232,24 @@ class GitGate:
         if there.output.decode().strip() == tree:
             return standing.branch
         onto = ("-p", standing.branch)
-        return self._git("commit-tree", tree, *onto, given=_message(claim)).strip()
+        return self._git("commit-tree", tree, *onto, given=message_for(claim)).strip()
 
     @contextmanager
     def _scratch(self) -> Iterator[GitGate]:
         """The same gate from an empty repository, so that nobody's own one is touched."""
-        remote = self._address()
+        remote = self.address()
         with tempfile.TemporaryDirectory(prefix="bydawn-git-") as folder:
             path = Path(folder, "bare.git")
             self._git("init", "--quiet", "--bare", str(path))
             # What a hook's environment says of its own repository is not meant for this one.
             plain = {k: v for k, v in self._environment.items() if not k.startswith("GIT_")}
-            environment = {**plain, **_US, "GIT_DIR": str(path), "GIT_INDEX_FILE": f"{path}/new"}
+            environment = {**plain, **OURS, "GIT_DIR": str(path), "GIT_INDEX_FILE": f"{path}/new"}
             branch = self._branch.removeprefix("refs/heads/")
             scratch = GitGate(remote, branch, path, environment, self._steps)
             scratch.target = self.target
             yield scratch
 
-    def _address(self) -> str:
+    def address(self) -> str:
         """Where a remote's name leads; a path is meant from the repository's folder."""
         answer = self._ask("remote", "get-url", "--push", self._remote)
         if answer.code == 0:
@@ -263,7 +288,8 @@ def _stands(seen: FenceRecord | None, claim: Claim, content: str) -> bool:
     return seen is not None and seen.applied and seen.claim == claim and seen.sha256 == content
 
 
-def _message(claim: Claim) -> bytes:
+def message_for(claim: Claim) -> bytes:
+    """What a commit of ours says."""
     edition = f" {claim.edition}" if claim.edition else ""
     effect = f"\n\nEffect: {claim.effect_key}" if claim.effect_key else ""
     return f"{claim.subject}{edition}{effect}\n".encode()

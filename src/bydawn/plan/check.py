@@ -18,7 +18,6 @@ from bydawn.core.templates import is_template
 from bydawn.plan.complaints import Complaints, Path, quoted
 from bydawn.plan.schema import JobTable, PublishTable
 from bydawn.plan.specs import BACKEND_FIELDS, after, resolved
-from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean
 
 _FILLED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -138,10 +137,9 @@ _EXAMPLES = {
 def _tell_unknown_backend(entry: Entry, known: Mapping[str, Offer], told: Complaints) -> None:
     name = entry.table.backend
     at = entry.where("backend")
-    if not tell_unbuilt_backend(name, at, known, told):
-        there = ", ".join(sorted(known))
-        remedy = did_you_mean(name, list(known)) or f"there are {there}"
-        told.add(at, f"there is no backend {quoted(name)}", remedy)
+    there = ", ".join(sorted(known))
+    remedy = did_you_mean(name, list(known)) or f"there are {there}"
+    told.add(at, f"there is no backend {quoted(name)}", remedy)
 
 
 def _check_command(entry: Entry, told: Complaints) -> None:
@@ -170,6 +168,8 @@ def check_fields(entry: Entry, told: Complaints, warnings: Complaints) -> None:
         told.add(entry.where("key"), "a field of the key is there twice")
     if parse_length(table.backoff.initial) > parse_length(table.backoff.max):
         told.add(entry.where("backoff"), "initial is longer than max")
+    if table.workspace is not None:
+        _check_workspace(entry, told)
     if table.stall != NONE and parse_length(table.stall) >= parse_length(table.timeout):
         warnings.add(entry.where("stall"), f"it never comes: the timeout is {table.timeout}")
     if table.shell is not None and any(map(_is_unquoted, _FILLED.findall(table.shell))):
@@ -177,6 +177,18 @@ def check_fields(entry: Entry, told: Complaints, warnings: Complaints) -> None:
         warnings.add(entry.where("shell"), "data goes into the shell without quotes", remedy)
     if table.expect is not None and table.expect.matches is not None:
         _check_pattern(entry, table.expect.matches, told)
+
+
+def _check_workspace(entry: Entry, told: Complaints) -> None:
+    cwd = entry.table.cwd
+    if cwd and (cwd.startswith(("/", "~")) or ".." in Folder(cwd).parts):
+        told.add(entry.where("cwd"), "with a workspace it is a folder inside that")
+    for number, each in enumerate(entry.table.publish):
+        if os.path.normpath(each.source) == "." and each.git is None:
+            remedy = 'name a folder of it, or publish it with git = "origin"'
+            told.add(
+                entry.where("publish", number, "from"), "a whole workspace goes to git", remedy
+            )
 
 
 def _is_unquoted(filled: str) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 
 from bydawn.core.offers import Offer
 from bydawn.plan.complaints import Complaints, Path, quoted
-from bydawn.plan.unbuilt import tell_unbuilt_backend
 from bydawn.plan.validate import did_you_mean, examine
 
 _TYPE = "type"
@@ -27,13 +26,11 @@ def _check_table(
     place = (*at, _TYPE) if _TYPE in table else at
     offer = known.get(kind)
     if offer is None:
-        if not tell_unbuilt_backend(kind, place, known, told):
-            message = f"there is no type of backend {quoted(kind)}"
-            told.add(place, message, _remedy(kind, known) or 'say type = "…"')
+        message = f"there is no type of backend {quoted(kind)}"
+        remedy = _remedy(kind, known) if _TYPE in table else 'say type = "…"'
+        told.add(place, message, remedy)
     elif offer.broken:
         told.add(place, f"the backend {quoted(kind)} {offer.broken}")
-    elif kind != name and name in known:
-        told.add(at, "is the name of a type of backend", "call the table something else")
     elif offer.options is None:
         told.add(place, f"the backend {quoted(kind)} takes no table", "take it out")
     else:

@@ -28,7 +28,6 @@ from bydawn.plan.read import Source, read_toml
 from bydawn.plan.schema import BudgetTable, ConfigFile, PlanFile, RunTable
 from bydawn.plan.specs import batch_terms, bound
 from bydawn.plan.trial import Scene
-from bydawn.plan.unbuilt import tell_unbuilt
 from bydawn.plan.validate import accepted, did_you_mean, examine, sound
 from bydawn.plan.values import Overrides, Plan, all_priced
 
@@ -94,8 +93,6 @@ def _valid(
     layers = gather(source_folder(path), environment, overrides, source)
     wrong = _validate(layers)
     plan = next(layer for layer in layers.layers if layer.is_plan)
-    for layer in layers.layers:
-        tell_unbuilt(layer.data, layer.complaints, layer.warnings)
     time = _time(plan, overrides, at)
     flags = Complaints(FLAGS)
     check_raises(overrides.raise_cap, partial(flags.add, ()))

@@ -26,6 +26,7 @@ from bydawn.core.model import (
 )
 from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
+from bydawn.core.workspaces import is_address
 from bydawn.plan.schema import (
     BudgetTable,
     ExpectTable,
@@ -141,7 +142,12 @@ def _payload(
     if "prompt" in texts:
         payload["prompt"] = texts["prompt"]
     if table.cwd:
-        payload["cwd"] = resolved(table.cwd, folder)
+        # In a workspace a folder of it is meant, which is there only at launch.
+        payload["cwd"] = table.cwd if table.workspace else resolved(table.cwd, folder)
+    if table.workspace:
+        git = table.workspace.git
+        place = git if is_address(git) else resolved(git, folder)
+        payload["workspace"] = {"git": place, "ref": table.workspace.ref}
     if table.backend == "scripted":
         payload["script"] = [_step(step) for step in table.script or [ScriptStep()]]
     if configured is not None:

@@ -72,7 +72,7 @@ def try_templates(spec: JobSpec, names: Mapping[str, Any], told: Complaints, ent
 
 
 def _templates(spec: JobSpec) -> Iterator[tuple[Path, str]]:
-    for name in ("argv", "shell", "cwd", "env", "model", "prompt"):
+    for name in ("argv", "shell", "cwd", "env", "model", "prompt", "workspace"):
         yield from _texts((name,), spec.payload.get(name))
     yield from _texts(("check",), list(spec.check))
     yield from _texts(("tags",), spec.tags)

@@ -8,7 +8,7 @@ from typing import Any
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell
 from bydawn.processes.covering import redactor_for
-from bydawn.processes.folder import RunFolder
+from bydawn.processes.folder import ANSWER, RunFolder
 from bydawn.processes.output import OutputLog
 from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
 from bydawn.processes.spawn import SpawnFailed, spawn
@@ -23,24 +23,47 @@ def run_command(
     order: dict[str, Any], folder: RunFolder, answer: Answer, bell: Bell
 ) -> dict[str, Any]:
     """Run a claimed command to the proven end of its tree and return the record of it."""
-    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"], redactor_for(order))
+    redactor = redactor_for(order)
+    log = OutputLog(folder.file("output.log"), order["output_cap_bytes"], redactor)
+    streams = [_Stream(log)]
+    if order["answers"]:
+        apart = OutputLog(folder.file(ANSWER), order["output_cap_bytes"], redactor, log)
+        streams.append(_Stream(apart))
     started_at = machine.wall_ms()
-    pipe, output = os.pipe()
-    os.set_blocking(pipe, False)
     try:
-        try:
-            main = spawn(order["argv"], order["cwd"] or folder.draft, order["environment"], output)
-        finally:
-            os.close(output)
-        vigil = Vigil(bell, folder, Tree(main), log, pipe)
+        main = _spawned(order, folder, streams)
+        vigil = Vigil(bell, folder, Tree(main), log, streams[0].pipe)
+        for stream in streams[1:]:
+            vigil.hear(stream.pipe, stream.log)
         vigil.limit(order["timeout_ms"], order["grace_ms"])
         _watch(vigil, answer)
         return _record(vigil, started_at)
     except SpawnFailed as failure:
-        log.close()
+        for stream in streams:
+            stream.log.close()
         return spawn_refusal(failure.kind, failure.message)
     finally:
-        os.close(pipe)
+        for stream in streams:
+            os.close(stream.pipe)
+
+
+class _Stream:
+    """A pipe the program writes into, and the log it goes to."""
+
+    def __init__(self, log: OutputLog) -> None:
+        self.log = log
+        self.pipe, self.end = os.pipe()
+        os.set_blocking(self.pipe, False)
+
+
+def _spawned(order: dict[str, Any], folder: RunFolder, streams: list[_Stream]) -> int:
+    ends = [stream.end for stream in streams]
+    cwd = order["cwd"] or folder.draft
+    try:
+        return spawn(order["argv"], cwd, order["environment"], ends[0], answer=ends[-1])
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def _watch(vigil: Vigil, answer: Answer) -> None:

@@ -31,9 +31,13 @@ def job_environment(
     env: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The complete environment of one run. It may hold secrets and must not be written anywhere."""
-    named = {name: machine[name] for name in pass_env if name in machine}
-    passed = {**plain_environment(machine), **named}
-    return {**passed, **(env or {}), **request_environment(request)}
+    return {**passed_on(machine, pass_env), **(env or {}), **request_environment(request)}
+
+
+def passed_on(machine: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, str]:
+    """What every program gets of this machine's environment, and the variables named."""
+    also = {name: machine[name] for name in named if name in machine}
+    return {**plain_environment(machine), **also}
 
 
 def plain_environment(machine: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,8 @@ import stat
 from typing import Any
 
 _READ_CAP = 64_000_000
+# What a run said on stdout alone, where that is an answer to be read.
+ANSWER = "answer.log"
 
 
 class RunFolder:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bydawn.core.sightings import Request
 from bydawn.processes.folder import RunFolder
+from bydawn.processes.worktrees import GIT, borrowed
 
 ACCOUNT = "BYDAWN_ISOLATE_USER"
 NONE, USER, BWRAP = "none", "user", "bwrap"
@@ -90,9 +91,16 @@ def _hidden(settings: Path) -> tuple[str, ...]:
 
 
 def _own(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
-    """Of our own folder nothing but this run's draft and report."""
-    draft = ("--tmpfs", str(state_folder), "--bind", run.draft, run.draft)
-    return (*draft, "--bind", run.report, run.report)
+    """Of our own folder only what is this run's, and what its worktree borrows, to read."""
+    lent = [word for path in borrowed(run.path) for word in ("--ro-bind", path, path)]
+    own = [word for path in _writable(run) for word in ("--bind", path, path)]
+    return ("--tmpfs", str(state_folder), *lent, *own)
+
+
+def _writable(run: RunFolder) -> list[str]:
+    """The draft, git's folder of it where it is a worktree, and the report."""
+    git = run.file(GIT)
+    return [run.draft, *([git] if os.path.isdir(git) else []), run.report]
 
 
 def _settings(environment: Mapping[str, str]) -> Path:
@@ -103,14 +111,23 @@ def _settings(environment: Mapping[str, str]) -> Path:
 def _as_account(
     argv: tuple[str, ...], run: RunFolder, state_folder: Path, account: pwd.struct_passwd
 ) -> Apart:
-    for path in (run.draft, run.report):
-        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    for path in _writable(run):
+        _give(path, account)
     below = Path(run.path).relative_to(state_folder)
     for folder in (state_folder / part for part in (below, *below.parents)):
         folder.chmod(folder.stat().st_mode | 0o011)
     name, uid, gid = account.pw_name, str(account.pw_uid), str(account.pw_gid)
     become = (sys.executable, "-I", "-S", "-c", _BECOME, name, uid, gid)
     return Apart((*become, *argv), {"HOME": run.draft, "USER": name, "LOGNAME": name})
+
+
+def _give(path: str, account: pwd.struct_passwd) -> None:
+    """Make the account the owner of a file, or of a folder with all that is in it."""
+    os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    for place, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            inside = os.path.join(place, name)
+            os.chown(inside, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 def _account_name(environment: Mapping[str, str]) -> str:

@@ -4,6 +4,9 @@ While a run goes on, ``output.log`` holds the beginning and ``output.tail`` a ri
 bytes; at the end the ring is unrolled behind the beginning. Memory and disk stay bounded however
 much is printed, and a full disk never blocks or fails the run. Secrets are covered before anything
 is written.
+
+Where stdout is an answer to be read by us, it is kept in a log of its own as well, so that nothing
+said on stderr comes between.
 """
 
 from __future__ import annotations
@@ -19,11 +22,20 @@ _LAST = 4096
 
 
 class OutputLog:
-    """Takes the output of one run through a pipe it reads without ever waiting."""
+    """Takes the output of one run through a pipe it reads without ever waiting.
 
-    def __init__(self, path: str, cap_bytes: int, redactor: Redactor | None = None) -> None:
+    What it takes, ``also`` takes too."""
+
+    def __init__(
+        self,
+        path: str,
+        cap_bytes: int,
+        redactor: Redactor | None = None,
+        also: OutputLog | None = None,
+    ) -> None:
         self._path = path
         self._safe = RedactedStream(redactor) if redactor else None
+        self._also = also
         self._head = _open(path)
         self._head_room = cap_bytes // 2
         self._ring: _Ring | None = None
@@ -44,6 +56,8 @@ class OutputLog:
         return True
 
     def take(self, data: bytes) -> None:
+        if self._also:
+            self._also.take(data)
         self.seen += len(data)
         self._take_safe(self._safe.feed(data) if self._safe else data)
 
@@ -86,7 +100,7 @@ class OutputLog:
         os.unlink(self._tail_path())
 
     def _tail_path(self) -> str:
-        return os.path.join(os.path.dirname(self._path), "output.tail")
+        return os.path.splitext(self._path)[0] + ".tail"
 
 
 class _Ring:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import threading
 import zlib
 from collections.abc import Callable
@@ -17,11 +16,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bydawn.core.sightings import Usage
-from bydawn.processes.folder import open_plain
+from bydawn.processes.lines import Lines
 
 _LINE_CAP = 1_000_000
-_FILE_CAP = 64_000_000
-_CHUNK = 1 << 18
 _MOST = 2**53
 
 
@@ -34,9 +31,7 @@ class Report:
         self.progress: float | None = None
         self.result: str | None = None
         self.needs_input: str | None = None
-        self._offset = 0
-        self._half = b""
-        self._skipping = False
+        self._lines = Lines(self._take, _LINE_CAP)
         self._guard = threading.Lock()
 
     @property
@@ -57,48 +52,23 @@ class Report:
 
     def refresh(self, path: str) -> int:
         """Read what is new and say how many bytes the run has reported so far."""
-        try:
-            size = os.lstat(path).st_size
-        except OSError:
-            return 0
         with self._guard:
-            if size > self._offset:
-                self._read_on(path, min(size, _FILE_CAP))
-        return size
+            return self._lines.read_on(path)
+
+    def take(self, text: str) -> None:
+        """Take in a whole report at once."""
+        with self._guard:
+            self._lines.hear(text.encode())
+        self.finish()
 
     def finish(self) -> None:
         """Take the last line even when its end is missing: nobody will write it any more."""
-        if self._half and not self._skipping:
-            self._take(self._half)
-        self._half = b""
+        with self._guard:
+            self._lines.finish()
 
-    def _read_on(self, path: str, end: int) -> None:
-        try:
-            with open_plain(path) as stream:
-                stream.seek(self._offset)
-                while self._offset < end and (data := stream.read(min(_CHUNK, end - self._offset))):
-                    self._offset += len(data)
-                    self._split(data)
-        except OSError:
-            return
-
-    def _split(self, data: bytes) -> None:
-        *lines, half = (self._half + data).split(b"\n")
-        for line in lines:
-            if not self._skipping:
-                self._take(line)
-            self._skipping = False
-        self._skipping = self._skipping or len(half) > _LINE_CAP
-        self._half = b"" if self._skipping else half
-
-    def _take(self, line: bytes) -> None:
-        try:
-            said = json.loads(line)
-        except (ValueError, RecursionError):
-            return
-        if isinstance(said, dict):
-            for name in said.keys() & _FIELDS.keys():
-                _FIELDS[name](self, said[name])
+    def _take(self, said: dict[str, Any]) -> None:
+        for name in said.keys() & _FIELDS.keys():
+            _FIELDS[name](self, said[name])
 
     def _take_progress(self, value: Any) -> None:
         if _is_number(value) and 0 <= value <= 1:
@@ -135,7 +105,10 @@ _FIELDS: dict[str, Callable[[Report, Any], None]] = {
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Of a size that both kinds of numbers can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= _MOST if isinstance(value, int) else math.isfinite(value)
 
 
 def _is_count(value: Any) -> bool:

@@ -54,7 +54,8 @@ class Order:
     After ``send_by`` (on the clock that counts sleep; 0 is never) it is too late to start it.
 
     ``folder`` and ``cwd`` are absolute; an empty ``cwd`` is the run's draft. With ``call`` the run
-    is a function in a call host, else the program ``argv``.
+    is a function in a call host, else the program ``argv``. With ``answers`` its stdout is kept in
+    ``answer.log`` too.
     """
 
     launch_key: str
@@ -67,6 +68,7 @@ class Order:
     call: Call | None = None
     output_cap_bytes: int = 10_000_000
     send_by: int = 0
+    answers: bool = False
     secrets: frozenset[str] = frozenset()
 
 
@@ -182,6 +184,7 @@ def _encode(order: Order, handle: str, state_folder: str) -> tuple[str, str]:
         "grace_ms": order.grace_ms,
         "output_cap_bytes": order.output_cap_bytes,
         "send_by": order.send_by,
+        "answers": order.answers,
         "secrets": sorted(order.secrets),
     }
     home = "command"

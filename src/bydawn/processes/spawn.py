@@ -46,8 +46,10 @@ def spawn(
     environment: dict[str, str],
     output: int,
     kept: Sequence[int] = (),
+    answer: int | None = None,
 ) -> int:
-    """Start a program in a session of its own, in ``folder``, printing into ``output``.
+    """Start a program in a session of its own, in ``folder``, printing into ``output``, or its
+    stdout into ``answer`` where there is one.
 
     stdin is this process's own, which is /dev/null; every other descriptor but ``kept`` is closed
     by the kernel, since Python opens them all close-on-exec. Signal handlers fall back to their
@@ -63,7 +65,10 @@ def spawn(
             _program(argv[0], environment),
             list(argv),
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)],
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, output if answer is None else answer, 1),
+                (os.POSIX_SPAWN_DUP2, output, 2),
+            ],
             setsid=True,
         )
     except (OSError, ValueError) as problem:

@@ -24,11 +24,18 @@ class Vigil:
         self.folder = folder
         self.tree = tree
         self.log = log
-        self._pipe: int | None = pipe
+        self._pipes: dict[int, OutputLog] = {}
+        self._logs: list[OutputLog] = []
         self._ends_at = 0
         self._grace_ms = 0
         self.stopped: str | None = None
-        bell.hear(pipe)
+        self.hear(pipe, log)
+
+    def hear(self, pipe: int, log: OutputLog) -> None:
+        """Take what comes through this pipe into that log, as long as somebody can write."""
+        self._pipes[pipe] = log
+        self._logs.insert(0, log)
+        self.bell.hear(pipe)
 
     def limit(self, timeout_ms: int, grace_ms: int) -> None:
         """The wall-clock cap of the run begins to count."""
@@ -54,16 +61,17 @@ class Vigil:
             self._kill_until_gone()
 
     def drain(self) -> None:
-        """Take what the run still has in its pipe (a megabyte at most); nobody is waited for."""
-        if self._pipe is not None:
-            self._take_output({self._pipe})
+        """Take what the run still has in its pipes (a megabyte each at most); nobody is waited
+        for."""
+        self._take_output(set(self._pipes))
 
     def close(self) -> None:
         """Finish the log; whoever may still hold the pipe is not heard any more."""
         self.drain()
-        if self._pipe is not None:
-            self.bell.ignore(self._pipe)
-        self.log.close()
+        for pipe in self._pipes:
+            self.bell.ignore(pipe)
+        for log in self._logs:
+            log.close()
 
     def _reason_to_stop(self) -> str | None:
         if machine.sleepless_ms() >= self._ends_at:
@@ -89,8 +97,8 @@ class Vigil:
             pause = min(pause * 2, 1_000)
 
     def _take_output(self, ready: set[int]) -> None:
-        if self._pipe in ready and self._pipe is not None:
-            ready.discard(self._pipe)
-            if not self.log.drain(self._pipe):
-                self.bell.ignore(self._pipe)
-                self._pipe = None
+        for pipe in ready & self._pipes.keys():
+            ready.discard(pipe)
+            if not self._pipes[pipe].drain(pipe):
+                self.bell.ignore(pipe)
+                del self._pipes[pipe]

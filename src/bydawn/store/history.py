@@ -46,7 +46,10 @@ GROUP BY kind"""
 _USUAL = """
 SELECT sum(ended_at - started_at), count(*) FROM job
 WHERE batch = ? AND state = 'succeeded' AND ended_at > started_at"""
-_EXPECTED = f"SELECT number, {_LENGTH} FROM job WHERE batch = ? AND state = ? AND {_LENGTH} > 0"
+# The words of the index of what is in flight, however much is not.
+_EXPECTED = f"""
+SELECT number, {_LENGTH} FROM job
+WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked') AND {_LENGTH} > 0"""
 
 
 def rank_by_history(session: Session, batch: int, plan: str) -> None:
@@ -73,6 +76,6 @@ def usual_ms(session: Session, batch: int) -> int | None:
     return int(total) // count if count else None
 
 
-def expected(session: Session, batch: int, state: str = "running") -> dict[int, int]:
-    """How long each job of a state is expected to take in all, in ms, where anything is known."""
-    return {int(number): int(length) for number, length in session.rows(_EXPECTED, (batch, state))}
+def expected(session: Session, batch: int) -> dict[int, int]:
+    """How long each job in flight is expected to take in all, in ms, where anything is known."""
+    return {int(number): int(length) for number, length in session.rows(_EXPECTED, (batch,))}

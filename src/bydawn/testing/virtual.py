@@ -13,9 +13,9 @@ class HandWoundClock:
     """Stands still until it is wound. ``sleep`` passes on both clocks; ``jump`` moves the wall
     only."""
 
-    def __init__(self, utc_ms: int = 1_760_000_000_000) -> None:
+    def __init__(self, utc_ms: int = 1_760_000_000_000, boot_ms: int = 1_000_000) -> None:
         self._utc = utc_ms
-        self._boot = 1_000_000
+        self._boot = boot_ms
         self._boot_name = "boot-1"
 
     def utc_ms(self) -> int:

@@ -124,5 +124,6 @@ def unlaunched(job: Job) -> Move:
 
 def _unknown(job: Job, detail: str, around: Circumstances) -> Step:
     failure = Failure(FailureClass.AMBIGUOUS, "in_doubt", detail)
-    judgement = judge_in_doubt(around.spec, job.faults)
+    is_local = around.capabilities.local or around.is_elsewhere
+    judgement = judge_in_doubt(around.spec, job.faults, is_local)
     return Step(moves=(judged_move(job, Event.UNKNOWABLE, judgement, failure, around),))

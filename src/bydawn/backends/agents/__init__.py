@@ -1,0 +1,1 @@
+"""Command-line agents: what each is started with, and what its words mean."""

@@ -1,0 +1,1 @@
+"""Managed agents, behind the SDKs of those who run them: one file each."""
