@@ -13,6 +13,7 @@ from bydawn.app.backends import BUILT_IN
 from bydawn.cli.codes import EXIT_CODES
 from bydawn.cli.menu import SHARED
 from bydawn.cli.program import program
+from bydawn.core.offers import Offer
 from bydawn.core.states import TABLE, Event, Reason, Row, State
 from bydawn.plan import json_schema
 from bydawn.watch import wording
@@ -34,7 +35,7 @@ its opening or a pause, stands in the same journal, without a job.
 def reference() -> str:
     """The whole page."""
     parts = [REFERENCE_HEAD, "## Commands\n", *_commands(), "## The plan file\n", *_plan_tables()]
-    parts += ["## Backends\n", _backends(), "## Exit codes\n", _codes(), "## Reasons\n"]
+    parts += ["## Backends\n", *_backends(), "## Exit codes\n", _codes(), "## Reasons\n"]
     return "\n".join([*parts, _reasons(), "## Events\n", _EVENTS_HEAD, _events()])
 
 
@@ -133,13 +134,31 @@ def _default(key: Mapping[str, Any], *, is_required: bool) -> str:
     return "" if value in (None, [], {}) or isinstance(value, dict) else f"`{json.dumps(value)}`"
 
 
-def _backends() -> str:
-    head = "Built in; `[backends.X]` configures those that take a table.\n"
-    rows = (
-        (f"`{name}`", ", ".join(f"`{one}`" for one in sorted(row.offer.takes)))
-        for name, row in BUILT_IN.items()
-    )
-    return head + "\n" + _rows("backend", "what its jobs take, of their own", rows)
+def _backends() -> Iterator[str]:
+    offers = [row.offer for row in BUILT_IN.values()]
+    yield "What a guarantee means stands with [the backends](guarantees.md#backends).\n"
+    rows = ((f"`{one.name}`", f"{_promise(one)} | {_list(sorted(one.takes))}") for one in offers)
+    yield _rows("backend", "launch guarantee | what its jobs take, of their own", rows)
+    yield "Keys of `[backends.X]` of a type, with what holds if not said; `*` must be said.\n"
+    tables = ((f"`{one.name}`", _list(_options(one))) for one in offers if one.options is not None)
+    yield _rows("type", "keys", tables)
+
+
+def _options(offer: Offer) -> Iterator[str]:
+    assert offer.options is not None
+    schema = offer.options().model_json_schema(by_alias=True)
+    for name, key in schema["properties"].items():
+        said = _default(key, is_required=False).strip("`")
+        is_required = name in schema.get("required", ())
+        yield f"{name}*" if is_required else f"{name} = {said}" if said else name
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _promise(offer: Offer) -> str:
+    return "its table says" if offer.needs_options else offer.guarantee_of({}).value
 
 
 def _codes() -> str:
