@@ -74,9 +74,9 @@ class Layers:
             layer.trials += int(str(told.get(_TRIALS, 1)))
             layer.left_out += int(str(told.get(_LEFT_OUT, 0)))
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.found:
-            return
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        if not self.found or hasattr(config, "workerinput"):
+            return  # only where the reports of all processes come together
         for line in table(list(self.found.values())):
             terminalreporter.write_line(line)
         if os.environ.get(RECORD):

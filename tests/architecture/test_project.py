@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 import tomllib
@@ -99,6 +100,17 @@ def test_the_generated_parts_of_the_guarantees_are_fresh() -> None:
     assert page == made.put_in(page, parts), "run `make docs`"
     assert all(f"<!-- {name} -->" in page for name in parts)
     assert made.put_in(page, {**parts, "guards": "another"}) != page
+
+
+def test_the_last_long_runs_were_of_this_version_and_of_every_layer() -> None:
+    """A layer that is new, or a new version, asks for a new run before anything is quoted."""
+    layers = json.loads((ROOT / "docs" / "proof.json").read_text(encoding="utf-8"))
+    marked = set()
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        marked.update(re.findall(r'mark\.prove\(\s*"([^"]+)"', file.read_text("utf-8")))
+    assert set(layers) == marked, "run `make prove` and record it"
+    assert {one["version"] for one in layers.values()} == {__version__}
+    assert all(one["violations"] == 0 and one["trials"] > 0 for one in layers.values())
 
 
 def test_the_lifecycle_page_would_show_a_change() -> None:

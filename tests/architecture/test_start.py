@@ -40,6 +40,13 @@ def test_the_entry_point_loads_nothing_heavy() -> None:
     assert loaded_by("import bydawn.__main__") & HEAVY == set()
 
 
+def test_a_runner_loads_nothing_of_what_tells_people() -> None:
+    """That is the business of the process beside it, and of the plans that need it."""
+    heard = loaded_by("import bydawn.app.turning")
+    assert "sqlite3" in heard
+    assert heard & {"apprise", "http", "jinja2", "opentelemetry", "pydantic", "tomllib"} == set()
+
+
 @faceless
 def test_the_entry_point_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -257,7 +257,7 @@ class Managed(Closing):
         """A handle is a run, or a session with one turn, or ends in an interaction."""
         turns = getattr(self._fake, "turns", {}).get(handle)
         last = turns[-1] if isinstance(turns, list) else turns
-        self._lives.finish(last.id if last else handle.rpartition("/")[2])
+        self._lives.finish(last.id if last else handle.rpartition("|")[2])
 
     def runs_of(self, launch_key: str) -> int:
         return self._lives.launches_of(launch_key)

@@ -89,6 +89,29 @@ def test_what_is_sent_is_what_the_job_says(kind: Kind, wanted: Request) -> None:
 
 
 @MANY
+def test_options_add_and_never_take_away(kind: Kind, wanted: Request) -> None:
+    """What makes a run findable and bounded stands, whatever the table says."""
+    labels = {"labels": {"team": "a", "bydawn": "x"}}
+    metadata = {"metadata": {"team": "a", "bydawn_key": "x"}}
+    added = labels if kind in (GEMINI, TRIGGERED) else metadata
+    with staged(kind, options=added) as stage:
+        stage.handle(wanted)
+        taken = stage.lives.ledger[0]
+        assert taken.key == wanted.launch_key
+        assert '"team": "a"' in json.dumps(taken.body)
+
+
+@MANY
+def test_what_an_sdk_does_not_take_was_not_sent(kind: Kind, wanted: Request) -> None:
+    with staged(kind, options={"colour": {1, 2}}) as stage:
+        first = stage.backend.reserve if kind.reserves else stage.backend.launch
+        answer = first(wanted)
+        assert isinstance(answer, LaunchRefused)
+        assert (answer.failure.kind, answer.failure.code) == (FailureClass.PERMANENT, "unsendable")
+        assert not stage.lives.ledger
+
+
+@MANY
 def test_one_launch_is_one_request_whatever_comes_back(kind: Kind, wanted: Request) -> None:
     """The SDKs' own retries are off: a second request could be a second run."""
     with staged(kind) as stage:
@@ -210,7 +233,7 @@ def test_what_would_be_sent_after_its_lease_is_not_sent(kind: Kind, wanted: Requ
         assert not stage.loopback.seen
         stage.handle(replace(wanted, send_by=stage.clock.boot_ms() + 10_000))
         stage.clock.wind(60_000)
-        assert isinstance(stage.backend.poll("whatever/a/b"), Alive)
+        assert isinstance(stage.backend.poll("whatever|a|b"), Alive)
 
 
 @IN_TWO_STEPS

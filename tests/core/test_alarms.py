@@ -80,7 +80,7 @@ def test_each_kind_is_known_by_its_event() -> None:
     happened = {
         "failed": failed(1),
         "parked": parked(1),
-        "budget": Happened(T, "kept_back", None, None, None, None, "budget"),
+        "budget": failed(1, reason="budget"),
         "deadline": failed(1, reason="deadline"),
         "stalled": Happened(T, "stopped", 1, "running", "queued", "stalled"),
         "fenced": Happened(T, "fenced", 1, None, None, None),
@@ -98,7 +98,7 @@ def test_ordinary_events_alarm_nobody() -> None:
     for event in (
         Happened(T, "intended", 1, "queued", "launching", None),
         Happened(T, "judged", 1, "running", "queued", "backoff"),
-        Happened(T, "kept_back", None, None, None, None, "canary"),
+        Happened(T, "kept_back", None, None, None, None, "budget"),
         Happened(T, "opened", None, None, None, None),
         Happened(T, "succeeded", 1, "finishing", "succeeded", None),
     ):

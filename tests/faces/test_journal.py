@@ -79,6 +79,9 @@ def test_a_line_says_what_a_night_is_made_of(scene: Scene) -> None:
     (line,) = (logfmt(scene.store, e) for e in Feed(scene.store).fresh() if is_end_of_run(e))
     assert re.match(r"ts=\S+Z key=[0-9a-f]{64} status=succeeded elapsed=1\.500 units=42 ", line)
     assert fields(line)["cost_usd"] == "0.50"
+    job = scene.store.session.row("SELECT key, token FROM job")
+    assert job is not None
+    assert (fields(line)["trace_id"], fields(line)["token"]) == (job[0][:32], str(job[1]))
 
 
 def test_a_hostile_name_stays_one_value_of_one_line(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from bydawn.app.keeping import Ageing, age_now_and_then
 from bydawn.app.place import Place
 from bydawn.app.room import FLOOR, floor_of, look_for_room
 from bydawn.app.values import Silent
-from bydawn.core.errors import NoRoom, UsageError
+from bydawn.core.errors import NoRoom, StoreUnavailable, UsageError
 from bydawn.core.model import Job
 from bydawn.processes.folder import RunFolder
 from bydawn.store.store import Batch
@@ -166,6 +166,20 @@ def test_it_happens_by_itself_now_and_then(scene: Scene) -> None:
         os.utime(stamp, (aged_at / 1000, aged_at / 1000))
         age_now_and_then(place_of(scene), scene.store)
         assert ("output.log" not in names(folder)) is is_done
+
+
+def test_a_store_that_is_busy_then_is_no_reason_to_fail(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise StoreUnavailable("the store is busy")
+
+    batch = night(scene)
+    folder = left_behind(scene, scene.job(batch, "good"))
+    scene.clock.wind(100 * DAY)
+    monkeypatch.setattr("bydawn.store.keeping.job_with_id", busy)
+    age_now_and_then(place_of(scene), scene.store)
+    assert "output.log" in names(folder)
 
 
 def test_a_full_disk_is_refused_before_the_night(

@@ -140,6 +140,16 @@ def test_the_same_numbers_everywhere_and_in_the_store(scene: Scene) -> None:
     assert suite.get("time") == "4740.000"
 
 
+def test_the_next_night_is_told_where_it_is_known(scene: Scene) -> None:
+    batch = scene.submit(scripted("one", ok()))
+    scene.drive(batch)
+    morning = gather_morning(scene.reading(), scene.fresh(batch), 1_795_213_800_000)
+    assert exports.text(morning, UTC)[-1] == (
+        "NEXT    Fri 20 Nov 22:30, by its schedule on this machine"
+    )
+    assert morning_document(morning)["next_at"] == "2026-11-20T22:30:00.000Z"
+
+
 def test_the_nights_before_add_up_to_what_their_jobs_cost(scene: Scene) -> None:
     batch = reference_night(scene, earlier=6)
     nights = gather_morning(scene.reading(), batch).nights

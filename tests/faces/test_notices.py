@@ -143,7 +143,7 @@ def test_what_is_parked_is_told_again_until_somebody_answers(scene: Scene) -> No
     outside = Outside()
     sender = sender_of(scene, outside)
     for _ in range(6):
-        sender.turn()
+        assert sender.turn() is True
         scene.clock.wind(AGAIN_MS[1])
     assert outside.titles() == [
         f"{NIGHT}: 1 job waits for you (lost)",
@@ -152,6 +152,7 @@ def test_what_is_parked_is_told_again_until_somebody_answers(scene: Scene) -> No
     ]
     job = scene.job(batch, "a")
     scene.store.resolve(job.number, "failed", "seen", scene.chance.nonce)
+    assert sender.turn() is False
     scene.clock.wind(AGAIN_MS[3])
     sender.turn()
     assert len(outside.messages) == 3
@@ -177,6 +178,19 @@ def test_many_failures_in_a_running_night_come_together(scene: Scene) -> None:
     scene.clock.wind(AGAIN_MS[1])
     sender.turn()
     assert len(outside.titles()) == 1
+
+
+def test_what_a_deadline_left_in_the_queue_is_told(scene: Scene) -> None:
+    notify = Notify(("HOOK",), ("deadline", "budget"))
+    at = scene.clock.utc_ms() + 60_000
+    batch = scene.submit(
+        scripted("a", ok(3_600_000)), scripted("b", ok()), scripted("c", ok()),
+        parallel=1, deadline_at=at, on_deadline="finish", notify=notify,
+    )  # fmt: skip
+    scene.drive(batch)
+    outside = Outside()
+    sender_of(scene, outside).turn()
+    assert outside.titles() == [f"{NIGHT}: 2 jobs stopped by the deadline (never started)"]
 
 
 def test_a_digest_comes_at_its_hour_and_again_at_a_later_end(scene: Scene) -> None:
@@ -238,6 +252,20 @@ def test_endpoints_that_do_not_work_are_told_apart(
     assert post("http://[", message) != ""
     assert post("file:///etc/passwd", message) != ""
     assert ping("ftp://x", "", "", "") == "is not an http or https address"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # its own
+def test_other_addresses_go_through_apprise(
+    receiver: Received, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url, seen = receiver
+    place = url.removeprefix("http://")
+    message = trial("night", "failed", 0)
+    assert post(f"json://{place}/hook-secret", message) == ""
+    assert "this is a test" in json.loads(seen[0][1])["title"]
+    assert post("json://127.0.0.1:9/hook-secret", message) == "was not accepted"
+    assert post("nosuch://hook-secret", message) == "is no address that apprise knows"
+    assert "hook-secret" not in "".join(capfd.readouterr())
 
 
 def test_an_endpoint_that_hangs_is_left(receiver: Received) -> None:

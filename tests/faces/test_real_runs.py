@@ -111,6 +111,10 @@ def test_files_are_left_behind(place: Place) -> None:
     assert place.run("run", plan, *files)[0] == 1
     assert "- **bad**: failed: exit 3: 41 dead links" in (place.folder / "r.md").read_text()
     assert 'failures="1"' in (place.folder / "j.xml").read_text()
+    assert place.run("run", plan, "--report", "r.html", "--junit", "j.xml")[0] == 1
+    page = (place.folder / "r.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "exit 3: 41 dead links" in page
     events = (place.folder / "e.jsonl").read_text().splitlines()
     assert json.loads(events[0])["event"] == "opened"
 
@@ -295,7 +299,8 @@ def test_a_place_elsewhere(place: Place, tmp_path_factory: pytest.TempPathFactor
     assert code == 1
     assert {json.loads(line)["schema"] for line in err.splitlines()} == {"bydawn/event/1"}
     assert (place.folder / "j.xml").exists()
-    assert list(elsewhere.folder.iterdir()) == []
+    left = [path.relative_to(elsewhere.folder) for path in elsewhere.folder.rglob("*")]
+    assert {path.parts[:2] for path in left} <= {(".config",), (".config", "bydawn")}, "the key"
 
 
 def test_cancelling_what_nobody_watches(place: Place) -> None:

@@ -204,6 +204,17 @@ def test_a_night_begins_once(app: App, clock: HandWoundClock) -> None:
     assert look(app) == ("2026-11-21", 0)
 
 
+def test_the_report_can_name_the_next_night(app: App, clock: HandWoundClock) -> None:
+    plan = app.invocation.directory / "nightly.toml"
+    assert app.next_night(plan) is None
+    look(app)
+    first = app.next_night(plan)
+    assert first is not None
+    assert clock.utc_ms() < first <= clock.utc_ms() + DAY
+    clock.wind(DAY)
+    assert app.next_night(plan) == first + DAY
+
+
 def test_a_late_night_keeps_its_own_date(app: App, clock: HandWoundClock) -> None:
     look(app)
     clock.wind(111 * MINUTE)  # after midnight

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RECIPES = (
-    "cli-agents", "leases-from-bash", "leases-from-python", "managed-agents",
-    "where-a-gate-must-stand",
+    "cli-agents", "from-a-laptop-to-ray", "job-services", "leases-from-bash",
+    "leases-from-python", "managed-agents", "where-a-gate-must-stand",
 )  # fmt: skip
 _STEP = re.compile(r"```(bash|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 _SCRIPT = re.compile(r"```(?:bash|python)\n")

@@ -58,6 +58,9 @@ def test_what_things_are_found_by_stays() -> None:
 def test_what_a_plan_passes_on_is_secret_too() -> None:
     told = Secrets(ENVIRONMENT).guarding(SPEC, lambda: Broken("it is night-and-day"))()
     assert told == Broken("it is *************")
+    table = JobSpec(id="c", backend="x", payload={"backend_config": {"pass_env": ["MODE"]}})
+    told = Secrets(ENVIRONMENT).guarding(table, lambda: Broken("it is night-and-day"))()
+    assert told == Broken("it is *************")
     plain = JobSpec(id="b", backend="x", payload={})
     told = Secrets(ENVIRONMENT).guarding(plain, lambda: Broken("it is night-and-day"))()
     assert told == Broken("it is night-and-day")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from filling import ENDED, FAILED, LAUNCHED, SUCCEEDED, Hand, changed, fill, named, spec
 
 from bydawn.core.audit import Findings, Flaw
-from bydawn.core.chain import Head, sealer
+from bydawn.core.chain import Head, Sealer, sealer
 from bydawn.store import audit, migrate, receipts
 from bydawn.store.connect import Occupied
 from bydawn.store.events import Told, tell
-from bydawn.store.store import Store, Turn
+from bydawn.store.shared import open_server_store
+from bydawn.store.store import Store, Turn, open_store
+from bydawn.testing.virtual import HandWoundClock
 from bydawn.watch.audit import fault_line, verify
 
 Opener = Callable[[], Store]
@@ -80,6 +84,52 @@ def test_runners_and_people_in_turn_write_one_chain(open_one: Opener) -> None:
     assert told(found) == []
     person.pause(batch, True)
     assert told(read(one)) == [f"event {found.events + 1} was written without a key"]
+
+
+def test_writers_at_the_same_time_write_one_chain(
+    kind: str, tmp_path: Path, clock: HandWoundClock, request: pytest.FixtureRequest
+) -> None:
+    """Four threads, each with a connection and a key of its own; nobody waits for anybody."""
+    url = request.getfixturevalue("postgres_server").database() if kind == "postgres" else ""
+    keys = [sealer(bytes([number]) * 32) for number in range(4)]
+    opener = _opener(url, tmp_path, clock)
+    opener().close()
+
+    def write(key: Sealer) -> None:
+        store = opener()
+        store.session.chain.sealer = key
+        for number in range(25):
+            event = Told(number, 1, None, key.id)
+            store.session.transact(lambda event=event: tell(store.session, [event, event]))  # type: ignore[misc]
+        store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, keys))
+    store = opener()
+    found = verify(store, keys)
+    store.close()
+    assert told(found) == []
+    assert found.events == 4 * 25 * 2
+    assert sorted(found.known.values()) == [25] * 4
+
+
+def _opener(url: str, folder: Path, clock: HandWoundClock) -> Opener:
+    if url:
+        return lambda: open_server_store(url, clock, "s_1")
+    return lambda: open_store(folder / "s.db", clock, "s_1")
+
+
+def test_a_server_is_asked_no_question_more(
+    kind: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind != "postgres":
+        pytest.skip("a file answers at once")
+    asked: list[str] = []
+    row = store.session.row
+    monkeypatch.setattr(store.session, "row", lambda sql, p=(): asked.append(sql) or row(sql, p))
+    night(store)
+    assert asked
+    assert not any("FROM event" in sql and "LIMIT 1" in sql for sql in asked[:-1])
 
 
 def test_a_fenced_row_leaves_no_hole(open_one: Opener, store: Store) -> None:

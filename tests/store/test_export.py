@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from bydawn.store.export import columns
 from bydawn.store.sqlite import SqliteSession
 from bydawn.store.store import Store, open_store
 from bydawn.testing.virtual import HandWoundClock
-from conftest import Opener
 
+Opener = Callable[[], Store]
 ROOT = Path(__file__).resolve().parents[2]
 
 

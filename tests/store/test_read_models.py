@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from filling import FAILED, LAUNCHED, Hand, again, planned, spec, succeed
 
@@ -11,8 +12,8 @@ from bydawn.core.model import Bound, JobSpec, PlannedJob
 from bydawn.core.sightings import Usage
 from bydawn.store import nights, spending, timeline, totals
 from bydawn.store.store import Store
-from conftest import Opener
 
+Opener = Callable[[], Store]
 USAGE = Usage({"input_tokens": 900, "output_tokens": 100}, 250_000)
 BOUND = Bound(usd_micros=400_000)
 

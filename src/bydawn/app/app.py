@@ -264,6 +264,12 @@ class App:
         self.existing_store().session.copy_to(target)
         target.chmod(0o600)
 
+    def next_night(self, plan: Path) -> int | None:
+        """When this machine begins the next night of a plan; None where nothing is installed."""
+        from bydawn.app.schedules import next_night
+
+        return next_night(self.state_folder, plan, self.clock.utc_ms())
+
     def prune(self, keep_ms: int | None, is_rehearsal: bool) -> Pruned:
         """Age out what runs left on this machine: logs and drafts of jobs that are over."""
         from bydawn.app.keeping import Ageing

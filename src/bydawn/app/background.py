@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable
 
+from bydawn.app.beside import start_own
 from bydawn.app.driving import drive
 from bydawn.app.errands import Errand
-from bydawn.app.place import STORE, Place
+from bydawn.app.place import Place
 from bydawn.app.values import Invocation, Silent
 from bydawn.core.join import is_joined
-from bydawn.processes.detached import start_detached
 from bydawn.processes.presence import Presence, is_gone
 from bydawn.runner.stopping import Stop
 from bydawn.store import read
@@ -24,11 +22,7 @@ def ensure(place: Place) -> None:
     """Make sure one is alive. One that is just leaving looks once more after it has let go."""
     if not is_gone(place.state_folder, NAME):
         return
-    # In the environment and not in the arguments, which every user of the machine can read.
-    environment = {**os.environ, STORE: place.server_url or place.url}
-    argv = (sys.executable, "-m", "bydawn", "background")
-    folder = place.state_folder
-    start_detached(argv, folder.parent, folder / "background.log", environment)
+    start_own(place, NAME)
 
 
 def serve(place: Place, invocation: Invocation, store: Store) -> int:

@@ -9,7 +9,12 @@ from bydawn.store.store import Store
 
 
 def drive(place: Place, invocation: Invocation, store: Store, errand: Errand, face: Face) -> Driven:
-    """Be a runner until the errand is done; the store connection is the caller's."""
+    """Be a runner until the errand is done; the store connection is the caller's. Now and then
+    what old runs left is aged out afterwards, unless somebody wants us gone."""
+    from bydawn.app.keeping import age_now_and_then
     from bydawn.app.turning import carry_out
 
-    return carry_out(place, invocation, store, errand, face)
+    driven = carry_out(place, invocation, store, errand, face)
+    if driven.signal is None:
+        age_now_and_then(place, store)
+    return driven

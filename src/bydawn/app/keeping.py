@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bydawn.app.place import Place
+from bydawn.core.errors import StoreUnavailable
 from bydawn.core.states import TERMINAL
 from bydawn.processes import leftovers
 from bydawn.store import keeping
@@ -113,7 +114,7 @@ def _runs_until(runs: str, job_id: str, job: Kept) -> list[str]:
 def age_now_and_then(place: Place, store: Store) -> None:
     """At the end of a run: a few seconds at most, a few times a day, and never a reason to fail."""
     stamp = place.state_folder / _STAMP
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StoreUnavailable):
         if _is_due(stamp, store.session.clock.utc_ms()):
             stamp.touch(mode=0o600)
             Ageing(place, store, until_s=time.monotonic() + _AT_MOST_S).carry_out()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -15,6 +16,7 @@ from bydawn.watch.notices import Message
 
 PATIENCE_S = 20.0
 _STEP_S = 10.0
+_NEVER = logging.CRITICAL + 1
 _WEB = ("http", "https")
 _AGENT = f"bydawn/{__version__}"
 
@@ -98,10 +100,11 @@ def _through_apprise(url: str, message: Message) -> str:
         import apprise
     except ModuleNotFoundError:
         return "needs apprise: pip install 'bydawn[notify]'"
-    service = apprise.Apprise()
-    if not service.add(url):
+    logging.getLogger("apprise").setLevel(_NEVER)  # it logs addresses, and they are secret
+    letterbox = apprise.Apprise()
+    if not letterbox.add(url):
         return "is no address that apprise knows"
-    sent = service.notify(title=message.title, body="\n".join(message.lines) or message.title)
+    sent = letterbox.notify(title=message.title, body="\n".join(message.lines) or message.title)
     return "" if sent else "was not accepted"
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bydawn.core.errors import Complaint, PlanInvalid, UsageError
+from bydawn.core.folders import user_folder
 from bydawn.core.prices import Price, PriceOf
-from bydawn.plan.configuration import user_folder
 
 _MICROS = 1_000_000
 _MOST = Decimal(1_000_000)
@@ -37,7 +37,7 @@ class Listed:
 def own_file(environment: Mapping[str, str]) -> Path | None:
     """Where the user's own prices are, or would be; None where there is no home."""
     folder = user_folder(environment)
-    return folder / FILE if folder else None
+    return Path(folder, FILE) if folder else None
 
 
 def price_finder(environment: Mapping[str, str]) -> PriceOf:

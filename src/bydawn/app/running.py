@@ -16,7 +16,6 @@ from bydawn.app.earning import (
     refuse_unearned,
 )
 from bydawn.app.errands import Driven, Errand
-from bydawn.app.keeping import age_now_and_then
 from bydawn.app.outcomes import is_over, outcome_of, refuse_if_stopped, result_of
 from bydawn.app.place import Place
 from bydawn.app.reading import identify, plan_input, read_plan
@@ -68,7 +67,6 @@ def _noted(
     note_beginning(store, batch, wanted)
     ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
     if ran.outcome != "detached":
-        age_now_and_then(place, store)
         note_ending(store, batch, wanted, ran)
     return ran
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bydawn.core.schedules import Night, Schedule, Watched, moments_between
+from bydawn.core.keys import digest
+from bydawn.core.schedules import Night, Schedule, Watched, moments_after, moments_between
 from bydawn.plan.identity import zone
 from bydawn.processes.presence import Presence
 
@@ -95,6 +96,22 @@ class Memory:
     def _read(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._path.read_text("utf-8"))
         return found
+
+
+def memory_of(state_folder: Path, path: Path) -> Memory:
+    """By the plan's file, which is known even when the plan cannot be read."""
+    return Memory(state_folder, f"{path.stem}-{mark_of(path)}")
+
+
+def mark_of(path: Path) -> str:
+    """What tells plan files of one name apart."""
+    return digest([str(path.resolve())])[:6]
+
+
+def next_night(state_folder: Path, path: Path, now: int) -> int | None:
+    """When this machine begins the next night of a plan; None where it has no schedule for it."""
+    schedule = memory_of(state_folder, path).schedule()
+    return None if schedule is None else next(moments_after(schedule, now), None)
 
 
 def has_moment(schedule: Schedule, watched: Watched, now: int) -> bool:

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from bydawn.app.app import App
 from bydawn.app.place import STORE
-from bydawn.app.schedules import Memory, has_moment
+from bydawn.app.schedules import Memory, has_moment, mark_of, memory_of
 from bydawn.core.errors import BackendMissing, PlanInvalid, UsageError
-from bydawn.core.keys import digest
 from bydawn.core.schedules import (
     LOOK_EVERY,
     Night,
@@ -215,11 +214,7 @@ def _stay_silent_unless_due(app: App, path: Path) -> None:
 
 def _memory(app: App, path: Path) -> Memory:
     """By the plan's file, which is known even when the plan cannot be read."""
-    return Memory(app.state_folder, f"{path.stem}-{_mark(path)}")
-
-
-def _mark(path: Path) -> str:
-    return digest([str(path.resolve())])[:6]
+    return memory_of(app.state_folder, path)
 
 
 def _all(app: App) -> list[Scheduler]:
@@ -258,7 +253,7 @@ def _entry(app: App, found: Scheduled, path: Path) -> Entry:
 
 
 def _name(found: Scheduled, path: Path) -> str:
-    return f"bydawn-{found.plan}-{_mark(path)}"
+    return f"bydawn-{found.plan}-{mark_of(path)}"
 
 
 def _carried(app: App) -> Mapping[str, str]:

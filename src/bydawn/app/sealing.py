@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bydawn.core.chain import Head, Sealer, sealer
 from bydawn.core.errors import UsageError
-from bydawn.plan.configuration import user_folder
+from bydawn.core.folders import user_folder
 
 _FOLDER = "audit"
 _OWN = "own.key"
@@ -28,7 +28,7 @@ _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{16,64})")
 def audit_folder(environment: Mapping[str, str]) -> Path | None:
     """Where keys and heads are; None where there is no home."""
     folder = user_folder(environment)
-    return folder / _FOLDER if folder else None
+    return Path(folder, _FOLDER) if folder else None
 
 
 def own_sealer(environment: Mapping[str, str]) -> Sealer | None:

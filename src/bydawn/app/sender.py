@@ -65,19 +65,21 @@ class Sender:
 
     def _tell_of(self, batch: Batch) -> bool:
         alive = self.is_alive(batch.number)
-        self._send_alarms(batch)
+        repeats = self._send_alarms(batch)
         waits = self._send_digests(batch)
         self._send_pings(batch, alive)
         self._note_head(batch)
         self._trace(batch)
-        return alive or waits or self._may_try_again(batch)
+        return alive or waits or repeats or self._may_try_again(batch)
 
-    def _send_alarms(self, batch: Batch) -> None:
+    def _send_alarms(self, batch: Batch) -> bool:
+        """Whether one will have to be sent again, should nobody answer."""
         listener = self._listeners.get(batch.number)
         if listener is None:
             listener = self._listeners[batch.number] = Listener(self.store, batch)
         for due in listener.due(batch, self._now()):
             self._send(batch, due.cause.name, due.level, partial(self._alarm, batch, due))
+        return listener.expects(batch, self._now())
 
     def _alarm(self, batch: Batch, due: Due, id_: str) -> Message:
         session = self.store.session

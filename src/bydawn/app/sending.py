@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
 from bydawn.app.backends import REGISTRY
-from bydawn.app.place import STORE, Place
+from bydawn.app.beside import wants_traces
+from bydawn.app.names import METRICS_FILE, SENDER
+from bydawn.app.place import Place
 from bydawn.app.sender import Outlets, Sender
-from bydawn.app.telemetry import METRICS_FILE, export_spans, wants_traces, write_metrics
+from bydawn.app.telemetry import export_spans, write_metrics
 from bydawn.app.values import Invocation
 from bydawn.app.waiting import live_runners
 from bydawn.core.chain import Head
 from bydawn.core.errors import BydawnError, StoreUnavailable
 from bydawn.core.sandbox import rendered
-from bydawn.processes.detached import start_detached
 from bydawn.processes.environment import plain_environment
-from bydawn.processes.presence import Presence, is_gone
+from bydawn.processes.presence import Presence
 from bydawn.processes.tools import ask
 from bydawn.store.store import Batch, Store
 from bydawn.watch.audit import head_text
@@ -28,29 +27,15 @@ from bydawn.watch.documents import Reading
 from bydawn.watch.metrics import exposition
 from bydawn.watch.report import gather, headline, summary
 
-NAME = "sender"
 _LOOK_S = 1.0
 _AT_LEAST_EVERY = 5
 _ANCHOR_MS = 60_000
 
 
-def ensure_sender(place: Place, store: Store, batches: frozenset[int]) -> None:
-    """Make sure one is alive where a batch wants people to be told."""
-    asked = wants_traces(os.environ) or METRICS_FILE in os.environ
-    wanted = asked or any(store.batch(number).terms.notify for number in batches)
-    if not wanted or not is_gone(place.state_folder, NAME):
-        return
-    folder = place.state_folder
-    environment = {**os.environ, STORE: place.server_url or place.url}
-    start_detached(
-        (sys.executable, "-m", "bydawn", NAME), folder.parent, folder / f"{NAME}.log", environment
-    )
-
-
 def serve_sender(place: Place, invocation: Invocation, store: Store) -> int:
     """Be it. Exits 0 at once when another one is; looks once more after it has let go."""
     sender = make_sender(place, invocation, store)
-    presence = Presence(place.state_folder, NAME)
+    presence = Presence(place.state_folder, SENDER)
     while presence.take():
         try:
             _turn_until_quiet(store, sender.turn)

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bydawn.app.beside import says_yes
 from bydawn.app.outcomes import joined_of
 from bydawn.core.errors import BackendMissing, StoreUnavailable, UsageError
 from bydawn.core.redaction import Redactor
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 512
 _MS = 1_000_000
-_YES = frozenset({"true", "1", "yes", "on"})
-TRACES, METRICS_FILE = "BYDAWN_OTEL", "BYDAWN_METRICS_FILE"
-
-
-def wants_traces(environment: Mapping[str, str]) -> bool:
-    """Whether the nights of this environment are to be traced by themselves."""
-    return environment.get(TRACES, "").lower() in _YES
 
 
 def export_spans(store: Store, batch: Batch, environment: Mapping[str, str]) -> int:
@@ -39,7 +33,7 @@ def export_spans(store: Store, batch: Batch, environment: Mapping[str, str]) -> 
     extra, StoreUnavailable where nobody takes them."""
     send = _sender()
     redactor = Secrets(environment).redactor
-    shows = environment.get(genai.CAPTURE, "").lower() in _YES
+    shows = says_yes(environment, genai.CAPTURE)
     spans = Tracer(store, batch, shows).spans(joined_of(store, batch), store.session.clock.utc_ms())
     count = 0
     for some in _chunks(spans):

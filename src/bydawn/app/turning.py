@@ -6,11 +6,11 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
+from bydawn.app.beside import ensure_sender
 from bydawn.app.errands import Driven, Errand
 from bydawn.app.kit import runner_kit
 from bydawn.app.place import Place
 from bydawn.app.sealing import note_head
-from bydawn.app.sending import ensure_sender
 from bydawn.app.signals import listening
 from bydawn.app.tidying import tidy_workspaces
 from bydawn.app.values import Face, Invocation

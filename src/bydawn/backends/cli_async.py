@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bydawn.backends.backend import Backend, Surroundings
 from bydawn.backends.filled import Filler
-from bydawn.backends.local import refusal
+from bydawn.backends.local import refusal, secrets_of
 from bydawn.backends.paths import MISSING, at_path, text_at
 from bydawn.backends.readings import pace_of, reading_of
 from bydawn.backends.unseen import Unseen
@@ -104,6 +104,7 @@ class CliAsync(Backend):
             timeout_ms=self._timeout_ms,
             grace_ms=request.grace_ms,
             send_by=request.send_by,
+            secrets=secrets_of(request, self._table.pass_env),
             argv=tuple(argv),
             cwd=cwd,
         )

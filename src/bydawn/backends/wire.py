@@ -55,7 +55,8 @@ class Call:
     def place(self) -> str:
         """Where it goes, without what an address may keep secret."""
         parts = urlsplit(self.url)
-        return f"{self.method} {parts.scheme}://{parts.hostname or ''}{parts.path}"
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self.method} {parts.scheme}://{host}{parts.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
     if talk.settings.json:
         talk.document(batch_document(reading, batch, ending_of(ran)))
     elif unattended:
-        _say_if_needed(talk, reading, batch, ran)
+        _say_if_needed(talk, app, reading, batch, ran)
     elif ran.outcome in ("skipped", "detached"):
         talk.say(batch.address)
     else:
@@ -68,12 +68,12 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
             talk.lead_on(f"bydawn report {batch.address} tells what happened")
 
 
-def _say_if_needed(talk: Talk, reading: Reading, batch: Batch, ran: Ran) -> None:
+def _say_if_needed(talk: Talk, app: App, reading: Reading, batch: Batch, ran: Ran) -> None:
     """Silence when all is well: what a scheduler mails means "look"."""
     if ran.exit_code:
         from bydawn.cli.filing import report_lines
 
-        talk.say_summary(report_lines(reading, batch))
+        talk.say_summary(report_lines(app, reading, batch))
 
 
 def write_files(talk: Talk, app: App, ran: Ran, files: Files) -> int:
@@ -96,7 +96,8 @@ def _write_files(app: App, ran: Ran, batch: Batch, files: Files) -> None:
     reading = reading_of(app)
     document = batch_document(reading, app.store.batch(batch.number), ending_of(ran))
     if files.report:
-        text = report_text(reading, batch, format_of(files.report), document)
+        text = report_text(app, reading, batch, format_of(files.report), document)
         files.report.write_text(text, "utf-8")
     if files.junit:
-        files.junit.write_text(report_text(reading, batch, "junit", document), "utf-8")
+        text = report_text(app, reading, batch, "junit", document)
+        files.junit.write_text(text, "utf-8")

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bydawn.watch import exports
 from bydawn.watch.documents import Document, Reading, batch_document
-from bydawn.watch.morning import gather_morning, morning_document
+from bydawn.watch.morning import Morning, gather_morning, morning_document
 from bydawn.watch.page import page
 from bydawn.watch.sanitise import json_text
 
 if TYPE_CHECKING:
+    from bydawn.app import App
     from bydawn.watch.rows import Batch
 
 
-def report_lines(reading: Reading, batch: Batch) -> list[str]:
+def report_lines(app: App, reading: Reading, batch: Batch) -> list[str]:
     """The report for a screen."""
-    return exports.text(gather_morning(reading, reading.store.batch(batch.number)), None)
+    return exports.text(_morning(app, reading, batch), None)
 
 
-def report_text(reading: Reading, batch: Batch, form: str, document: Document | None = None) -> str:
+def _morning(app: App, reading: Reading, batch: Batch) -> Morning:
+    fresh = reading.store.batch(batch.number)
+    return gather_morning(reading, fresh, app.next_night(Path(batch.source)))
+
+
+def report_text(
+    app: App, reading: Reading, batch: Batch, form: str, document: Document | None = None
+) -> str:
     """A report in one of its forms, with its line ends."""
     if form in ("csv", "junit"):
         document = document or batch_document(reading, batch)
         return exports.table_csv(document) if form == "csv" else exports.junit(document)
     if form == "text":
-        return "\n".join(report_lines(reading, batch)) + "\n"
-    told = gather_morning(reading, reading.store.batch(batch.number))
+        return "\n".join(report_lines(app, reading, batch)) + "\n"
+    told = _morning(app, reading, batch)
     if form == "md":
         return "\n".join(exports.markdown(told, None)) + "\n"
     document = document or batch_document(reading, batch)

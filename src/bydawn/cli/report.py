@@ -22,7 +22,7 @@ def report(settings: Settings, talk: Talk, batch: str | None, form: str) -> int:
     with opened(settings) as app:
         found, reading = newest_batch(app, batch), reading_of(app)
         if form == "text" and not settings.json:
-            talk.say_summary(report_lines(reading, found))
+            talk.say_summary(report_lines(app, reading, found))
         else:
-            talk.say_text(report_text(reading, found, "json" if settings.json else form))
+            talk.say_text(report_text(app, reading, found, "json" if settings.json else form))
     return 0

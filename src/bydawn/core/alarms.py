@@ -15,6 +15,8 @@ from bydawn.core.states import Reason, State
 FAILED, PARKED, BUDGET, DEADLINE = "failed", "parked", "budget", "deadline"
 STALLED, FENCED, RECOVERED, DIGEST = "stalled", "fenced", "recovered", "digest"
 KINDS = (FAILED, PARKED, BUDGET, DEADLINE, STALLED, FENCED, RECOVERED, DIGEST)
+# What is told where a plan does not say: everything that may want a person.
+TOLD_OF = tuple(kind for kind in KINDS if kind != RECOVERED)
 
 GROUPED_MS = 20_000
 # A question nobody has answered is asked again, three times at most.
@@ -99,14 +101,21 @@ class Alarms:
                 if now >= cause.first_at + (pause or grouped):
                     yield Due(cause, level)
 
+    def expects(self, now: int, waiting: Collection[int]) -> bool:
+        """Whether something will have to be said again, should nobody answer."""
+        return any(
+            cause.kind == PARKED
+            and now < cause.first_at + AGAIN_MS[-1]
+            and set(cause.jobs) & set(waiting)
+            for cause in self._causes.values()
+        )
+
 
 def _kind_of(event: Happened) -> str | None:
     if event.kind == "fenced":
         return FENCED
     if event.kind == "claimed":
         return RECOVERED
-    if event.kind == "kept_back":
-        return BUDGET if event.what == BUDGET else None
     if event.job is None or event.from_state == event.to_state:
         return None
     if event.reason in _BY_REASON:

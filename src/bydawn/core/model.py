@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bydawn.core.alarms import TOLD_OF
+
 
 class Effects(StrEnum):
     """What a run can change in the world before it has been checked."""
@@ -158,7 +160,7 @@ class Notify:
     ``digest_at`` is a local time of day; ``anchor`` is a command for every noted head."""
 
     urls: tuple[str, ...] = ()
-    on: tuple[str, ...] = ()
+    on: tuple[str, ...] = TOLD_OF
     ping: str | None = None
     digest_at: str | None = None
     anchor: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bydawn.core.errors import PlanInvalid
+from bydawn.core.folders import user_folder
 from bydawn.plan.complaints import Complaints
 from bydawn.plan.read import Source, read_toml
 from bydawn.plan.values import Overrides
@@ -99,16 +100,9 @@ def _project_file(folder: Path) -> Path | None:
     return None
 
 
-def user_folder(environment: Mapping[str, str]) -> Path | None:
-    """Where the user's own settings are; None where there is no home."""
-    home = environment.get("HOME")
-    base = environment.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else None)
-    return Path(base, "bydawn") if base else None
-
-
 def _user_file(environment: Mapping[str, str]) -> Path | None:
     folder = user_folder(environment)
-    return folder / "config.toml" if folder else None
+    return Path(folder, "config.toml") if folder else None
 
 
 def _system_file(environment: Mapping[str, str]) -> Path | None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bydawn.core.alarms import KINDS, RECOVERED
+from bydawn.core.alarms import TOLD_OF
 from bydawn.core.fields import NONE
 from bydawn.core.lengths import parse_length, parse_time_of_day
 from bydawn.core.model import (
@@ -46,7 +46,6 @@ BACKEND_FIELDS = frozenset(
     {"argv", "call", "cwd", "env", "pass_env", "script", "shell", "workspace"}
 )
 _EXCLUSIVE = (("argv", "shell"), ("prompt", "prompt_file"))
-_TOLD_OF = tuple(kind for kind in KINDS if kind != RECOVERED)
 _JOINED = ("backoff", "budget", "env", "tags")
 # What others name comes first: an argv may say {{ job.prompt }}.
 _PAYLOAD = ("model", "prompt", "env", "pass_env", "argv", "shell", "call")
@@ -223,10 +222,9 @@ def batch_terms(
 
 
 def _notify(table: NotifyTable) -> Notify:
-    """Without a list of kinds, everything that may want a person is told."""
     return Notify(
         urls=tuple(_variable(name) for name in table.urls),
-        on=tuple(table.on) if "on" in table.model_fields_set else _TOLD_OF,
+        on=tuple(table.on) if "on" in table.model_fields_set else TOLD_OF,
         ping=_variable(table.ping) if table.ping else None,
         digest_at=table.digest_at,
         anchor=tuple(table.anchor or ()),

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bydawn.core.folders import user_folder
 from bydawn.core.sightings import Request
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.worktrees import GIT, borrowed
@@ -71,7 +72,7 @@ def apart(
     sandbox = (
         *_SEALED,
         *_read_only(request.plan_folder),
-        *_hidden(_settings(environment)),
+        *_hidden(user_folder(environment)),
         *_own(run, state_folder),
     )
     # Left to itself, bwrap would start a command elsewhere when its folder is not to be seen.
@@ -85,9 +86,9 @@ def _read_only(plan_folder: str) -> tuple[str, ...]:
     return ("--ro-bind", plan_folder, plan_folder) if is_hidden else ()
 
 
-def _hidden(settings: Path) -> tuple[str, ...]:
+def _hidden(settings: str | None) -> tuple[str, ...]:
     """Keys and files of secrets are beside the settings."""
-    return ("--tmpfs", str(settings)) if settings.is_dir() else ()
+    return ("--tmpfs", settings) if settings and os.path.isdir(settings) else ()
 
 
 def _own(run: RunFolder, state_folder: Path) -> tuple[str, ...]:
@@ -101,11 +102,6 @@ def _writable(run: RunFolder) -> list[str]:
     """The draft, git's folder of it where it is a worktree, and the report."""
     git = run.file(GIT)
     return [run.draft, *([git] if os.path.isdir(git) else []), run.report]
-
-
-def _settings(environment: Mapping[str, str]) -> Path:
-    base = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
-    return Path(base, "bydawn")
 
 
 def _as_account(

@@ -40,7 +40,8 @@ class Secrets:
 
     def guarding(self, spec: JobSpec, call: Callable[[], Any]) -> Callable[[], Any]:
         """The call, with every secret taken out of what it returns or raises."""
-        names = tuple(spec.payload.get("pass_env") or ())
+        table = spec.payload.get("backend_config") or {}
+        names = (*(spec.payload.get("pass_env") or ()), *(table.get("pass_env") or ()))
         if names not in self._seen:
             self._seen.add(names)
             self._names |= secret_names(names)

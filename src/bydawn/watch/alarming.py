@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
-from bydawn.core.alarms import Alarms, Due, Happened
+from bydawn.core.alarms import BUDGET, DEADLINE, Alarms, Cause, Due, Happened
 from bydawn.core.editions import deadline_at
 from bydawn.core.states import State
 from bydawn.store import notices, read
@@ -31,7 +30,24 @@ class Listener:
         for event in self._feed.fresh():
             self._alarms.learn(self._happened(event))
         parked = notices.parked(self._store.session, batch.number)
-        return list(self._alarms.due(now, batch.closed_at is not None, parked))
+        due = [*self._alarms.due(now, batch.closed_at is not None, parked)]
+        return [*due, *(Due(cause, 0) for cause in self._never_started(batch))]
+
+    def expects(self, batch: Batch, now: int) -> bool:
+        """Whether somebody who does not answer will have to be told again."""
+        parked = notices.parked(self._store.session, batch.number)
+        return bool(batch.terms.notify.urls) and self._alarms.expects(now, parked)
+
+    def _never_started(self, batch: Batch) -> Iterator[Cause]:
+        """What a deadline or a budget left in the queue of a night that is over: no event of any
+        job tells of it."""
+        at = batch.closed_at
+        if at is None:
+            return
+        standing = read.standing(self._store.session, batch.number, at, batch.deadline_at)
+        for kind, count in ((DEADLINE, standing.past_deadline), (BUDGET, standing.over_budget)):
+            if count and kind in batch.terms.notify.on:
+                yield Cause(f"{kind}:never started {at}", kind, "never started", at, at, count)
 
     def _happened(self, event: EventRow) -> Happened:
         states = (event.from_state, event.to_state)
@@ -40,8 +56,6 @@ class Listener:
         )
 
     def _what(self, event: EventRow) -> str:
-        if event.kind == "kept_back":
-            return str(json.loads(event.detail or "{}").get("why", ""))
         if event.to_state in _NEEDY and event.job_number is not None:
             return read.job(self._store.session, event.job_number).error_code or ""
         return ""

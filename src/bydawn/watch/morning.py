@@ -38,14 +38,16 @@ class Morning:
     shares: dict[str, Shares]
     price_lists: tuple[str, ...]
     head: str | None = None
+    next_at: int | None = None
 
     @property
     def earlier(self) -> tuple[Night, ...]:
         return self.nights[1:]
 
 
-def gather_morning(reading: Reading, batch: Batch) -> Morning:
-    """Look at a night from all sides; bounded by the size of that night, not by those before."""
+def gather_morning(reading: Reading, batch: Batch, next_at: int | None = None) -> Morning:
+    """Look at a night from all sides; bounded by the size of that night, not by those before.
+    ``next_at`` is when the next one begins, where that is known."""
     session, number = reading.store.session, batch.number
     # One question after another: a snapshot over all of them would keep a file's writers waiting.
     nights = _nights(reading, batch)
@@ -58,6 +60,7 @@ def gather_morning(reading: Reading, batch: Batch) -> Morning:
         shares=_shares(reading, batch),
         price_lists=tuple(totals.price_lists(session, number)),
         head=_head(reading),
+        next_at=next_at,
     )
 
 
@@ -74,6 +77,7 @@ def morning_document(morning: Morning) -> dict[str, Any]:
             "needed_nights": LEAST_NIGHTS,
         },
         "retries": report.repeats,
+        "next_at": rfc3339(morning.next_at),
         "audit_head": morning.head,
         "tokens": report.tokens,
         "shares": {

@@ -15,7 +15,7 @@ from bydawn.watch.amounts import count, day_and_time, dollars, length, local, so
 from bydawn.watch.morning import Morning, Shares
 from bydawn.watch.report import Report
 from bydawn.watch.sanitise import inert, shortened
-from bydawn.watch.unusual import Comparison, Difference, Finding, Strange
+from bydawn.watch.unusual import COMPARED, Comparison, Difference, Finding, Strange
 
 NEEDS = "NEEDS YOU"
 UNUSUAL = "UNUSUAL"
@@ -50,7 +50,7 @@ def sections(morning: Morning, zone: tzinfo | None) -> list[Section]:
         Section("SAFETY", tuple(_plain(_safety(report)))),
         Section("AUDIT", tuple(_plain([morning.head] if morning.head else []))),
         Section("LEFT", tuple(_plain(wording.waiting(report.waiting)))),
-        Section("NEXT", tuple(_next(report))),
+        Section("NEXT", tuple(_next(morning, zone))),
     ]
     return [section for section in made if section.items]
 
@@ -83,6 +83,8 @@ def _unusual(morning: Morning) -> Iterator[Item]:
         yield Item(f"{others} more came to a good end after lost tries")
     if morning.report.batch.edition and not comparison.is_possible:
         yield Item(too_few(comparison))
+    if comparison.compared == COMPARED < morning.report.total:
+        yield Item(f"only the {COMPARED} jobs that took most were compared with earlier nights")
 
 
 def too_few(comparison: Comparison) -> str:
@@ -218,8 +220,15 @@ def _safety(report: Report) -> Iterator[str]:
     yield from report.untold
 
 
-def _next(report: Report) -> Iterator[Item]:
-    """The commands that lead on; for a batch that no plan file made, nothing."""
+def _next(morning: Morning, zone: tzinfo | None) -> Iterator[Item]:
+    """The commands that lead on, then the next night of its schedule."""
+    yield from _ways_on(morning.report)
+    if morning.next_at is not None:
+        yield Item(f"{day_and_time(morning.next_at, zone)}, by its schedule on this machine")
+
+
+def _ways_on(report: Report) -> Iterator[Item]:
+    """For a batch that no plan file made, nothing."""
     batch = report.batch
     if report.state == "paused":
         yield Item("goes on", command=f"bydawn unpause {batch.address}")

@@ -20,9 +20,11 @@ from bydawn.store import spending
 from bydawn.store.spending import Spent
 from bydawn.store.store import Batch, Store
 from bydawn.watch.amounts import count, decimal, dollars, rfc3339, sparkline
+from bydawn.watch.sanitise import width
 from bydawn.watch.telling import table
 
 TREND_DAYS = 30
+_SCREEN, _WEEK = 80, 7
 _MINUTE_MS = 60_000
 _WORDS = ("job", "model", "backend", "plan", "day")
 _TAG = "tag:"
@@ -179,25 +181,39 @@ def _document(group: Group) -> dict[str, Any]:
 
 
 def spending_table(found: Spending) -> list[str]:
-    """``bydawn cost`` for people, with a small bar for each of the last days."""
+    """``bydawn cost`` for people, with a small bar for each of the last days that fit."""
     if not found.groups:
         return ["nothing was launched in that time"]
-    is_by_day = found.by == "day"
-    days = _days(found.total)
-    head = [found.by.upper(), "JOBS", "USD", "WASTED", "RESERVED", "TOKENS", "UNPRICED"]
-    rows = [[*head, "" if is_by_day else "DAILY"]]
-    in_money = found.total.usd_micros > 0
-    rows += [_row(group, () if is_by_day else days, in_money) for group in found.groups]
-    rows.append(_row(found.total, days, in_money))
-    return [*table(rows), f"last launched from {days[0]} to {days[-1]}"]
+    groups = (*found.groups, found.total)
+    lines = table([_head(found), *(_row(group, found.total) for group in groups)])
+    if found.by == "day":
+        return lines
+    wide = max(map(width, lines)) + 2
+    days = _days(found.total)[-max(_WEEK, _SCREEN - wide) :]
+    bars = ["DAILY", *(_bars(group, days, found.total) for group in groups)]
+    barred = [
+        line + " " * (wide - width(line)) + bar for line, bar in zip(lines, bars, strict=True)
+    ]
+    return [*barred, f"a bar is a day, the last one {days[-1]}"]
 
 
-def _row(group: Group, days: Iterable[str], in_money: bool) -> list[str]:
-    source = group.usd_of if in_money else group.tokens_of
+def _head(found: Spending) -> list[str]:
+    head = [found.by.upper(), "JOBS", "USD", "WASTED"]
+    head += ["RESERVED"] if found.total.reserved_micros else []
+    return [*head, "TOKENS", *(["UNPRICED"] if found.total.unpriced else [])]
+
+
+def _row(group: Group, total: Group) -> list[str]:
+    """Columns that would be empty for everybody are left out."""
     usd = "unknown" if group.unpriced and not group.usd_micros else dollars(group.usd_micros)
-    amounts = [usd, *map(dollars, (group.wasted_micros, group.reserved_micros))]
-    told = [group.name or "(none)", str(group.jobs), *amounts, count(group.tokens)]
-    return [*told, str(group.unpriced or "-"), sparkline([source[day] for day in days])]
+    told = [group.name or "(none)", str(group.jobs), usd, dollars(group.wasted_micros)]
+    told += [dollars(group.reserved_micros)] if total.reserved_micros else []
+    return [*told, count(group.tokens), *([str(group.unpriced or "-")] if total.unpriced else [])]
+
+
+def _bars(group: Group, days: Iterable[str], total: Group) -> str:
+    source = group.usd_of if total.usd_micros > 0 else group.tokens_of
+    return sparkline([source[day] for day in days])
 
 
 def _days(total: Group) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bydawn.backends.agents.words import Said
+from bydawn.backends.managed.meters import counted
 from bydawn.core.sightings import Alive, Failure, FailureClass, Outcome, Usage
 
 _MOST = 2**53
@@ -100,9 +101,8 @@ def usage(
 ) -> Usage:
     """A meter's word in our names; ``fresh`` is the input that was neither read from nor written
     to a cache, ``out`` includes ``thought``."""
-    tokens = {"input_tokens": fresh + read + written, "output_tokens": out}
-    parts = {"cache_read_tokens": read, "cache_write_tokens": written, "reasoning_tokens": thought}
-    tokens.update({name: count for name, count in parts.items() if count})
+    went_in = fresh + read + written
+    tokens = counted(went_in, out, read=read, written=written, thought=thought)
     return Usage(tokens, micros(cost))
 
 

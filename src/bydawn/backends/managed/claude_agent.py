@@ -17,13 +17,14 @@ from bydawn.backends.managed.endings import (
     by_code,
     ended,
     moment,
+    table,
     tables,
     words,
 )
 from bydawn.backends.managed.meters import claude_cost_micros, claude_tokens
 from bydawn.backends.managed.troubles import Row
 from bydawn.backends.managed.two_phase import InContainer
-from bydawn.backends.managed.vendor import Vendor, as_result, cents_of, prompt_of
+from bydawn.backends.managed.vendor import Vendor, as_result, cents_of, prompt_of, with_options
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -148,14 +149,14 @@ class ClaudeAgent(InContainer):
             agent = {"type": "agent_with_overrides", "id": agent, "model": model}
         cents = cents_of(request.budget_usd_micros)
         cost = {"amount": str(cents), "currency": "USD"}
-        return {
+        body = {
             "agent": agent,
             "environment_id": str(self.options.get("environment", "")),
             "metadata": {KEY: request.launch_key},
             "title": request.job[:200],
             **({"budget": {"type": "limit", "max_list_cost": cost}} if cents else {}),
-            **dict(self.options.get("options", {})),
         }
+        return with_options(body, self.options)
 
     def _events(self, session: str, types: tuple[str, ...], most: int) -> list[Mapping[str, Any]]:
         """The newest events of these types, the newest first."""
@@ -197,7 +198,7 @@ def sighting(session: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> S
     is_terminated = session.get("status") == "terminated" or bool(session.get("archived_at"))
     if not stop and not is_terminated:
         return _alive(session)
-    reason = _type_of(stop.get("stop_reason"))
+    reason = words(table(stop.get("stop_reason")).get("type"))
     if reason == "requires_action" and not is_terminated:
         return _alive(session, "the agent waits for a confirmation or a tool's result")
     return ended(
@@ -226,8 +227,7 @@ def _failure(
         return OVER_BUDGET
     if reason == "refusal":
         return REFUSAL
-    error = _first(told, _ERROR).get("error")
-    said: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    said = table(_first(told, _ERROR).get("error"))
     message = words(said.get("message")) or f"the session stopped: {reason or 'terminated'}"
     return by_code(words(said.get("type")) or reason or "terminated", message, _KINDS)
 
@@ -261,7 +261,3 @@ def _usage(session: Mapping[str, Any]) -> Usage:
 
 def _first(told: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
     return next((one for one in told if one.get("type") == kind), {})
-
-
-def _type_of(value: Any) -> str:
-    return words(value.get("type")) if isinstance(value, Mapping) else ""

@@ -71,6 +71,11 @@ def tables(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
+def table(value: Any) -> Mapping[str, Any]:
+    """What should be an object; an empty one where it is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def words(value: Any) -> str:
     """A text, or nothing where there is none."""
     return value if isinstance(value, str) else ""

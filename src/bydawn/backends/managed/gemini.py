@@ -31,6 +31,7 @@ from bydawn.backends.managed.vendor import (
     as_result,
     prompt_of,
     unfit_of,
+    with_options,
 )
 from bydawn.core.sightings import (
     Alive,
@@ -168,18 +169,20 @@ class GeminiAgent(VendorBackend):
         return self.ask(lambda it: it.interactions.with_raw_response.get(id=handle))
 
     def interaction(self, request: Request) -> dict[str, Any]:
-        """The body of a launch; ``options`` of the backend's table may add to it."""
+        """The body of a launch. Deep research has no sandbox to speak of."""
         settings = self._settings(request)
-        return {
+        sandbox = None if self.agent.startswith("deep-research-") else "remote"
+        environment = self.options.get("environment", sandbox)
+        body = {
             "agent": self.agent,
             "input": prompt_of(request),
-            "environment": self.options.get("environment", "remote"),
             "background": True,
             "store": True,
             "labels": {LABEL: request.launch_key},
+            **({"environment": environment} if environment else {}),
             **({"agent_config": settings} if settings else {}),
-            **dict(self.options.get("options", {})),
         }
+        return with_options(body, self.options)
 
     def _settings(self, request: Request) -> dict[str, Any]:
         """What only Antigravity agents take: the model, and the most tokens a run may use."""

@@ -29,6 +29,8 @@ from bydawn.core.sightings import (
 
 # The 29th of February: a trigger that is left behind by a crash stays silent for years.
 _SCHEDULE = "0 0 29 2 *"
+# Google's names may have slashes in them.
+_BETWEEN = "|"
 _ENDINGS: Mapping[str, Failure] = {
     "failed": Failure(FailureClass.TRANSIENT, "failed", "the execution failed"),
     "skipped": Failure(FailureClass.TRANSIENT, "skipped", "Google skipped the execution"),
@@ -37,7 +39,7 @@ _ENDINGS: Mapping[str, Failure] = {
 
 
 class GeminiTriggered(InContainer, GeminiAgent):
-    """A handle is ``TRIGGER/EXECUTION/INTERACTION``; the last is empty where the launch's answer
+    """A handle is ``TRIGGER|EXECUTION|INTERACTION``; the last is empty where the launch's answer
     did not tell it yet."""
 
     guarantee = Guarantee.TWO_PHASE
@@ -58,7 +60,7 @@ class GeminiTriggered(InContainer, GeminiAgent):
         return _handle(container, first)
 
     def look(self, handle: str) -> Sighting:
-        trigger, execution, interaction = handle.split("/")
+        trigger, execution, interaction = _parts(handle)
         if not interaction:
             return self._look_through(trigger, execution)
         seen = super().look(interaction)
@@ -133,7 +135,7 @@ class GeminiTriggered(InContainer, GeminiAgent):
         return ended(told, None, Usage(), ended_at=moment(execution.get("end_time")))
 
     def _interaction(self, handle: str) -> str:
-        trigger, wanted, interaction = handle.split("/")
+        trigger, wanted, interaction = _parts(handle)
         if interaction:
             return interaction
         execution = next((one for one in self._executions(trigger) if one.get("id") == wanted), {})
@@ -149,4 +151,10 @@ class GeminiTriggered(InContainer, GeminiAgent):
 def _handle(trigger: str, execution: Mapping[str, Any]) -> str:
     if not words(execution.get("id")):
         return ""
-    return f"{trigger}/{words(execution.get('id'))}/{words(execution.get('interaction_id'))}"
+    return _BETWEEN.join((trigger, words(execution["id"]), words(execution.get("interaction_id"))))
+
+
+def _parts(handle: str) -> tuple[str, str, str]:
+    """What is no handle of ours names a trigger nobody has."""
+    trigger, execution, interaction = [*handle.split(_BETWEEN), "", ""][:3]
+    return trigger, execution, interaction

@@ -13,6 +13,7 @@ from bydawn.backends.managed.endings import (
     by_code,
     ended,
     moment,
+    table,
     tables,
     words,
 )
@@ -21,7 +22,7 @@ from bydawn.backends.managed.openai_background import KEY
 from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
 from bydawn.backends.managed.troubles import Trouble, Troubled
 from bydawn.backends.managed.two_phase import InContainer
-from bydawn.backends.managed.vendor import as_result, cents_of, prompt_of
+from bydawn.backends.managed.vendor import as_result, cents_of, prompt_of, with_options
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -117,14 +118,14 @@ class OpenAIAgents(InContainer, OpenAIBackend):
         model = request.payload.get("model")
         saved = self.options.get("agent")
         cents = cents_of(request.budget_usd_micros)
-        return {
+        body = {
             "environment": self.options.get("environment", {"type": "openai_hosted"}),
             "metadata": {KEY: request.launch_key},
             **({"agent_id": str(saved)} if saved else {}),
             **({"agent": {"model": str(model)}} if model else {}),
             **({"spend_control": {"limit": cents}} if cents else {}),
-            **dict(self.options.get("options", {})),
         }
+        return with_options(body, self.options)
 
     def _turn(self, session: str) -> Mapping[str, Any]:
         """The session's only turn; empty as long as there is none."""
@@ -213,8 +214,7 @@ def failure_of(turn: Mapping[str, Any]) -> Failure | None:
         return None
     if raw == "cancelled":
         return CANCELLED
-    error = turn.get("error")
-    told: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    told = table(turn.get("error"))
     if words(told.get("code")) in _BUDGETS:
         return OVER_BUDGET
     return by_code(words(told.get("code")), words(told.get("message")) or "the turn failed", KINDS)

@@ -14,6 +14,7 @@ from bydawn.backends.managed.endings import (
     by_code,
     ended,
     moment,
+    table,
     tables,
     with_detail,
     words,
@@ -21,7 +22,7 @@ from bydawn.backends.managed.endings import (
 from bydawn.backends.managed.meters import openai_tokens
 from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
 from bydawn.backends.managed.troubles import Troubled, launch_answer
-from bydawn.backends.managed.vendor import as_result, prompt_of, unfit_of
+from bydawn.backends.managed.vendor import as_result, prompt_of, unfit_of, with_options
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -106,7 +107,7 @@ class OpenAIBackground(OpenAIBackend):
         }
         if request.budget_tokens is not None:
             body["max_output_tokens"] = max(_LEAST_OUTPUT, request.budget_tokens)
-        return {**body, **dict(self.options.get("options", {}))}
+        return with_options(body, self.options)
 
 
 def sighting(seen: Mapping[str, Any]) -> Sighting:
@@ -144,11 +145,9 @@ def _failure(raw: str, seen: Mapping[str, Any], answer: str, refusal: str) -> Fa
     if raw == "cancelled":
         return CANCELLED
     if raw == "incomplete":
-        details = seen.get("incomplete_details")
-        return with_detail(INCOMPLETE, words((details or {}).get("reason")))
+        return with_detail(INCOMPLETE, words(table(seen.get("incomplete_details")).get("reason")))
     if raw == "failed":
-        error = seen.get("error")
-        told: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+        told = table(seen.get("error"))
         message = words(told.get("message")) or "the response failed"
         return by_code(words(told.get("code")), message, KINDS)
     return with_detail(REFUSAL, refusal) if refusal and not answer else None

@@ -190,6 +190,8 @@ class VendorBackend(Backend):
             self._hurry.moment = 0
 
     def _left_s(self) -> float | None:
+        """Asked by the line at the last moment before a request goes out."""
+        self._hurry.is_sent = True
         moment = getattr(self._hurry, "moment", 0)
         return (moment - self._around.clock.boot_ms()) / 1_000 if moment else None
 
@@ -208,10 +210,14 @@ class VendorBackend(Backend):
             self._opened = self._http = None
 
     def _try(self, call: Callable[[], _T]) -> _T:
+        self._hurry.is_sent = False
         try:
             return call()
         except Exception as error:
-            raise Troubled(trouble_of(error, self.vendor.rows, self.key())) from None
+            trouble = trouble_of(error, self.vendor.rows, self.key())
+            if not (trouble.is_definite or self._hurry.is_sent):
+                trouble = _unsendable(trouble)
+            raise Troubled(trouble) from None
 
     def _open(self) -> Any:
         from bydawn.backends.managed.sdk_line import bounded_client
@@ -242,6 +248,12 @@ def _called(call: Callable[[Any], Any], client: Any) -> None:
     call(client)
 
 
+def _unsendable(trouble: Trouble) -> Trouble:
+    """The SDK did not like what it was given, and sent nothing."""
+    message = f"the SDK does not take this: {trouble.failure.message}"
+    return Trouble(Failure(FailureClass.PERMANENT, "unsendable", message), is_definite=True)
+
+
 def prompt_of(request: Request) -> str:
     return str(request.payload.get("prompt") or "")
 
@@ -254,6 +266,17 @@ def unfit_of(request: Request) -> LaunchRefused | None:
         message = "nothing is left of the job's budget of tokens"
         return LaunchRefused(Failure(FailureClass.PERMANENT, "over_budget", message))
     return None
+
+
+def with_options(body: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with what the backend's table adds to it. What stands in it already stands: it is
+    what makes a run findable and bounded."""
+    more: Mapping[str, Any] = options.get("options", {})
+    merged = {**more, **body}
+    for name in more.keys() & body.keys():
+        if isinstance(more[name], Mapping) and isinstance(body[name], Mapping):
+            merged[name] = {**more[name], **body[name]}
+    return merged
 
 
 def cents_of(micros: int | None) -> int | None:
