@@ -17,10 +17,11 @@ from pathlib import Path
 from reference import reference_night
 from scene import Scene
 
-from bydawn.cli.filing import report_lines
 from bydawn.runner.stopping import Stop
 from bydawn.store.store import Batch
+from bydawn.watch import exports
 from bydawn.watch.follow import Following
+from bydawn.watch.morning import gather_morning
 from bydawn.watch.painting import Room, board_lines
 
 CAPTURES = Path(__file__).parents[2] / "docs" / "captures"
@@ -57,7 +58,7 @@ def captures(folder: Path) -> dict[str, str]:
     """By file name. What differs in every store, the head of its journal, is cut short."""
     scene = Watched(folder)
     batch = reference_night(scene)
-    report = "\n".join(report_lines(scene.reading(), batch)) + "\n"
+    report = "\n".join(exports.text(gather_morning(scene.reading(), batch), None)) + "\n"
     scene.store.close()
     return {"live.txt": scene.screen, "report.txt": _HEAD.sub("…", report)}
 
