@@ -44,6 +44,7 @@ prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examp
 
 docs: $(READY) ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python tests/faces/capturing.py > /dev/null
 
 lock: ## write requirements/*.lock anew (needs uv)
 	@uv pip compile $(LOCKING) --extra test -o requirements/test.lock pyproject.toml

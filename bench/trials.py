@@ -12,6 +12,7 @@ import bare
 import nights
 import peers
 import plans
+import services
 from figures import Figure, at_least, at_most, plain, ratio
 from programs import Failed, Program, finished
 from story import Story
@@ -250,6 +251,7 @@ TRIALS = (
     Trial("calls", call_once, call_tell),
     Trial("fan", fan_once, fan_tell),
     Trial("idle", idle_once, idle_tell, rounds=1),
+    Trial("services", services.services_once, services.services_tell, rounds=3),
     Trial("crash", crash_once, crash_tell),
     Trial("record", record_once, record_tell),
     Trial("night", night_once, night_tell),

@@ -1,5 +1,6 @@
-"""Write docs/lifecycle.md and docs/store.md from the code, and into docs/guarantees.md what the
-last long runs proved and which guards were taken away. `make docs` runs this."""
+"""Write docs/lifecycle.md, docs/store.md and docs/reference.md from the code, and into
+docs/guarantees.md what the last long runs proved and which guards were taken away. `make docs`
+runs this."""
 
 from __future__ import annotations
 
@@ -182,3 +183,5 @@ if __name__ == "__main__":
     (HERE / "lifecycle.md").write_text(lifecycle(TABLE), encoding="utf-8")
     guarantees = HERE / "guarantees.md"
     guarantees.write_text(put_in(guarantees.read_text("utf-8"), proof()), encoding="utf-8")
+    reference = runpy.run_path(str(HERE / "reference_page.py"))["reference"]
+    (HERE / "reference.md").write_text(reference(), encoding="utf-8")

@@ -184,10 +184,14 @@ def test_no_death_around_a_launch_that_starts_processes(
         play(STAGES[name], tmp_path / str(point), point, loses)
 
 
-@pytest.mark.prove
+@pytest.mark.prove("launches killed, every step, services and programs", whole=True)
 @pytest.mark.timeout(3600)
 @LOSES
 @pytest.mark.parametrize("name", ["cli-async", "cli-async searchable", "ray"])
-def test_no_death_at_any_point(name: str, loses: bool, tmp_path: Path) -> None:
-    for point in range(1, points_of(name, tmp_path, loses) + 1):
+def test_no_death_at_any_point(
+    name: str, loses: bool, tmp_path: Path, trials: Callable[[int], None]
+) -> None:
+    points = points_of(name, tmp_path, loses)
+    trials(points)
+    for point in range(1, points + 1):
         play(STAGES[name], tmp_path / str(point), point, loses)

@@ -1,5 +1,5 @@
-"""A real local Ray head runs a plan of 20 commands, loses its runner in the middle, and nothing is
-started twice. Needs a ``ray`` on PATH (or RAY_PROGRAM); without one there is nothing to show."""
+"""A real local Ray head runs a plan of 20 commands, loses its runner in the middle, and starts no
+command twice. Needs a ``ray`` on PATH (or RAY_PROGRAM); without one there is nothing to show."""
 
 from __future__ import annotations
 

@@ -288,6 +288,8 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["run", "a.toml", "b.toml"], 2, "one plan at a time"),
     (["run", "a.toml", "--", "true"], 2, "do not go together"),
     (["run", "--"], 2, "no command after --"),
+    (["run", "--backend", "http-jobs", "--task", "x"], 2, "needs a table of options"),
+    (["run", "--backend", "ray", "--task", "x"], 2, "needs argv or shell"),
     (["run", "--only", "x", "--", "true"], 2, "--only is for plans"),
     (["run", "a.toml", "--set", "x"], 2, "write --set name=value"),
     (["run", "a.toml", "--set", "x=1", "--set", "x=2"], 2, "given twice"),

@@ -140,6 +140,16 @@ def test_as_scheduled_needs_a_plan(say: Say) -> None:
     assert say("doctor", "--as-scheduled")[0] == 2
 
 
+def test_models_without_a_price_are_named(say: Say, tmp_path: Path) -> None:
+    write(tmp_path, job='model = "own-model"')
+    code, out, _ = say("doctor", "nightly.toml")
+    assert (code, "what own-model costs is not known" in out) == (0, True)
+    assert "fix: bydawn cost prices set own-model" in out
+    assert say("cost", "prices", "set", "own-model", "--input", "1", "--output", "2")[0] == 0
+    code, out, _ = say("doctor", "nightly.toml")
+    assert (code, "own-model has a price, from prices.toml" in out) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("key", "model", "expected"),
     [

@@ -1,4 +1,4 @@
-"""The first night is walked as it is written, in one folder after another, with every answer."""
+"""Pages are walked as they are written, in one folder after another, with every answer."""
 
 from __future__ import annotations
 
@@ -32,10 +32,21 @@ def fits(said: str, expected: str) -> bool:
     return re.fullmatch("[^\n]*".join(parts), said) is not None
 
 
-def test_the_first_night_goes_as_it_is_written(tmp_path: Path, environment: dict[str, str]) -> None:
-    text = (ROOT / "docs/first-night.md").read_text("utf-8")
+@pytest.mark.parametrize(
+    ("page", "length"),
+    [
+        ("first-night", 9),
+        ("recipes/from-a-bash-loop", 4),
+        ("recipes/from-cron-mail", 4),
+        ("recipes/git-publishing", 3),
+    ],
+)
+def test_a_page_goes_as_it_is_written(
+    page: str, length: int, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text("utf-8")
     steps = _STEP.findall(text)
-    assert len(steps) == text.count("```bash\n") == text.count("```text\n") > 8
+    assert len(steps) == text.count("```bash\n") >= length
     here = tmp_path
     for script, expected in steps:
         where = tmp_path / "where"

@@ -35,6 +35,9 @@ NIGHTS = "tests/sim/test_nights.py::test_nights"
 
 MUTANTS = (
     # Leases and tokens
+    Mutant("a call of a lost lease is not made under the next", "runner/runner.py",
+           "        self._begin_life()\n        self.fenced_jobs", "        self.fenced_jobs",
+           "tests/runner/test_loop.py"),
     Mutant("a holder distrusts its lease before the store does", "core/leases.py",
            "asked_at + lease_ms - margin_ms(lease_ms)", "asked_at + 2 * lease_ms", LEASES),
     Mutant("another boot ends every local lease", "core/leases.py",

@@ -8,7 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from bydawn.testing.effects import check_attempts, check_breaker, check_canary, check_effects
+from bydawn.testing.effects import (
+    check_attempts,
+    check_breaker,
+    check_canary,
+    check_effects,
+    check_retry_after,
+)
 from bydawn.testing.invariants import (
     Violation,
     all_jobs,
@@ -52,15 +58,15 @@ def check_all(simulation: Simulation) -> None:
         specs,
         simulation.remote,
         people.touched,
-        wall_is_steady=not night.jumps,
     )
     events = journal(simulation.store, people.batch)
     check_effects(simulation.finishing, jobs, specs, events)
     now = simulation.clock.boot_ms()
     check_nothing_lives(simulation.remote, jobs, now)
     check_canary(events, night.terms)
-    if not night.jumps:
+    if not night.jumps:  # a wall clock set meanwhile moves the moments themselves
         check_breaker(events, night.terms.breaker)
+        check_retry_after(simulation.remote, events, jobs, set(people.touched))
     check_attempts(events, jobs)
 
 

@@ -45,7 +45,7 @@ def test_a_death_at_every_point_under_every_guarantee(
 def test_every_durable_step_has_its_point() -> None:
     """A step that got another name, or none, would no longer be died at."""
     passed = {name for kind in KINDS for name in survive(kind, CANCELS, frozenset())}
-    verbs = ("launch", "find", "poll", "cancel", "commit")
+    verbs = ("reserve", "launch", "find", "poll", "cancel", "commit")
     around = {f"{verb}.{side}" for verb in verbs for side in ("before", "after")}
     assert passed == around | {f"gate.{step}" for step in GATE_STEPS}
 

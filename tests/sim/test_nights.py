@@ -14,8 +14,9 @@ CHUNK = 10
 SEEDS = 150
 PARTS = 8
 # Nights that found something once, kept for ever: a spinning deadline, an early Retry-After under a
-# paused process, a bound spent twice, a dependent nobody released.
-CORPUS = (13, 19, 48, 104, 153, 180)
+# paused process, a bound spent twice, a dependent nobody released, a refusal that died with its
+# runner and was held against the loop.
+CORPUS = (13, 19, 48, 104, 153, 180, 228)
 # What must come up again and again, or the simulator has become too quiet to prove anything.
 WANTED = (
     "claimed:launching", "claimed:running", "absent:queued", "found:running", "refused:held",

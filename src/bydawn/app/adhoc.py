@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 
 from bydawn.app.backends import REGISTRY
 from bydawn.app.values import AdhocWanted
@@ -69,8 +70,27 @@ def spec_of(wanted: AdhocWanted) -> JobSpec:
         payload["prompt"] = _as_written(wanted.prompt)
     if wanted.model is not None:
         payload["model"] = wanted.model
+    _refuse_lacking(wanted.backend, payload)
     limits = Limits() if wanted.timeout_ms is None else Limits(timeout_ms=wanted.timeout_ms)
     return JobSpec(id=TEMPLATE, backend=wanted.backend, payload=payload, limits=limits)
+
+
+def _refuse_lacking(name: str, payload: Mapping[str, object]) -> None:
+    """A command line has no table to give, and says a prompt or a command and nothing else."""
+    offer = REGISTRY[name]
+    if offer.broken:
+        raise UsageError(f"the backend {name} {offer.broken}", "bydawn backends lists the others")
+    if offer.needs_options:
+        raise UsageError(
+            f"the backend {name} needs a table of options",
+            f'write a plan with [backends.mine] and type = "{name}"',
+        )
+    for group in offer.needs:
+        if not any(field in payload for field in group):
+            raise UsageError(
+                f"the backend {name} needs {' or '.join(group)}",
+                "a command comes after --, a prompt after --task; a plan can say more",
+            )
 
 
 def _as_written(word: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bydawn.app.app import App
 from bydawn.app.findings import FAIL, OK, WARN, Finding, caught
 from bydawn.app.isolating import refuse_unavailable
+from bydawn.app.prices import price_finder
 from bydawn.app.readying import inquiries, model_of, readiness_of_each, refuse_no_worktree
 from bydawn.core.model import JobSpec, Publication
 from bydawn.core.sightings import FailureClass
@@ -39,6 +40,7 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield from _programs(app.invocation.environment, plan.batch.specs)
         yield from _variables(app.invocation.environment, plan.batch.specs)
         yield from _targets(app, plan)
+        yield from caught("prices", partial(_prices, app, plan))
     yield from caught("notify", lambda: _heard(app, app.invocation.directory / path))
 
 
@@ -108,6 +110,19 @@ def _variables(environment: Mapping[str, str], specs: Iterable[JobSpec]) -> Iter
         if missing:
             told = f"{spec.id} wants {', '.join(missing)} passed, which is not set here"
             yield Finding("pass_env", FAIL, told, "set it, or put it into the plan's env_file")
+
+
+def _prices(app: App, plan: Plan) -> Iterator[Finding]:
+    """Tokens of a model nobody has a price for cost something, and the morning could not say what.
+    A cap in dollars refuses such a plan before this is asked."""
+    models = {model for spec in plan.batch.specs if (model := model_of(spec))}
+    price_of = price_finder(app.invocation.environment)
+    known = {model: price for model in sorted(models) if (price := price_of(model))}
+    for model in sorted(models - set(known)):
+        remedy = f"bydawn cost prices set {model} --input X --output Y, or the extra prices"
+        yield Finding("prices", WARN, f"what {model} costs is not known", remedy)
+    for model, price in known.items():
+        yield Finding("prices", OK, f"{model} has a price, from {price.snapshot}")
 
 
 def _targets(app: App, plan: Plan) -> Iterator[Finding]:

@@ -172,7 +172,9 @@ class HttpJobs(Backend):
         fill = self._filler.for_run
         # A handle comes from the service; in an address it is one part of a path, whatever it says.
         url = fill(said.url, quote(handle, safe=""))
-        return _call(said.method, url, fill(said.headers, handle), fill(said.body, handle))
+        headers = fill(said.headers, handle) if said.headers else {}
+        body = None if said.body is None else fill(said.body, handle)
+        return _call(said.method, url, headers, body)
 
     def _launched(self, reply: Reply) -> LaunchAnswer:
         if not reply.is_good:

@@ -54,6 +54,7 @@ def show(settings: Settings, talk: Talk, plan: Path, overrides: Overrides) -> in
         talk.document(_document(plan, checked))
     else:
         talk.say(*_lines(checked))
+        talk.lead_on(f"bydawn run {plan} does it; bydawn rehearse {plan} only plays it")
     return 0
 
 

@@ -19,7 +19,11 @@ _USUAL = "30d"
 _ALL = "all"
 
 
-@click.group(cls=Family, invoke_without_command=True)
+@click.group(
+    cls=Family,
+    invoke_without_command=True,
+    examples=("bydawn cost --by tag:site --since 30d",),
+)
 @click.option(
     "--by", default="job", metavar="WHAT", help="job, tag:NAME, model, backend, plan, day."
 )

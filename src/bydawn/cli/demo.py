@@ -22,7 +22,9 @@ def demo(settings: Settings, talk: Talk, fast: bool) -> int:
         code = play(talk.tell, True, _at_once)
         talk.document({"schema": "bydawn/demo/1", "ok": code == 0})
         return code
-    return play(talk.say, fast, time.sleep if sys.stdout.isatty() else _at_once)
+    code = play(talk.say, fast, time.sleep if sys.stdout.isatty() else _at_once)
+    talk.lead_on("bydawn init nights writes a plan of your own that runs at once")
+    return code
 
 
 def _at_once(_: float) -> None:

@@ -20,7 +20,7 @@ def say_done(
         return
     talk.say(*_lines(action, changed), *_lines(f"nothing to {action} at", unchanged))
     if follow and changed:
-        talk.tell(follow)
+        talk.lead_on(follow)
 
 
 def _lines(word: str, names: Sequence[str]) -> list[str]:

@@ -64,6 +64,8 @@ def say_ended(talk: Talk, app: App, ran: Ran, before: frozenset[int], unattended
         talk.say_summary(report.summary(told))
         if ran.signal:
             talk.tell(wording.left_behind(told.counts["running"]))
+        elif ran.exit_code == 0:
+            talk.lead_on(f"bydawn report {batch.address} tells what happened")
 
 
 def _say_if_needed(talk: Talk, app: App, reading: Reading, batch: Batch, ran: Ran) -> None:

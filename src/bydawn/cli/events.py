@@ -30,7 +30,8 @@ _LOOK_S = 0.25
 )
 @batch_argument()
 @click.option("-f", "--follow", is_flag=True, help="Go on until interrupted.")
-@click.option("--format", "form", type=click.Choice(["json", "logfmt"]), default="json")
+@click.option("--format", "form", type=click.Choice(["json", "logfmt"]), default="json",
+              help="One object, or one line for each ended run.")  # fmt: skip
 @click.option("--after", type=click.IntRange(0), default=0, metavar="SEQ", help="From there on.")
 def events(
     settings: Settings, talk: Talk, batch: str | None, follow: bool, form: str, after: int

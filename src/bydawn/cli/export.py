@@ -42,7 +42,9 @@ def spans(settings: Settings, talk: Talk, batch: str | None) -> int:
 @verb("bydawn export metrics", "bydawn export metrics --textfile /var/lib/node_exporter/b.prom",
       "bydawn export metrics --port 9464")  # fmt: skip
 @click.option("--textfile", type=click.Path(path_type=Path), help="Write them there, whole.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Serve them on 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve them on 127.0.0.1."
+)
 def metrics(settings: Settings, talk: Talk, textfile: Path | None, port: int | None) -> int:
     """The newest night of every plan, as Prometheus reads it.
 

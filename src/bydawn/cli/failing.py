@@ -75,7 +75,7 @@ def _misused(talk: Talk, error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         talk.insist(error.format_message())
         return _closed(talk, "usage", _USAGE, {"message": "a verb is missing", "remedy": ""})
-    message = inert(error.format_message().rstrip("."))
+    message = inert(" ".join(error.format_message().split()).rstrip("."))
     usage = error.ctx if isinstance(error, click.UsageError) else None
     remedy = f"{usage.command_path} --help shows how" if usage else ""
     talk.insist(f"bydawn: {message}: {remedy}" if remedy else f"bydawn: {message}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bydawn.core.fencing import Claim, FenceRecord
 
 _NAME = click.option("--name", help="The lease to write under; else BYDAWN_* of the environment.")
-_TOKEN = click.option("--token", type=click.IntRange(1), help="Its token.")
+_TOKEN = click.option("--token", type=click.IntRange(1), metavar="N", help="Its token.")
 _NONCE = click.option("--nonce", help="Its nonce, to be sure.")
 _DEST = click.argument("dest")
 

@@ -42,7 +42,7 @@ def get(settings: Settings, talk: Talk, job: str) -> int:
 @verb("bydawn jobs list nightly --state failed", "bydawn jobs list --json", name="list")
 @batch_argument()
 @click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
 def list_jobs(
     settings: Settings, talk: Talk, batch: str | None, state: str | None, limit: int | None
 ) -> int:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _NAME = click.argument("name")
 _TTL = click.option("--ttl", metavar="T", default="60s", help="How long it is held unrenewed.")
 _WAIT = click.option("--wait", metavar="T", default="0s", help="Wait for it at most so long.")
-_TOKEN = click.option("--token", type=click.IntRange(1), required=True, help="As it was acquired.")
+_TOKEN = click.option(
+    "--token", type=click.IntRange(1), metavar="N", required=True, help="As it was acquired."
+)
 _NONCE = click.option("--nonce", help="As it was acquired; a restored store cannot repeat it.")
 
 
@@ -38,7 +40,10 @@ def acquire(settings: Settings, talk: Talk, name: str, ttl: str, wait: str) -> i
     from bydawn.app.leasing import acquire as take
 
     with opened(settings) as app:
-        _say(talk, take(app, name, _ms("--ttl", ttl), _ms("--wait", wait), _caller()).lease)
+        lease = take(app, name, _ms("--ttl", ttl), _ms("--wait", wait), _caller()).lease
+        _say(talk, lease)
+    holding = f"{name} --token {lease.token}"
+    talk.lead_on(f"bydawn lease renew {holding} before then; bydawn lease release {holding} after")
     return 0
 
 

@@ -14,17 +14,32 @@ if TYPE_CHECKING:
     from bydawn.plan import Overrides
 
 _OPTIONS = (
-    click.option("-j", "--parallel", type=click.IntRange(1), help="So many at a time."),
+    click.option(
+        "-j", "--parallel", type=click.IntRange(1), metavar="N", help="So many at a time."
+    ),
     click.option("--date", metavar="D", help="The edition, instead of today's."),
     click.option("--only", metavar="PAT", help="Only jobs whose name fits."),
     click.option("--set", "sets", multiple=True, metavar="K=V", help="Fills {{ set.K }}."),
-    click.option("--items", type=click.Path(path_type=Path), help="Items from this file."),
-    click.option("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X"),
-    click.option("--deadline", metavar="T", help="06:30, or a length such as 7h30m."),
+    click.option(
+        "--items", type=click.Path(path_type=Path), metavar="FILE", help="Items from this file."
+    ),
+    click.option(
+        "--budget-usd",
+        type=click.FloatRange(0, min_open=True),
+        metavar="X",
+        help="At most so many dollars for the batch.",
+    ),
+    click.option("--deadline", metavar="T", help="06:30, or a length like 7h30m."),
     click.option(
         "--canary", type=click.IntRange(0), metavar="N", help="So many must succeed first."
     ),
-    click.option("--raise-cap", "raises", multiple=True, metavar="NAME=VALUE"),
+    click.option(
+        "--raise-cap",
+        "raises",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Lift a ceiling that another file set, such as budget.usd=20; it is noted.",
+    ),
 )
 _NAMES = (
     "parallel", "date", "only", "sets", "items", "budget_usd", "deadline", "canary", "raises",

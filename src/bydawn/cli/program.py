@@ -11,6 +11,7 @@ import click
 from bydawn.cli import COMPLETING, menu
 from bydawn.cli.failing import failed
 from bydawn.cli.settings import Settings, shared_options
+from bydawn.core.errors import UsageError
 from bydawn.version import __version__
 
 
@@ -38,7 +39,7 @@ class Program(click.Group):
             known = self.list_commands(ctx)
             close = difflib.get_close_matches(args[0], known, n=1)
             hint = f'did you mean "{close[0]}"?' if close else "bydawn --help lists the verbs"
-            ctx.fail(f"{args[0]}: no such verb, {hint}")
+            raise UsageError(f"{args[0]}: no such verb, {hint}")
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

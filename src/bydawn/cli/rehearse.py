@@ -34,7 +34,9 @@ def rehearse(settings: Settings, talk: Talk, plan: Path, faults: int | None, **o
         opened(settings, plan) as app,
         app.rehearse(plan, overrides_from(options, settings.directory), faults) as rehearsed,
     ):
-        return _say(talk, rehearsed)
+        code = _say(talk, rehearsed)
+    talk.lead_on(f"bydawn run {plan} does it")
+    return code
 
 
 def _say(talk: Talk, rehearsed: Rehearsed) -> int:

@@ -16,7 +16,7 @@ from bydawn.cli.verb import verb
 
 @verb("bydawn report", "bydawn report nightly@2026-11-19 --format html > night.html")
 @batch_argument()
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="As what.")
 def report(settings: Settings, talk: Talk, batch: str | None, form: str) -> int:
     """What happened, what it cost, what needs a person; of the newest batch if none is named."""
     with opened(settings) as app:

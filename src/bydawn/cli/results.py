@@ -16,7 +16,8 @@ from bydawn.watch.sanitise import json_text
 
 @verb("bydawn results reshape > out.jsonl", "bydawn results reshape --format csv")
 @address_argument()
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl",
+              help="As what.")  # fmt: skip
 def results(settings: Settings, talk: Talk, address: str, form: str) -> int:
     """One line per job in input order: its state, its item and what it answered."""
     with opened(settings) as app:

@@ -18,14 +18,14 @@ from bydawn.cli.settings import Settings
 from bydawn.cli.stay import stay
 from bydawn.cli.steering import hands_of_run
 from bydawn.cli.talk import Talk
-from bydawn.cli.verb import Verb, verb
+from bydawn.cli.verb import Joining, verb
 from bydawn.core.errors import UsageError
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMAND = "command"
 
 
-class Run(Verb):
+class Run(Joining):
     """Everything after ``--`` is the command to run, untouched."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -50,7 +50,12 @@ class Run(Verb):
 @click.option("--retry-failed", is_flag=True, help="Start failed and cancelled jobs again.")
 @click.option("--changed", is_flag=True, help="Do finished jobs again that the plan changed.")
 @click.option("--adopt", is_flag=True, help="The plan's folder has moved: go on from here.")
-@click.option("--on-interrupt", type=click.Choice(["leave", "cancel"]), default="leave")
+@click.option(
+    "--on-interrupt",
+    type=click.Choice(["leave", "cancel"]),
+    default="leave",
+    help="What Ctrl-C does with what runs.",
+)
 @click.option("--unattended", is_flag=True, help="Say nothing when all is well.")
 @click.option("--detach", is_flag=True, help="Leave it to a background runner.")
 @click.option("--dry-run", is_flag=True, help="The same as check.")
@@ -59,11 +64,13 @@ class Run(Verb):
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
 @click.option("--events", type=_FILE, help="Write events as JSON lines, as they happen.")
 @click.option("--stay", is_flag=True, help="Lend this machine to the plans until stopped.")
-@click.option("--own", type=click.IntRange(1), help="With --stay: so many at once here.")
+@click.option(
+    "--own", type=click.IntRange(1), metavar="N", help="With --stay: so many at once here."
+)
 @click.option("--task", "prompt", metavar="PROMPT", help="One job: give an agent this prompt.")
-@click.option("--backend", default="command", help="One job: where it runs.")
-@click.option("--model", help="One job: which model.")
-@click.option("--key", help="One job: its identity; the same key is the same job.")
+@click.option("--backend", default="command", metavar="NAME", help="One job: where it runs.")
+@click.option("--model", metavar="NAME", help="One job: which model.")
+@click.option("--key", metavar="KEY", help="One job: its identity; the same key is the same job.")
 @click.option("--timeout", metavar="LENGTH", help="One job: its time limit.")
 def run(settings: Settings, talk: Talk, plans: tuple[Path, ...], **options: Any) -> int:
     """Run a plan until it is joined, or one command given after --.

@@ -16,7 +16,9 @@ _EXTRA = ("starlette", "uvicorn")
 
 
 @verb("bydawn serve", "bydawn serve --port 0 --read-only --json")
-@click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, help="0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=_PORT, metavar="PORT", help="0: any free one."
+)
 @click.option("--host", default="127.0.0.1", help="Elsewhere than this machine: at your own risk.")
 @click.option("--read-only", is_flag=True, help="Show everything, change nothing.")
 def serve(settings: Settings, talk: Talk, port: int, host: str, read_only: bool) -> int:

@@ -7,6 +7,8 @@ from bydawn.cli.opening import opened, reading_of
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
+from bydawn.core.states import State
+from bydawn.watch import wording
 from bydawn.watch.documents import job_document
 from bydawn.watch.telling import job_page
 
@@ -27,4 +29,8 @@ def say_job(settings: Settings, talk: Talk, address: str) -> None:
         if talk.settings.json:
             talk.document(job_document(reading, found))
         else:
-            talk.say(*job_page(reading, app.store.batch(found.batch), found, None))
+            batch = app.store.batch(found.batch)
+            talk.say(*job_page(reading, batch, found, None))
+            if found.state == State.SUCCEEDED.value:
+                where = wording.address(batch.address, found.name, found.job_id)
+                talk.lead_on(f"bydawn logs {where} shows what it printed")

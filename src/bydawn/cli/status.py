@@ -25,7 +25,7 @@ _ROWS = 40
 
 @verb("bydawn status", "bydawn status nightly", "bydawn status nightly@2026-11-19 --json")
 @batch_argument()
-@click.option("--limit", type=click.IntRange(1), default=20, help="So many batches.")
+@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="So many batches.")
 def status(settings: Settings, talk: Talk, batch: str | None, limit: int) -> int:
     """Recent batches, newest first; or one batch with its jobs."""
     with opened(settings) as app:
@@ -44,6 +44,8 @@ def _say_batches(talk: Talk, app: App, limit: int) -> None:
     batches = app.store.batches()[:limit]
     document = batches_document(reading_of(app), batches)
     talk.answer(document, batches_table(document["batches"], batches))
+    if batches:
+        talk.lead_on(f"bydawn report {batches[0].address} tells what happened there")
 
 
 def _say_batch(talk: Talk, app: App, address: str) -> None:

@@ -50,6 +50,11 @@ class Talk:
         if not self.settings.quiet:
             self.insist(*lines)
 
+    def lead_on(self, line: str) -> None:
+        """The next useful command, for a person; programs and -q do without it."""
+        if not self.settings.json:
+            self.tell(line)
+
     def insist(self, *lines: str) -> None:
         """Talk that -q does not silence: errors."""
         text = "".join(f"{inert_lines(line)}\n" for line in lines)

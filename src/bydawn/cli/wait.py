@@ -14,7 +14,7 @@ from bydawn.cli.opening import is_job, opened, reading_of
 from bydawn.cli.settings import Settings
 from bydawn.cli.steering import hands_of_run
 from bydawn.cli.talk import Talk
-from bydawn.cli.verb import verb
+from bydawn.cli.verb import Joining, verb
 from bydawn.core.errors import UsageError
 from bydawn.watch.documents import jobs_document
 from bydawn.watch.telling import job_line
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 @verb(
     "bydawn wait nightly",
     "bydawn wait j_1f0c4be8a2d9 j_77aa01b2c3d4 --for any --timeout 30m --json",
+    cls=Joining,
 )
 @addresses_argument()
 @click.option("--timeout", metavar="LENGTH", help="Give up after this long, exit 4.")
-@click.option("--for", "mode", type=click.Choice(["all", "any"]), default="all")
+@click.option(
+    "--for",
+    "mode",
+    type=click.Choice(["all", "any"]),
+    default="all",
+    help="Whether one of the jobs is enough.",
+)
 @click.option("--progress", type=click.Choice(FORMS), default="auto", help="What to show.")
 def wait(
     settings: Settings, talk: Talk, addresses: tuple[str, ...], timeout: str | None, mode: str,

@@ -73,7 +73,7 @@ def check_raises(raised: Mapping[str, str], complain: Callable[[str, str], None]
         path = tuple(name.split("."))
         if not _is_cap(path):
             known = [".".join(cap) for cap in sorted(_CAPS)]
-            complain(f"there is no cap {name}", did_you_mean(name, known))
+            complain(f"there is no cap {name}", did_you_mean(name, known) or ", ".join(known))
         elif _raised_value(path, text) is None:
             complain(f"{name} cannot be raised to {text}", "write the value as in the plan")
 

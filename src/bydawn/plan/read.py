@@ -110,7 +110,9 @@ def _near(path: Path) -> str:
     except (OSError, ValueError):
         return f"there is no folder {path.parent}"
     close = get_close_matches(path.name, beside, 1)
-    return f'did you mean "{close[0]}"?' if close else ""
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return "bydawn init writes a first plan" if path.suffix == ".toml" else ""
 
 
 def _unreadable(path: Path, message: str, remedy: str = "") -> PlanInvalid:

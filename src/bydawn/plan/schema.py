@@ -30,6 +30,7 @@ from bydawn.core.fields import (
     Variable,
     Whole,
 )
+from bydawn.plan.describing import described
 
 # Tags of alternatives stand in pydantic's places of errors; this mark lets them be left out there.
 TAG = "~"
@@ -249,7 +250,7 @@ class ConfigFile(Table):
 
 def json_schema(backends: list[dict[str, Any]]) -> dict[str, Any]:
     """The JSON Schema of a plan file, for editors; ``backends`` are those of the tables by type."""
-    schema = PlanFile.model_json_schema(by_alias=True)
+    schema = described(PlanFile.model_json_schema(by_alias=True))
     for each in backends:
         schema["$defs"].update(each.pop("$defs", {}))
     schema["properties"]["backends"]["additionalProperties"] = {"anyOf": backends}

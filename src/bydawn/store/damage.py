@@ -43,6 +43,8 @@ def damage_of(path: Path, patience_s: float = 5) -> str:
         ) as connection:
             connection.text_factory = bytes
             return _damage(connection)
+    except UnicodeDecodeError:
+        return "what it says of itself cannot be read"
     except sqlite3.Error as error:
         return "" if "locked" in str(error) else str(error)
 

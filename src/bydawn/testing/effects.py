@@ -12,6 +12,7 @@ from bydawn.store.read import EventRow
 from bydawn.testing.finishing import Effect, Finishing
 from bydawn.testing.invariants import demand
 from bydawn.testing.nights import SHARED
+from bydawn.testing.remote import Remote
 
 
 def check_effects(
@@ -117,6 +118,22 @@ def check_attempts(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:
         intended = told[job.name, "intended"]
         story = f"{job.name} counts {job.attempts} attempts, {intended} intended, {runs} launched"
         demand(runs <= job.attempts <= intended, "I9", story)
+
+
+def check_retry_after(
+    remote: Remote, events: Iterable[EventRow], jobs: Iterable[Job], touched: set[str]
+) -> None:
+    """I15: nothing is asked for again before the service said so, unless a person wants it. What
+    nobody could write down, because its runner died over it, is known to nobody."""
+    told = [(event.job, event.at) for event in events if event.kind == "refused"]
+    names = {job.job_id: job.name for job in jobs if job.name not in touched}
+    for refusal in remote.refusals:
+        again = [one for one in remote.requests[refusal.number :] if one.job_id == refusal.job_id]
+        asked_at, name = remote.requests[refusal.number - 1].at, names.get(refusal.job_id)
+        if not again or not any(job == name and asked_at <= at < again[0].at for job, at in told):
+            continue
+        early = again[0].at < refusal.not_before
+        demand(not early, "I15", f"{again[0].launch_key} came before Retry-After was over")
 
 
 def _short(target: str) -> str:

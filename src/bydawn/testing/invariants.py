@@ -121,7 +121,6 @@ def check_history(
     specs: Mapping[str, JobSpec],
     remote: Remote,
     touched: Iterable[str],
-    wall_is_steady: bool = True,
 ) -> None:
     """What must be true of a whole night, from the journal and the service's own ledger."""
     events = journal(store, batch)
@@ -131,8 +130,6 @@ def check_history(
     check_doubts(events, specs, set(touched))
     check_launches(remote, events)
     check_overlaps(remote, specs, {job.name: job for job in jobs}, set(touched))
-    if wall_is_steady:  # a wall clock set meanwhile moves the moment itself
-        check_retry_after(remote, {job.job_id for job in jobs if job.name in set(touched)})
     check_outcome(store, batch, jobs)
     check_nothing_forgotten(store, batch, jobs)
     check_chain(store)
@@ -251,16 +248,6 @@ def check_nothing_lives(remote: Remote, jobs: Iterable[Job], now: int) -> None:
         is_free = run.job_id in watched or remote.guarantee is Guarantee.BLIND
         lives = run.started_at <= now < run.over_at
         demand(is_free or not lives, "I10", f"{run.handle} of {run.launch_key} lives unwatched")
-
-
-def check_retry_after(remote: Remote, touched: set[str]) -> None:
-    """I15: nothing is asked for again before the service said so, unless a person wants it."""
-    for refusal in remote.refusals:
-        if refusal.job_id in touched:
-            continue
-        for request in remote.requests[refusal.number :]:
-            early = request.job_id == refusal.job_id and request.at < refusal.not_before
-            demand(not early, "I15", f"{request.launch_key} came before Retry-After was over")
 
 
 def check_outcome(store: Store, batch: int, jobs: Iterable[Job]) -> None:

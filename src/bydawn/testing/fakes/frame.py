@@ -8,6 +8,7 @@ import socket
 import socketserver
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -150,8 +151,8 @@ class FakeServer:
 
     def answer(self, asked: Asked) -> tuple[Answer | None, Fault | None]:
         """What to send back; None closes the connection without a word."""
-        if self.latency_ms:
-            self.is_closing.wait(self.latency_ms / 1000)
+        if self.is_closing.wait(self.latency_ms / 1000):
+            return None, None
         for method, pattern, verb, act in self._routes:
             match = pattern.fullmatch(asked.path)
             if match and method == asked.method:
@@ -201,7 +202,8 @@ class FakeServer:
         def ledger(_: Asked) -> Answer:
             runs = self.fake.runs
             launches = [launch.as_json() for launch in list(runs.ledger)]
-            return Answer(200, {"launches": launches, "started": runs.started()})
+            asked = Counter(verb for verb, _ in list(self.asked))
+            return Answer(200, {"launches": launches, "started": runs.started(), "asked": asked})
 
         return "GET", "/ledger", "ledger", ledger
 
