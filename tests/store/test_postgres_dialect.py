@@ -22,7 +22,9 @@ from servers import Server
 
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 # Kinds of connection, and the fence that lives in somebody else's database.
-_ELSEWHERE = {"postgres", "wire", "server", "sqlite", "migrate", "fences", "soundness"}
+_ELSEWHERE = {
+    "postgres", "wire", "server", "sqlite", "migrate", "fences", "soundness", "damage"
+}  # fmt: skip
 # Completed where they are used.
 _PARTS = {("opening", "_RELIST")}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bydawn.core.foretelling import Open
 from bydawn.store.connect import Session
-from bydawn.store.rows import RANK_OF_PRIORITY
+from bydawn.store.rows import HELD, RANK_OF_PRIORITY
 
 _EDITIONS = 10
 _EARLIER = "SELECT number FROM batch WHERE plan = ? AND number <> ? ORDER BY number DESC LIMIT ?"
@@ -49,7 +49,7 @@ WHERE batch = ? AND state = 'succeeded' AND ended_at > started_at"""
 # The words of the index of what is in flight, however much is not.
 _EXPECTED = f"""
 SELECT number, {_LENGTH} FROM job
-WHERE batch = ? AND state IN ('launching', 'running', 'finishing', 'parked') AND {_LENGTH} > 0"""
+WHERE batch = ? AND {HELD} AND {_LENGTH} > 0"""
 
 
 def rank_by_history(session: Session, batch: int, plan: str) -> None:
