@@ -20,7 +20,7 @@ demo: $(READY) ## a 12-job night on built-in fake agents, with a crash in the mi
 	@$(BIN)/bydawn demo $(ARGS)
 
 test: $(READY) ## every test but the long ones
-	@$(PYTEST) -q -n 2 $(ARGS)
+	@$(PYTEST) -q -n 3 $(ARGS)
 
 check: $(CHECK) ## lint, format, types and architecture
 	@$(BIN)/ruff check .

@@ -162,7 +162,7 @@ def test_a_real_terminal_is_left_clean(tmp_path: Path) -> None:
     assert "one" in drawn
     assert "\x1b[" not in out
     assert out.startswith("1 succeeded in ")
-    assert terminal.shown == []
+    assert terminal.shown == ["bydawn report night tells what happened"]
 
 
 class Hand:

@@ -19,7 +19,7 @@ from layers import Count, part_of
 from servers import Server, wind_leases_by_hand
 
 Survive = Callable[[Guarantee, Troubles, frozenset[int]], list[str]]
-SLICE = 160
+SLICE = 400
 TROUBLES = Troubles(reply_lost=0.3, refused=0.2, fails=0.2, breaks=0.1, silent_meter=0.3)
 
 
