@@ -10,7 +10,7 @@ AGENTS = $(VENV)/npm/.ready
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench e2e screens prove docs lock clean
+.PHONY: help demo test wide check bench e2e screens prove docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -21,6 +21,9 @@ demo: $(READY) ## a 12-job night on built-in fake agents, with a crash in the mi
 
 test: $(READY) ## every test but the long ones
 	@$(PYTEST) -q -n 3 $(ARGS)
+
+wide: $(READY) ## what takes minutes: crash points, kills, replayed pages
+	@$(PYTEST) -q -n 3 -m "wide and not prove" $(ARGS)
 
 check: $(CHECK) ## lint, format, types and architecture
 	@$(BIN)/ruff check .

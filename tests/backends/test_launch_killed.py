@@ -23,6 +23,8 @@ from bydawn.store.store import Store, open_store
 from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
 
+pytestmark = pytest.mark.wide
+
 NAMES = ("one",)
 
 

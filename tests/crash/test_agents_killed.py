@@ -14,6 +14,8 @@ from nightly import Night, kill, until
 
 from bydawn.testing.fakes.agents import install, launches
 
+pytestmark = pytest.mark.wide
+
 _AGENTS = ("claude-code", "codex", "gemini-cli", "agy")
 _ITEMS = 3
 _JOB = """

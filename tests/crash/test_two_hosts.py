@@ -23,6 +23,8 @@ from bydawn.store.shared import open_server_store
 from bydawn.store.store import Store, open_store
 from servers import Server
 
+pytestmark = pytest.mark.wide
+
 _PATIENCE_S = 60
 _PLAN = """
 schema = 1

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.wide
+
 ROOT = Path(__file__).parents[2]
 _STEP = re.compile(r"```bash\n(.*?)```\n\n(?:[^`]|`[^`])*?```text\n(.*?)```", re.DOTALL)
 _ANYTHING = "…"

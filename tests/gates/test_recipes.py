@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.wide
+
 ROOT = Path(__file__).parents[2]
 RECIPES = (
     "cli-agents", "from-a-laptop-to-ray", "job-services", "leases-from-bash",

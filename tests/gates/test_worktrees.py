@@ -16,6 +16,8 @@ from bydawn.gates.gate import PublishError, Steps, no_steps
 from bydawn.gates.worktrees import WorktreeGate
 from bydawn.processes.worktrees import make
 
+pytestmark = pytest.mark.wide
+
 
 class WorktreeStand(GitStand):
     """A working copy with a remote, and workspaces made from it."""

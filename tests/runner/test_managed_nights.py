@@ -28,6 +28,8 @@ from bydawn.testing.virtual import InlineDispatcher, SeededChance
 from loopback import Fault
 from vendors import GEMINI, KINDS, TRIGGERED, Kind, Stage, staged
 
+pytestmark = pytest.mark.wide
+
 DAY_MS = 86_400_000
 
 

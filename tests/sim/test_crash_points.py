@@ -15,6 +15,8 @@ from bydawn.core.sightings import Guarantee
 from bydawn.testing.remote import Troubles
 from layers import Count, part_of
 
+pytestmark = pytest.mark.wide
+
 GATE_STEPS = ("read", "held", "compared", "copied", "installed", "applied", "noted")
 CANCELS = Troubles(reply_lost=0.3, hangs=0.3)
 

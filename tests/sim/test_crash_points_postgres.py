@@ -18,6 +18,8 @@ from bydawn.testing.virtual import HandWoundClock
 from layers import Count, part_of
 from servers import Server, wind_leases_by_hand
 
+pytestmark = pytest.mark.wide
+
 Survive = Callable[[Guarantee, Troubles, frozenset[int]], list[str]]
 SLICE = 400
 TROUBLES = Troubles(reply_lost=0.3, refused=0.2, fails=0.2, breaks=0.1, silent_meter=0.3)

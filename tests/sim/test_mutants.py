@@ -19,6 +19,8 @@ from bydawn.runner import actions
 from bydawn.store import admission, claiming, counters, people, read, settling
 from bydawn.testing import remote
 
+pytestmark = pytest.mark.wide
+
 Patch = pytest.MonkeyPatch
 NIGHTS = 80
 

@@ -35,6 +35,8 @@ from bydawn.store import counters, read
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher, SeededChance
 
+pytestmark = pytest.mark.wide
+
 RUNNERS = 16
 CAP = 20_000
 LAUNCHES = 30

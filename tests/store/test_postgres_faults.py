@@ -19,6 +19,8 @@ from bydawn.store.postgres import PostgresSession, open_postgres
 from bydawn.store.shared import open_server_store
 from servers import Server, running_server
 
+pytestmark = pytest.mark.wide
+
 BUMP = """
 INSERT INTO counter (name, used) VALUES ('n', 1)
 ON CONFLICT (name) DO UPDATE SET used = counter.used + 1"""
