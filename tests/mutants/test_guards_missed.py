@@ -57,7 +57,8 @@ def without(copied: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 def said_by(source: Path, killer: str) -> subprocess.CompletedProcess[str]:
     """The killer's tests over the product in this folder."""
     command = (
-        "-m", "pytest", "-m", "not prove", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--tb=line",
+        "-m", "pytest", "-m", "not prove", "-q", "-x", "-n", "0", "-p", "no:cacheprovider",
+        "--tb=line",
         "-o", f"pythonpath={source}", "--basetemp", str(source.parent / "tests"), killer,
     )  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
