@@ -46,8 +46,8 @@ class Watched(Scene):
 
         def look() -> None:
             now = self.clock.utc_ms()
+            following.news()
             if not self.screen and now - begun >= _MINUTES * 60_000:
-                following.recount()
                 frame = following.frame(now, _ROOM.rows)
                 self.screen = "\n".join(board_lines(frame, _ROOM, UTC)) + "\n"
 
