@@ -173,6 +173,9 @@ class Clusters(Commands):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "plan")
         self.folder.mkdir()
+        # Outside the plan's folder, which is another one over there.
+        self.ends = folder / "ended"
+        self.ends.mkdir()
         self.fake = FakeRay(folder / "head")
         self.server = FakeServer(self.fake).start()
 
@@ -181,11 +184,10 @@ class Clusters(Commands):
         return Ray(around(self.runs(), os.environ, **said))
 
     def payload(self) -> dict[str, Any]:
-        go_on = f"while [ ! -e {self.folder}/../$BYDAWN_LAUNCH_KEY ]; do sleep 0.02; done"
-        return {"shell": go_on.replace(str(self.folder), str(self.folder.resolve()) + "/.")}
+        return {"shell": f"while [ ! -e {self.ends}/$BYDAWN_LAUNCH_KEY ]; do sleep 0.02; done"}
 
     def finish(self, handle: str) -> None:
-        (self.folder.parent / handle).touch()
+        (self.ends / handle).touch()
         until(lambda: self.fake.is_over(handle))
 
     def runs_of(self, launch_key: str) -> int:
