@@ -24,13 +24,12 @@ from bydawn.backends.managed.endings import (
     words,
 )
 from bydawn.backends.managed.meters import gemini_tokens
-from bydawn.backends.managed.troubles import Row, Troubled, launch_answer
+from bydawn.backends.managed.one_call import InOneCall
+from bydawn.backends.managed.troubles import Row
 from bydawn.backends.managed.vendor import (
     Vendor,
-    VendorBackend,
     as_result,
     prompt_of,
-    unfit_of,
     with_options,
 )
 from bydawn.core.sightings import (
@@ -41,9 +40,6 @@ from bydawn.core.sightings import (
     FailureClass,
     FindAnswer,
     Guarantee,
-    LaunchAnswer,
-    Launched,
-    LaunchUnclear,
     Meter,
     Request,
     Sighting,
@@ -86,7 +82,7 @@ _ENDINGS: Mapping[str, Failure | None] = {
 }
 
 
-class GeminiAgent(VendorBackend):
+class GeminiAgent(InOneCall):
     """``agent`` (the current Antigravity agent) and ``environment`` ("remote") from its table;
     ``model`` and ``prompt`` from the job."""
 
@@ -125,19 +121,10 @@ class GeminiAgent(VendorBackend):
             ),
         )
 
-    def launch(self, request: Request) -> LaunchAnswer:
-        if unfit := unfit_of(request):
-            return unfit
+    def start(self, request: Request) -> str:
         body = self.interaction(request)
-        try:
-            with self.before(request.send_by):
-                seen = self.ask(lambda it: it.interactions.with_raw_response.create(**body))
-        except Troubled as error:
-            return launch_answer(error.trouble)
-        handle = words(seen.get("id"))
-        if not handle:
-            return LaunchUnclear("malformed: the reply names no interaction")
-        return Launched(handle)
+        seen = self.ask(lambda it: it.interactions.with_raw_response.create(**body))
+        return words(seen.get("id"))
 
     def find(self, request: Request) -> FindAnswer:
         return Unknown(

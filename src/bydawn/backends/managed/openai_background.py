@@ -20,9 +20,9 @@ from bydawn.backends.managed.endings import (
     words,
 )
 from bydawn.backends.managed.meters import openai_tokens
+from bydawn.backends.managed.one_call import InOneCall
 from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
-from bydawn.backends.managed.troubles import Troubled, launch_answer
-from bydawn.backends.managed.vendor import as_result, prompt_of, unfit_of, with_options
+from bydawn.backends.managed.vendor import as_result, prompt_of, with_options
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -30,9 +30,6 @@ from bydawn.core.sightings import (
     Failure,
     FindAnswer,
     Guarantee,
-    LaunchAnswer,
-    Launched,
-    LaunchUnclear,
     Meter,
     Request,
     Sighting,
@@ -46,7 +43,7 @@ _LEAST_OUTPUT = 16
 _OVER = frozenset({"completed", "failed", "incomplete", "cancelled"})
 
 
-class OpenAIBackground(OpenAIBackend):
+class OpenAIBackground(InOneCall, OpenAIBackend):
     """``model`` and ``prompt`` from the job; ``options`` of its table adds to the request (tools,
     instructions, reasoning …)."""
 
@@ -63,19 +60,10 @@ class OpenAIBackground(OpenAIBackend):
             keeps_ms=_MONTH_MS,
         )
 
-    def launch(self, request: Request) -> LaunchAnswer:
-        if unfit := unfit_of(request):
-            return unfit
+    def start(self, request: Request) -> str:
         body = self._body(request)
-        try:
-            with self.before(request.send_by):
-                seen = self.ask(lambda it: it.responses.with_raw_response.create(**body))
-        except Troubled as error:
-            return launch_answer(error.trouble)
-        handle = words(seen.get("id"))
-        if not handle:
-            return LaunchUnclear("malformed: the reply names no response")
-        return Launched(handle)
+        seen = self.ask(lambda it: it.responses.with_raw_response.create(**body))
+        return words(seen.get("id"))
 
     def find(self, request: Request) -> FindAnswer:
         return Unknown(
