@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bydawn.core.keys import digest
-from bydawn.core.schedules import Night, Schedule, Watched, moments_after, moments_between
+from bydawn.core.schedules import Night, Schedule, Watched, moments_after
 from bydawn.plan.identity import zone
 from bydawn.processes.presence import Presence
 
@@ -112,10 +112,6 @@ def next_night(state_folder: Path, path: Path, now: int) -> int | None:
     """When this machine begins the next night of a plan; None where it has no schedule for it."""
     schedule = memory_of(state_folder, path).schedule()
     return None if schedule is None else next(moments_after(schedule, now), None)
-
-
-def has_moment(schedule: Schedule, watched: Watched, now: int) -> bool:
-    return bool(moments_between(schedule, watched.looked_at, now))
 
 
 def _watched(said: dict[str, Any]) -> Watched:

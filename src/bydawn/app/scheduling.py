@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bydawn.app.app import App
 from bydawn.app.place import STORE
-from bydawn.app.schedules import Memory, has_moment, mark_of, memory_of
+from bydawn.app.schedules import Memory, mark_of, memory_of
 from bydawn.core.errors import BackendMissing, PlanInvalid, UsageError
 from bydawn.core.schedules import (
     LOOK_EVERY,
@@ -57,11 +57,11 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """What was written and where; ``notes`` are for the person who did it."""
+class Prepared:
+    """What a scheduler is given; ``notes`` are for the person who asked."""
 
     kind: str
-    name: str
+    entry: Entry
     text: str
     notes: tuple[str, ...]
 
@@ -73,7 +73,6 @@ class Tonight:
     missed: tuple[int, ...]
     moment_at: int | None = None
     edition: str = ""
-    is_resumed: bool = False
     exit_code: int | None = None
 
 
@@ -98,21 +97,25 @@ def show(app: App, path: Path) -> Shown:
     )
 
 
-def install(app: App, path: Path, via: str | None, *, only_show: bool = False) -> Installed:
-    """Have a scheduler of this machine look after the plan, or show what it would be given."""
+def preview(app: App, path: Path, via: str | None) -> Prepared:
+    """What a scheduler would be given; one that is named need not be on this machine."""
     found = read_schedule(path)
-    notes = _notes(found)
-    scheduler = _chosen(app, via, only_show)
-    entry = _entry(app, found, path)
-    text = scheduler.text(entry)
-    if not only_show:
-        with _explained():
-            scheduler.install(entry)
-        memory = _memory(app, path)
-        begun = memory.watched() or Watched(app.clock.utc_ms())
-        memory.write(begun, found.schedule, found.timezone)
-        memory.keep_carried(entry.environment)
-    return Installed(scheduler.kind, entry.name, text, notes)
+    named = next((each for each in _all(app) if each.kind == via), None)
+    return _prepared(app, found, path, named or _fit(app, via))
+
+
+def install(app: App, path: Path, via: str | None) -> Prepared:
+    """Have a scheduler of this machine look after the plan."""
+    found = read_schedule(path)
+    scheduler = _fit(app, via)
+    prepared = _prepared(app, found, path, scheduler)
+    with _explained():
+        scheduler.install(prepared.entry)
+    memory = _memory(app, path)
+    begun = memory.watched() or Watched(app.clock.utc_ms())
+    memory.write(begun, found.schedule, found.timezone)
+    memory.keep_carried(prepared.entry.environment)
+    return prepared
 
 
 def remove(app: App, path: Path, via: str | None) -> list[str]:
@@ -142,7 +145,8 @@ def night_due(app: App, path: Path) -> Iterator[Tonight | None]:
     try:
         found = read_schedule(path)
     except PlanInvalid:
-        _stay_silent_unless_due(app, path)
+        if _is_missed(app, path):
+            raise
         yield None
         return
     memory = _memory(app, path)
@@ -168,7 +172,7 @@ def _looked(app: App, found: Scheduled, memory: Memory) -> Iterator[Tonight]:
     memory.write(after, found.schedule, found.timezone)
     tonight = Tonight(missed)
     if night is not None:
-        tonight.moment_at, tonight.is_resumed = night.moment_at, night.resumes > 0
+        tonight.moment_at = night.moment_at
         tonight.edition = found.edition_at(night.moment_at)
     yield tonight
     if night is not None and tonight.exit_code not in (None, *_UNFINISHED):
@@ -199,17 +203,18 @@ def _is_past_deadline(app: App, found: Scheduled, night: Night | None) -> bool:
     return bool(batch and batch.deadline_at and batch.deadline_at <= app.clock.utc_ms())
 
 
-def _stay_silent_unless_due(app: App, path: Path) -> None:
-    """A broken plan is complained about when a night is due, not every few minutes."""
+def _is_missed(app: App, path: Path) -> bool:
+    """Whether a plan that is broken now costs a night: it is complained about then, not every few
+    minutes. Where nothing is known of its nights, any look might be one."""
     memory = _memory(app, path)
     schedule, watched, now = memory.schedule(), memory.watched(), app.clock.utc_ms()
     if schedule is None or watched is None:
-        read_schedule(path)
-    elif has_moment(schedule, watched, now):
-        moments = moments_between(schedule, watched.looked_at, now)
+        return True
+    moments = moments_between(schedule, watched.looked_at, now)
+    if moments:
         told = replace(watched, looked_at=now, missed=(*watched.missed, *moments))
         memory.write(told, schedule, str(schedule.timezone))
-        read_schedule(path)
+    return bool(moments)
 
 
 def _memory(app: App, path: Path) -> Memory:
@@ -222,11 +227,14 @@ def _all(app: App) -> list[Scheduler]:
     return [Systemd(environment), Launchd(environment), Cron(environment)]
 
 
-def _chosen(app: App, via: str | None, only_show: bool) -> Scheduler:
+def _prepared(app: App, found: Scheduled, path: Path, scheduler: Scheduler) -> Prepared:
+    entry = _entry(app, found, path)
+    return Prepared(scheduler.kind, entry, scheduler.text(entry), _notes(found))
+
+
+def _fit(app: App, via: str | None) -> Scheduler:
     """The scheduler that was named, or the first this machine has."""
     candidates = [each for each in _all(app) if via in (None, each.kind)]
-    if only_show and via:
-        return candidates[0]
     reasons = {each.kind: each.why_not() for each in candidates}
     fit = next((each for each in candidates if reasons[each.kind] is None), None)
     if fit is None:

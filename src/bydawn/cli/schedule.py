@@ -19,7 +19,7 @@ from bydawn.watch.sanitise import inert
 from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
-    from bydawn.app.scheduling import Installed, Shown, Tonight
+    from bydawn.app.scheduling import Prepared, Shown, Tonight
 
 _PLAN = click.argument("plan", type=click.Path(path_type=Path))
 _VIA = click.option(
@@ -64,14 +64,15 @@ def install(settings: Settings, talk: Talk, plan: Path, via: str | None, only_sh
     """
     from bydawn.app import scheduling
 
+    do = scheduling.preview if only_show else scheduling.install
     with opened(settings, plan) as app:
-        done = scheduling.install(app, settings.directory / plan, via, only_show=only_show)
+        prepared = do(app, settings.directory / plan, via)
     if only_show:
-        talk.answer(_text_document(done), [done.text.rstrip("\n")])
+        talk.answer(_text_document(prepared), [prepared.text.rstrip("\n")])
     else:
         follow = f"bydawn doctor {plan} --as-scheduled checks it in the environment it will have"
-        say_done(talk, "install", [f"{done.name} ({done.kind})"], [], follow)
-    talk.tell(*(inert(note) for note in done.notes))
+        say_done(talk, "install", [f"{prepared.entry.name} ({prepared.kind})"], [], follow)
+    talk.tell(*(inert(note) for note in prepared.notes))
     return 0
 
 
@@ -150,9 +151,13 @@ def _document(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _text_document(done: Installed) -> dict[str, Any]:
-    names = ("kind", "name", "text")
-    return {"schema": "bydawn/schedule-entry/1", **{name: getattr(done, name) for name in names}}
+def _text_document(prepared: Prepared) -> dict[str, Any]:
+    return {
+        "schema": "bydawn/schedule-entry/1",
+        "kind": prepared.kind,
+        "name": prepared.entry.name,
+        "text": prepared.text,
+    }
 
 
 def _lines(shown: Shown) -> list[str]:
