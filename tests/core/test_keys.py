@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-import uuid
 from time import perf_counter
 from typing import Any
 
@@ -109,13 +108,6 @@ def test_a_launch_key_fits_every_service(revision: int, generation: int) -> None
     assert re.fullmatch(r"[a-z][a-z0-9-]{0,62}", launch)
     assert launch != keys.launch_key(key("s"), revision, generation + 1)
     assert launch != keys.launch_key(key("s"), revision + 1, generation)
-    assert uuid.UUID(keys.launch_uuid(launch)).version == 5
-    assert uuid.UUID(keys.launch_uuid(launch)).variant == uuid.RFC_4122
-
-
-def test_a_launch_uuid_is_what_the_standard_library_makes() -> None:
-    namespace = uuid.UUID("6d0c1f6e-8f0b-5b0e-9c55-b1da57fa11ed")
-    assert keys.launch_uuid("bd-x-1-1") == str(uuid.uuid5(namespace, "bd-x-1-1"))
 
 
 def test_an_effect_key_keeps_through_generations_and_changes_with_the_revision() -> None:

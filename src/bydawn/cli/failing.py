@@ -15,21 +15,12 @@ import click
 
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
-from bydawn.core.errors import BydawnError, PlanInvalid, UsageError
+from bydawn.core.errors import BydawnError, PlanInvalid
 from bydawn.version import __version__
 from bydawn.watch.sanitise import inert, json_text
 
 _USAGE, _BUG, _TRY_AGAIN, _INTERRUPTED = 2, 70, 75, 130
 _STATE = ".bydawn"
-
-
-class NotBuilt(UsageError):
-    """A promised flag that this version does not carry out yet."""
-
-    code = "not_built"
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not built yet in this version", "leave it out")
 
 
 def failed(error: BaseException, settings: Settings, argv: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha1, sha256
+from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _DOMAIN = "bydawn/key/1"
-_LAUNCH_NAMESPACE = bytes.fromhex("6d0c1f6e8f0b5b0e9c55b1da57fa11ed")
 _EXACT_FLOAT = 2.0**53
 
 _encode = json.JSONEncoder(
@@ -61,15 +60,6 @@ def launch_key(key: str, revision: int, generation: int) -> str:
 def effect_key(key: str, revision: int) -> str:
     """The name of a job's effect on the world; automatic generations keep it."""
     return f"{key}-{revision}"
-
-
-def launch_uuid(launch: str) -> str:
-    """The launch key as a UUID (version 5), for programs that accept nothing else."""
-    octets = bytearray(sha1(_LAUNCH_NAMESPACE + launch.encode()).digest()[:16])
-    octets[6] = octets[6] & 0x0F | 0x50
-    octets[8] = octets[8] & 0x3F | 0x80
-    text = octets.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _framed(part: Any) -> str:

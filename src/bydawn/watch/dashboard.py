@@ -60,7 +60,6 @@ class JobSight:
     row: JobRow
     tries: tuple[Try, ...]
     published: tuple[tuple[str, str], ...]
-    commands: tuple[str, ...]
     guarantee: str | None
 
 
@@ -127,7 +126,6 @@ def job_sight(reading: Reading, job: Job) -> JobSight:
         row=job_row(reading, batch, job),
         tries=tuple(map(_try, read.attempts(session, job.number))),
         published=tuple((target, sha256) for target, sha256, _ in receipts),
-        commands=tuple(wording.decisions(batch.address, job)),
         guarantee=reading.guarantee_of(reading.store.spec(job.spec)),
     )
 

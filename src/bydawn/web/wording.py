@@ -28,7 +28,6 @@ LATE = "longer than usual"
 NEVER_ENDED = "No attempt has ended yet."
 BROKEN = "This page is broken. No run has noticed; the command line shows the same."
 NOT_FOUND = "There is no such page, batch or job."
-READ_ONLY = "This dashboard only shows."
 LOG_ELSEWHERE = "Only runs of this machine leave their output here."
 LOG_CUT = "The end of what it printed; bydawn logs has all of it."
 
