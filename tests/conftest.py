@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from layers import Layers, left_out, trials
+from saying import Say, saying
 from servers import Server, running_server
 
 __all__ = ["left_out", "trials"]
@@ -52,3 +54,9 @@ def postgres_server() -> Iterator[Server]:
     """A real server for this process of the test run, started when a test first asks for it."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """One command line, typed in a fresh folder."""
+    return saying(tmp_path, monkeypatch, capsys)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from bydawn.cli.entry import main
+from saying import Say
 
 PLAN = """
 name = "nightly"
@@ -23,19 +20,6 @@ backend = "scripted"
 script = [{{ ends = "{ends}" }}]
 retries = 0
 """
-Say = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
-    monkeypatch.chdir(tmp_path)
-
-    def typed(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return typed
 
 
 def write(folder: Path, ends: str = "ok", more: str = "") -> None:

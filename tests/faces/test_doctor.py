@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bydawn.cli.entry import main
 from bydawn.testing.fakes import FakeServer, GeminiFake
+from saying import Say
 
 PLAN = """
 schema = 1
@@ -25,21 +24,13 @@ id = "one"
 argv = ["{program}"]
 {job}
 """
-Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
-    monkeypatch.chdir(tmp_path)
+def say(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("BYDAWN_STORE", raising=False)
-
-    def typed(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return typed
+    return say
 
 
 def write(folder: Path, more: str = "", program: str = "true", job: str = "") -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from saying import with_program
 
 pytestmark = pytest.mark.wide
 
@@ -19,13 +19,7 @@ _ANYTHING = "…"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "bydawn"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bydawn "$@"\n')
-    program.chmod(0o755)
-    path = f"{program.parent}:{os.environ['PATH']}"
-    own = {"PATH": path, "PYTHONPATH": str(ROOT / "src"), "HOME": str(tmp_path), "TZ": "UTC"}
-    return {**os.environ, **own}
+    return {**with_program(tmp_path), "HOME": str(tmp_path), "TZ": "UTC"}
 
 
 def fits(said: str, expected: str) -> bool:

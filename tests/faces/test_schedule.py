@@ -6,7 +6,6 @@ import json
 import os
 import plistlib
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from bydawn.app import Invocation
 from bydawn.app.app import App
 from bydawn.app.place import locate
 from bydawn.app.scheduling import night_due
-from bydawn.cli.entry import main
 from bydawn.core.errors import PlanInvalid
 from bydawn.testing.virtual import HandWoundClock
+from saying import Say
 
 MINUTE, HOUR = 60_000, 3_600_000
 DAY = 24 * HOUR
@@ -45,13 +44,11 @@ esac
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >> {file}
 """
-Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+def say(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
     """One command line, on a machine whose only scheduler is the crontab below."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.delenv("BYDAWN_STORE", raising=False)
@@ -59,13 +56,7 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     program(tmp_path, "systemctl", "#!/bin/sh\nexit 1\n", "unused")
     (tmp_path / "nightly.toml").write_text(PLAN)
-
-    def typed(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return typed
+    return say
 
 
 def program(folder: Path, name: str, text: str, file: str) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from saying import with_program
 
 pytestmark = pytest.mark.wide
 
@@ -25,13 +26,8 @@ _PROGRAMS = {"bash": ["bash", "-u", "-c"], "python": [sys.executable, "-c"]}
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """``bydawn`` is on the path, and nobody's git settings are."""
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "bydawn"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bydawn "$@"\n')
-    program.chmod(0o755)
     settings = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
-    path = f"{program.parent}:{os.environ['PATH']}"
-    return {**os.environ, **settings, "PATH": path, "PYTHONPATH": str(ROOT / "src")}
+    return {**with_program(tmp_path), **settings}
 
 
 @pytest.mark.parametrize("name", RECIPES)
