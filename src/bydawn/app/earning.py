@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bydawn.app.values import Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.join import EXIT_OK
 from bydawn.core.model import BatchTerms, PlannedBatch
-from bydawn.core.trust import Trust, missing, trust_fingerprint
+from bydawn.core.trust import Autonomy, Trust, missing, trust_fingerprint
 from bydawn.store import trust as facts
 from bydawn.store.store import Batch, Store
-
-
-@dataclass(frozen=True, slots=True)
-class Autonomy:
-    """Where a plan that must earn it stands, for ``check``."""
-
-    trust: Trust
-    watched_runs: int
-    missing: list[str]
 
 
 def autonomy(store: Store | None, planned: PlannedBatch) -> Autonomy | None:

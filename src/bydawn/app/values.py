@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from bydawn.core.errors import Complaint
 
 if TYPE_CHECKING:
-    from bydawn.app.earning import Autonomy
     from bydawn.core.overshoot import Overshoot
+    from bydawn.core.trust import Autonomy
     from bydawn.plan import Overrides, Plan
     from bydawn.store.store import Batch, Store
 

@@ -22,6 +22,15 @@ class Trust:
     incident_at: int | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Autonomy:
+    """Where a plan that must earn it stands, and what it still owes."""
+
+    trust: Trust
+    watched_runs: int
+    missing: list[str]
+
+
 def trust_fingerprint(specs: Iterable[JobSpec], terms: BatchTerms) -> str:
     """The name of a plan as it is written, in whatever order its jobs are."""
     jobs = sorted((dataclasses.asdict(spec) for spec in specs), key=lambda each: str(each["id"]))
