@@ -204,7 +204,7 @@ def _drop(what: str) -> Callable[[Patch], None]:
 
 
 def _thaw(patch: Patch) -> None:
-    for name in ("_INTEND", "_AS_REVISED"):
+    for name in ("_INTEND", "_READY", "_TIMED"):
         text = getattr(claiming, name).replace("frozen = generation THEN", "1 = 0 THEN")
         assert text != getattr(claiming, name)
         patch.setattr(claiming, name, text)

@@ -56,6 +56,24 @@ def test_a_changed_payload_of_a_queued_job_is_what_is_launched(store: Store, han
     assert "revised" in kinds(store, batch)
 
 
+def test_a_batch_that_somebody_joined_is_claimed_from_in_as_few_questions(
+    store: Store, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each `run` of a plan raises its revision; each job then cost a question of its own."""
+    batch = fill(store, spec(), count=8)
+    asked: list[str] = []
+    real = store.session.row
+    monkeypatch.setattr(
+        store.session, "row", lambda sql, given=(): (asked.append(sql), real(sql, given))[1]
+    )
+    assert len(hand.claim(batch, room=4)) == 4
+    alone = len(asked)
+    fill(store, spec(), count=8)
+    asked.clear()
+    assert len(hand.claim(batch, room=4)) == 4
+    assert len(asked) <= alone
+
+
 def test_a_payload_is_frozen_for_its_generation_and_changes_with_the_next(
     store: Store, hand: Hand
 ) -> None:

@@ -26,21 +26,26 @@ from bydawn.store.admission import (
 )
 from bydawn.store.connect import Row, Session
 from bydawn.store.events import Told, encoded, tell
-from bydawn.store.rows import HELD, JOB_COLUMNS, NEVER, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, JOB_FIELDS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
 from bydawn.store.sharing import fair_room
 
 _PARKED = State.PARKED.value
 
+# With the payload it will be launched with: the newest, unless it is frozen.
+_NEWEST = "CASE WHEN frozen = generation THEN {0} ELSE COALESCE(next_{0}, {0}) END"
+_NEWEST_COLUMNS = ", ".join(
+    _NEWEST.format(name) if name in ("spec", "item") else name for name in JOB_FIELDS
+)
 _READY = f"""
-SELECT {JOB_COLUMNS} FROM job
+SELECT {_NEWEST_COLUMNS} FROM job
 WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ? AND not_before = 0
     AND (rank > ? OR (rank = ? AND number > ?))
     AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
 ORDER BY rank, number LIMIT ?"""
 
 _TIMED = f"""
-SELECT {JOB_COLUMNS} FROM job
+SELECT {_NEWEST_COLUMNS} FROM job
 WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
     AND not_before > 0 AND not_before <= ?
     AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
@@ -50,22 +55,17 @@ _RANK = "SELECT rank FROM job WHERE number = ?"
 _MOST_LOOKED_AT = 5_000
 
 # The state is a parameter, so that no planner reads the index of all that is queued for it.
-_INTEND = """
+_INTEND = f"""
 UPDATE job SET state = 'launching', reason = NULL, token = ?, nonce = ?, runner = ?, machine = ?,
     attempts = attempts + 1, intended_at = ?, started_at = NULL, ended_at = NULL,
     exit_code = NULL, result = NULL, not_before = 0, reserved_micros = ?, reserved_tokens = ?,
     accounts = ?,
-    spec = CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
-    item = CASE WHEN frozen = generation THEN item ELSE COALESCE(next_item, item) END,
+    spec = {_NEWEST.format("spec")}, item = {_NEWEST.format("item")},
     next_spec = CASE WHEN frozen = generation THEN next_spec END,
     next_item = CASE WHEN frozen = generation THEN next_item END,
     frozen = generation
 WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 
-_AS_REVISED = """
-SELECT CASE WHEN frozen = generation THEN spec ELSE COALESCE(next_spec, spec) END,
-    CASE WHEN frozen = generation THEN item ELSE COALESCE(next_item, item) END
-FROM job WHERE number = ?"""
 # One look for all that usually keeps nobody back.
 _AS_SEEN = """
 SELECT coalesce((SELECT used FROM counter WHERE name = ?), 0),
@@ -143,7 +143,7 @@ def _claim_lane(
     room = min(room, probes, pool_room(session, pool, now, taken.kept))
     if room <= 0:
         return []
-    due = _as_revised(session, batch, _due(session, batch, lane, room, fresh, now))
+    due = _due(session, batch, lane, room, fresh, now)
     admitted = list(itertools.islice(purse.admitted(due, taken.kept), room))
     fill_pool(session, lane.pool, pool, len(admitted), now)
     if admitted and probes == 1:
@@ -181,14 +181,6 @@ def _page(
     return session.asking(
         _READY + session.picks, (*place, rank, rank, number, *only, max(0, limit))
     )
-
-
-def _as_revised(session: Session, batch: Open, due: Iterator[Job]) -> Iterator[Job]:
-    """Each job with the payload it will be launched with: the newest, unless it is frozen."""
-    for job in due:
-        if batch.revision > 1:
-            job.spec, job.item = session.row(_AS_REVISED, (job.number,)) or (job.spec, job.item)
-        yield job
 
 
 def _count_started(session: Session, batch: Open, jobs: list[Job]) -> None:
