@@ -98,7 +98,7 @@ def survive(
 
 
 def _check_ends(store: Store, doomed: Doomed, troubles: Troubles) -> None:
-    jobs = all_jobs(store, doomed.people.keys)
+    jobs = all_jobs(store, doomed.people.batch, doomed.people.keys)
     if troubles != Troubles():
         return
     for job in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 from collections import Counter
@@ -15,6 +16,7 @@ from bydawn.testing.effects import (
     check_effects,
     check_retry_after,
 )
+from bydawn.testing.ground import InFile, InMemory, Opener
 from bydawn.testing.invariants import (
     Violation,
     all_jobs,
@@ -28,11 +30,25 @@ from bydawn.testing.simulation import Simulation
 _FAST = Path("/dev/shm")
 
 
-def play(night: Night, look: Callable[[Simulation], None] = lambda _: None) -> Simulation:
-    """Play a night in a folder of its own; raises Violation with the way to see it again."""
+_IN_A_FILE = 16
+
+Look = Callable[[Simulation], None]
+
+
+def play(night: Night, look: Look = lambda _: None) -> Simulation:
+    """Play a night, in memory or, each sixteenth, in a file; raises AssertionError with the way to
+    see it again."""
     where = _FAST if _FAST.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="night-", dir=where) as folder:
-        simulation = Simulation(night, Path(folder))
+        if night.seed % _IN_A_FILE == 0:
+            return _played(night, Path(folder), InFile(Path(folder)), look)
+        with contextlib.closing(InMemory()) as ground:
+            return _played(night, Path(folder), ground, look)
+
+
+def _played(night: Night, folder: Path, ground: Opener, look: Look) -> Simulation:
+    simulation = Simulation(night, folder, ground)
+    with contextlib.closing(simulation):
         try:
             simulation.run()
             check_all(simulation)
@@ -41,15 +57,13 @@ def play(night: Night, look: Callable[[Simulation], None] = lambda _: None) -> S
             raise AssertionError(
                 f"seed {night.seed}: {violation}; {HOW % night.seed}"
             ) from violation
-        finally:
-            simulation.close()
-        return simulation
+    return simulation
 
 
 def check_all(simulation: Simulation) -> None:
     """Everything that must be true of a night that is over."""
     people, night = simulation.people, simulation.night
-    jobs = all_jobs(simulation.store, people.keys)
+    jobs = all_jobs(simulation.store, people.batch, people.keys)
     specs = {spec.id: spec for spec in night.specs}
     check_history(
         simulation.store,
@@ -73,12 +87,12 @@ def check_all(simulation: Simulation) -> None:
 HOW = "again: pytest tests/sim/test_nights.py -k test_one_night --night %d"
 
 
-def play_seed(seed: int, look: Callable[[Simulation], None] = lambda _: None) -> Simulation:
+def play_seed(seed: int, look: Look = lambda _: None) -> Simulation:
     return play(night_of(seed), look)
 
 
-def history(seed: int) -> str:
-    """A digest of everything that was told in a night."""
+def history(seed: int, folder: Path | None = None) -> str:
+    """A digest of everything that was told in a night; in a file where a folder is given."""
     told: list[str] = []
 
     def look(simulation: Simulation) -> None:
@@ -87,7 +101,10 @@ def history(seed: int) -> str:
         told.extend(repr(row).replace(here, "") for row in rows)
         told.extend(repr(run) for run in simulation.remote.runs.values())
 
-    play(night_of(seed), look)
+    if folder is None:
+        play(night_of(seed), look)
+    else:
+        _played(night_of(seed), folder, InFile(folder), look)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from playing import history, play_seed, situations
@@ -47,6 +48,12 @@ def test_one_night(night_seed: int) -> None:
 def test_the_same_seed_is_the_same_history(seed: int) -> None:
     """I20."""
     assert history(seed) == history(seed)
+
+
+@pytest.mark.parametrize("seed", [3, 41, 77])
+def test_a_night_in_memory_is_the_night_in_a_file(seed: int, tmp_path: Path) -> None:
+    """Or what is proved in memory would say nothing about what people have."""
+    assert history(seed) == history(seed, tmp_path)
 
 
 def test_the_nights_are_not_quiet() -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from bydawn.core.clock import Clock
+from bydawn.store.memory import Memory
 from bydawn.store.shared import open_server_store
 from bydawn.store.store import Store, open_store
+from bydawn.store.store import opened as opened_over
 from bydawn.testing.virtual import HandWoundClock
 from servers import Server, wind_leases_by_hand
 
 Opener = Callable[[], Store]
-KINDS = ("sqlite", "postgres")
+# What simulations lie in is asked the same, where time is not counted.
+KINDS = ("sqlite", pytest.param("memory", marks=pytest.mark.wide), "postgres")
 
 
 @pytest.fixture
@@ -37,19 +40,24 @@ def open_one(
 ) -> Iterator[Opener]:
     """Opens one more connection to the same store; all are closed at the end."""
     opened: list[Store] = []
-    url = ""
+    url, memory = "", Memory()
     if kind == "postgres":
         server: Server = request.getfixturevalue("postgres_server")
         url = server.database()
         wind_leases_by_hand(monkeypatch)
 
     def one() -> Store:
-        opened.append(opened_at(url, clock) if url else open_store(tmp_path / "s.db", clock, "s_1"))
+        if kind == "memory":
+            opened.append(opened_over(memory.session(clock), "s_1"))
+        else:
+            file = tmp_path / "s.db"
+            opened.append(opened_at(url, clock) if url else open_store(file, clock, "s_1"))
         return opened[-1]
 
     yield one
     for store in opened:
         store.close()
+    memory.close()
 
 
 @pytest.fixture

@@ -20,6 +20,11 @@ def used(session: Session, name: str) -> int:
     return int(found[0]) if found else 0
 
 
+def all_used(session: Session) -> dict[str, int]:
+    """Every counter that was ever moved, as it stands."""
+    return dict(session.rows("SELECT name, used FROM counter"))
+
+
 def move(session: Session, deltas: Mapping[str, int]) -> None:
     """Change counters by their deltas, always in the order of their names."""
     session.send_many(_MOVE, ((name, deltas[name]) for name in sorted(deltas) if deltas[name]))

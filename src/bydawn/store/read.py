@@ -160,6 +160,14 @@ def jobs(session: Session, batch: int) -> Iterator[Job]:
     return map(job_from, session.each(_JOBS, (batch,)))
 
 
+_EVER = f"SELECT {JOB_COLUMNS} FROM job WHERE batch = ? ORDER BY name"
+
+
+def ever(session: Session, batch: int) -> list[Job]:
+    """Every job a batch ever had, listed or not."""
+    return [job_from(row) for row in session.rows(_EVER, (batch,))]
+
+
 _NEWEST = "SELECT coalesce(max(seq), 0) FROM event"
 _TROUBLES = f"""{_JOURNAL} AND e.seq <= ? AND e.batch = ?
     AND (e.job IS NULL OR e.to_state IN ('failed', 'parked'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from typing import Any
@@ -75,7 +76,9 @@ def spec_from(text: str) -> JobSpec:
     return JobSpec(**data)
 
 
+@functools.lru_cache(maxsize=64)
 def terms_from(text: str) -> BatchTerms:
+    """The terms of a batch. The same text is asked about with every look at it."""
     data = json.loads(text)
     data["bound"] = Bound(**data["bound"])
     data["tag_bounds"] = {name: Bound(**bound) for name, bound in data["tag_bounds"].items()}

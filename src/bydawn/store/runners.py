@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,9 +67,14 @@ def end(session: Session, runner: str) -> None:
 
 def registered(session: Session) -> list[Registered]:
     return [
-        Registered(name, machine, boot, pid, lease_until, frozenset(json.loads(batches)))
+        Registered(name, machine, boot, pid, lease_until, _numbers(batches))
         for name, machine, boot, pid, lease_until, batches in session.rows(_ALIVE)
     ]
+
+
+@functools.lru_cache(maxsize=256)
+def _numbers(batches: str) -> frozenset[int]:
+    return frozenset(json.loads(batches))
 
 
 def end_the_dead(session: Session, own: str, is_dead_here: Callable[[Registered], bool]) -> int:
@@ -112,4 +118,4 @@ def guarded_machines(session: Session, batch: int) -> frozenset[str]:
     """Machines with a lease on a batch that still runs, even where its runner has let go of it: it
     may come back to its own local runs."""
     found = session.rows(_GUARDS, (session.lease_boot(), session.lease_now()))
-    return frozenset(machine for machine, batches in found if batch in json.loads(batches))
+    return frozenset(machine for machine, batches in found if batch in _numbers(batches))

@@ -38,28 +38,36 @@ class SqliteSession:
         self._seen_version = self._version()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        with _explained(self.path):
+        try:
             return self._cursor.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _judged(self.path, error) from error
 
     def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         with _explained(self.path):
             yield from self._connection.execute(sql, parameters)
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
-        with _explained(self.path):
+        try:
             found: Row | None = self._cursor.execute(sql, parameters).fetchone()
-            return found
+        except sqlite3.Error as error:
+            raise _judged(self.path, error) from error
+        return found
 
     def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
         return self.rows(sql, parameters).copy
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        with _explained(self.path):
+        try:
             return self._cursor.execute(sql, parameters).rowcount
+        except sqlite3.Error as error:
+            raise _judged(self.path, error) from error
 
     def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
-        with _explained(self.path):
+        try:
             return self._cursor.executemany(sql, parameters).rowcount
+        except sqlite3.Error as error:
+            raise _judged(self.path, error) from error
 
     def send_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], int]:
         changed = self.change_many(sql, parameters)
@@ -69,8 +77,17 @@ class SqliteSession:
         return self._cursor.lastrowid or 0
 
     def transact(self, act: Callable[[], T]) -> T:
-        with self.writing():
-            return act()
+        """One short write transaction: all of it is kept, or nothing."""
+        assert os.getpid() == self._pid, "a store connection must not cross a fork"
+        self.change("BEGIN IMMEDIATE")
+        self.chain.forget()
+        try:
+            done = act()
+            self._keep()
+        except BaseException:
+            self._roll_back()
+            raise
+        return done
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
@@ -83,21 +100,6 @@ class SqliteSession:
             self.change("RELEASE trying")
             raise
         self.change("RELEASE trying")
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """One short write transaction: all of it is kept, or nothing."""
-        assert os.getpid() == self._pid, "a store connection must not cross a fork"
-        with _explained(self.path):
-            self._cursor.execute("BEGIN IMMEDIATE")
-        self.chain.forget()
-        try:
-            yield
-            with _explained(self.path):
-                self._cursor.execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -141,8 +143,12 @@ class SqliteSession:
         self._connection.close()
 
     def _version(self) -> int:
-        with _explained(self.path):
-            return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
+        found = self.row("PRAGMA data_version")
+        assert found is not None
+        return int(found[0])
+
+    def _keep(self) -> None:
+        self.change("COMMIT")
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -158,7 +164,7 @@ def open_sqlite(path: Path, clock: Clock) -> SqliteSession:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
     try:
         with _explained(path):
-            _configure(connection, is_new)
+            configure(connection, is_new)
             if is_new:
                 path.chmod(0o600)
     except BaseException:
@@ -167,7 +173,7 @@ def open_sqlite(path: Path, clock: Clock) -> SqliteSession:
     return SqliteSession(connection, path, clock)
 
 
-def _configure(connection: sqlite3.Connection, is_new: bool) -> None:
+def configure(connection: sqlite3.Connection, is_new: bool) -> None:
     """Durability as docs/decisions/0002 argues: rollback journal, synchronous EXTRA."""
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA synchronous=EXTRA")
@@ -241,17 +247,22 @@ def _explained(path: Path) -> Iterator[None]:
     """SQLite's own words turned into ours, each with what to do."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise _operational(path, error) from error
-    except sqlite3.IntegrityError as error:
-        raise Occupied(str(error)) from error
-    except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:
-            raise
-        raise StoreRefused(
-            f"{path}: is damaged ({error})",
-            "copy it away, then restore a backup (bydawn db backup makes them)",
-        ) from error
+    except sqlite3.Error as error:
+        raise _judged(path, error) from error
+
+
+def _judged(path: Path, error: sqlite3.Error) -> Exception:
+    """What SQLite said, as one of our own; a mistake in our SQL stays what it is."""
+    if isinstance(error, sqlite3.OperationalError):
+        return _operational(path, error)
+    if isinstance(error, sqlite3.IntegrityError):
+        return Occupied(str(error))
+    if type(error) is not sqlite3.DatabaseError:
+        return error
+    return StoreRefused(
+        f"{path}: is damaged ({error})",
+        "copy it away, then restore a backup (bydawn db backup makes them)",
+    )
 
 
 def _operational(path: Path, error: sqlite3.OperationalError) -> StoreUnavailable | StoreRefused:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections import Counter, defaultdict
@@ -45,39 +46,44 @@ def demand(holds: bool, invariant: str, story: str) -> None:
         raise Violation(invariant, story)
 
 
-def all_jobs(store: Store, keys: Mapping[str, str]) -> list[Job]:
-    """Every job there ever was, listed or not."""
-    found = []
-    for name in sorted(keys):
-        rows = read.jobs_with_key(store.session, keys[name])
-        demand(len(rows) == 1, "I1", f"{name} is there {len(rows)} times")
-        found.append(rows[0])
+def all_jobs(store: Store, batch: int, keys: Mapping[str, str]) -> list[Job]:
+    """Every job there ever was, listed or not, each once and under its key (I1)."""
+    found = read.ever(store.session, batch)
+    known = sorted(keys.items())
+    there = [(job.name, job.key) for job in found]
+    demand(there == known, "I1", f"there are {there}, and there were {known}")
     return found
 
 
 def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: int) -> None:
     """Counters equal a recount of the rows, and no cap is exceeded (I1, I8)."""
-    jobs = all_jobs(store, keys)
+    jobs = all_jobs(store, batch, keys)
+    used = counters.all_used(store.session)
     slotted = [job for job in jobs if State(job.state) in SLOTTED]
     check_places(slotted, terms)
-    day = logical_day(store.session.clock.utc_ms(), UTC, 0).isoformat()
+    day = _day(store.session.clock.utc_ms() // 60_000)
     counted = {
         counting.slots(batch): len(slotted),
         counting.pool_slots("p"): sum(1 for job in slotted if job.pool == "p"),
         **_booked(jobs, terms, batch, day),
     }
     for name, count in counted.items():
-        used = counters.used(store.session, name)
-        demand(used == count, "counters", f"{name} says {used}, a recount {count}")
-    for account, bound in caps_of(batch, terms, day).items():
-        caps = {usd_of(account): bound.usd_micros, launches_of(account): bound.launches}
-        for name, cap in caps.items():
-            used = counters.used(store.session, name)
-            good = cap is None or used <= cap
-            demand(good, "I8", f"{name}: {used} are reserved and spent, the cap is {cap}")
+        says = used.get(name, 0)
+        demand(says == count, "counters", f"{name} says {says}, a recount {count}")
+    check_caps(used, batch, terms, day)
     for job in jobs:
         may_spend = State(job.state) in HELD - {State.FINISHING}
         demand(may_spend or not job.reserved_micros, "I8", f"{job.name} is {job.state}, reserved")
+
+
+def check_caps(used: Mapping[str, int], batch: int, terms: BatchTerms, day: str) -> None:
+    """I8 for money and launches, of the batch, its tags and the day."""
+    for account, bound in caps_of(batch, terms, day).items():
+        caps = {usd_of(account): bound.usd_micros, launches_of(account): bound.launches}
+        for name, cap in caps.items():
+            says = used.get(name, 0)
+            good = cap is None or says <= cap
+            demand(good, "I8", f"{name}: {says} are reserved and spent, the cap is {cap}")
 
 
 def check_places(slotted: list[Job], terms: BatchTerms) -> None:
@@ -96,7 +102,7 @@ def _booked(jobs: list[Job], terms: BatchTerms, batch: int, day: str) -> dict[st
         usd = job.reserved_micros + (job.cost_micros or 0)
         for account in accounts_of(batch, job.tags, terms, day):
             booked[usd_of(account)] += usd
-            booked[tokens_of(account)] += job.reserved_tokens + _tokens(job)
+            booked[tokens_of(account)] += job.reserved_tokens + _tokens(job.usage)
     return booked
 
 
@@ -106,8 +112,14 @@ def check_joined(jobs: Iterable[Job]) -> None:
     demand(not flying, "join", f"it was taken for joined over {flying}")
 
 
-def _tokens(job: Job) -> int:
-    return total_tokens(json.loads(job.usage)) if job.usage else 0
+@functools.lru_cache(maxsize=256)
+def _tokens(usage: str | None) -> int:
+    return total_tokens(json.loads(usage)) if usage else 0
+
+
+@functools.lru_cache(maxsize=16)
+def _day(minute: int) -> str:
+    return logical_day(minute * 60_000, UTC, 0).isoformat()
 
 
 def journal(store: Store, batch: int) -> list[EventRow]:

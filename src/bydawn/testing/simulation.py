@@ -12,16 +12,15 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from bydawn.core.clock import Clock
 from bydawn.runner.joining import is_joined, kept_for_good
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
 from bydawn.store.runners import Registered
-from bydawn.store.sqlite import forgo_durability
-from bydawn.store.store import Store, open_store
+from bydawn.store.store import Store
 from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
 from bydawn.testing.finishing import Finishing
+from bydawn.testing.ground import InFile, Opener
 from bydawn.testing.invariants import Violation, all_jobs, check_joined, check_now
 from bydawn.testing.network import Network, Process
 from bydawn.testing.nights import Night
@@ -38,11 +37,10 @@ _PATIENCE_MS = 4 * 3_600_000
 class Simulation:
     """One night. ``run`` plays it to its end and raises Violation where an invariant broke."""
 
-    def __init__(
-        self, night: Night, folder: Path, opener: Callable[[Clock], Store] | None = None
-    ) -> None:
+    def __init__(self, night: Night, folder: Path, opener: Opener | None = None) -> None:
         """``opener`` makes one more connection to the night's store, where it is not a file."""
-        self.night, self._folder, self._opener = night, folder, opener
+        self.night, self._folder = night, folder
+        self._opener = opener or InFile(folder)
         self.random = random.Random(f"{night.seed}/world")
         self.clock = HandWoundClock()
         self.remote = Remote(
@@ -176,7 +174,7 @@ class Simulation:
             if self.store.session.changed_elsewhere():
                 check_now(self.store, self.people.keys, self.people.terms, self.people.batch)
             if self._is_through(process.runner):
-                check_joined(all_jobs(self.store, self.people.keys))
+                check_joined(all_jobs(self.store, self.people.batch, self.people.keys))
                 process.runner.leave()
                 process.is_alive = False
                 return
@@ -223,13 +221,8 @@ class Simulation:
         return not any(one.is_alive and runner.id in one.names for one in self.processes)
 
     def _open(self) -> Store:
-        store = self._opener(self.clock) if self._opener else self._open_file()
+        store = self._opener(self.clock)
         self._stores.append(store)
-        return store
-
-    def _open_file(self) -> Store:
-        store = open_store(self._folder / "store.db", self.clock, "s_simulated")
-        forgo_durability(store.session)
         return store
 
     def _runner(self, process: Process, store: Store) -> Runner:

@@ -1,0 +1,50 @@
+"""Where the store of a simulated night lies: in memory, which is fast, or in a file, which is what
+people have."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from bydawn.core.clock import Clock
+from bydawn.store.memory import Memory
+from bydawn.store.sqlite import forgo_durability
+from bydawn.store.store import Store, open_store, opened
+from bydawn.testing.virtual import HandWoundClock
+
+STORE = "s_simulated"
+Opener = Callable[[Clock], Store]
+
+
+class InMemory:
+    """A database of this process. Calling it opens one more connection."""
+
+    def __init__(self) -> None:
+        self._memory = Memory(_image())
+
+    def __call__(self, clock: Clock) -> Store:
+        return opened(self._memory.session(clock), STORE)
+
+    def close(self) -> None:
+        self._memory.close()
+
+
+@functools.cache
+def _image() -> Memory:
+    """A store as it is when it was just made: made once, since all are alike."""
+    image = Memory()
+    opened(image.session(HandWoundClock()), STORE)
+    return image
+
+
+class InFile:
+    """A file, without its durability: what power loss does is proved elsewhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "store.db"
+
+    def __call__(self, clock: Clock) -> Store:
+        store = open_store(self._path, clock, STORE)
+        forgo_durability(store.session)
+        return store
