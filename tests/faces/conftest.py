@@ -28,7 +28,7 @@ def receiver() -> Iterator[Received]:
 def somewhere_in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Local times read the same on every machine, and nobody's terminal is seen."""
     monkeypatch.setenv("TZ", "UTC")
-    for name in ("NO_COLOR", "CLICOLOR_FORCE", "CI", "COLUMNS", "LINES"):
+    for name in ("NO_COLOR", "CLICOLOR_FORCE", "CI", "COLUMNS", "LINES", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     time.tzset()
     yield

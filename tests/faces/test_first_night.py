@@ -34,6 +34,7 @@ def fits(said: str, expected: str) -> bool:
         ("first-night", 9),
         ("recipes/from-a-bash-loop", 4),
         ("recipes/from-cron-mail", 4),
+        ("recipes/continuous-integration", 4),
         ("recipes/git-publishing", 3),
     ],
 )

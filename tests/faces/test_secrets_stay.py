@@ -157,7 +157,7 @@ def test_no_secret_is_written_printed_listed_or_sent(place: Place, receiver: Rec
         "BYDAWN_METRICS_FILE": "m.prom",
     }  # fmt: skip
     running = place.start("run", "night.toml", "-v", "--events", "e.jsonl", "--report", "r.md",
-                          "--junit", "j.xml")  # fmt: skip
+                          "--junit", "j.xml", "--annotate")  # fmt: skip
     log = place.folder / ".bydawn" / "runs"
     until(lambda: sum("forged" in path.read_text(errors="replace")
                       for path in log.rglob("output.log")) == 2)  # fmt: skip
@@ -168,6 +168,7 @@ def test_no_secret_is_written_printed_listed_or_sent(place: Place, receiver: Rec
     said = "".join(place.run("show", f"night/{job}")[1] for job in ("good", "bad"))
     (place.folder / "go").touch()
     out, err = running.communicate(timeout=60)
+    assert err.count("::error file=night.toml,line=") > 3
     assert leaks((out + err + said).encode()) == []
     assert is_inert(out + err + said)
     until(lambda: {"/hook", "/v1/traces"} <= {path for path, _ in list(received)})

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # What only a plan can be told.
 _OF_PLANS = (
     "parallel", "date", "only", "sets", "items", "budget_usd", "deadline", "raises",
-    "retry_failed", "changed", "adopt", "dry_run", "report", "junit", "events", "unattended",
-    "stay",
+    "retry_failed", "changed", "adopt", "dry_run", "report", "junit", "annotate", "events",
+    "unattended", "stay",
 )  # fmt: skip
 
 

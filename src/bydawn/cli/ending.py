@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bydawn.app import App, Ran
     from bydawn.watch.rows import Batch
 
-FORMATS = ("text", "md", "json", "csv", "junit", "html")
+FORMATS = ("text", "md", "json", "csv", "junit", "html", "github")
 _SUFFIXES = {".txt": "text", ".md": "md", ".html": "html", ".json": "json", ".csv": "csv",
              ".xml": "junit"}  # fmt: skip
 _TRY_AGAIN = 75

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 def report_lines(app: App, reading: Reading, batch: Batch) -> list[str]:
     """The report for a screen."""
-    return exports.text(_morning(app, reading, batch), None)
+    return exports.text(morning_of(app, reading, batch), None)
 
 
-def _morning(app: App, reading: Reading, batch: Batch) -> Morning:
+def morning_of(app: App, reading: Reading, batch: Batch) -> Morning:
+    """A night from all sides, as it stands now."""
     fresh = reading.store.batch(batch.number)
     return gather_morning(reading, fresh, app.next_night(Path(batch.source)))
 
@@ -35,7 +36,7 @@ def report_text(
         return exports.table_csv(document) if form == "csv" else exports.junit(document)
     if form == "text":
         return "\n".join(report_lines(app, reading, batch)) + "\n"
-    told = _morning(app, reading, batch)
+    told = morning_of(app, reading, batch)
     if form == "md":
         return "\n".join(exports.markdown(told, None)) + "\n"
     document = document or batch_document(reading, batch)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from bydawn.cli.addressing import batch_argument
+from bydawn.cli.annotating import batch_annotations
 from bydawn.cli.ending import FORMATS
 from bydawn.cli.filing import report_lines, report_text
 from bydawn.cli.opening import opened, reading_of
@@ -14,7 +17,8 @@ from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 
 
-@verb("bydawn report", "bydawn report nightly@2026-11-19 --format html > night.html")
+@verb("bydawn report", "bydawn report nightly@2026-11-19 --format html > night.html",
+      "bydawn report --format github      # annotations, for a CI step of its own")  # fmt: skip
 @batch_argument()
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="As what.")
 def report(settings: Settings, talk: Talk, batch: str | None, form: str) -> int:
@@ -23,6 +27,8 @@ def report(settings: Settings, talk: Talk, batch: str | None, form: str) -> int:
         found, reading = newest_batch(app, batch), reading_of(app)
         if form == "text" and not settings.json:
             talk.say_summary(report_lines(app, reading, found))
+        elif form == "github" and not settings.json:
+            talk.annotate(batch_annotations(app, reading, found), sys.stdout)
         else:
             talk.say_text(report_text(app, reading, found, "json" if settings.json else form))
     return 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +13,7 @@ from bydawn.cli.ending import Files, say_ended, write_files
 from bydawn.cli.eventsfile import EventsFile
 from bydawn.cli.faces import FORMS, face_for
 from bydawn.cli.noting import Noting
-from bydawn.cli.opening import opened
+from bydawn.cli.opening import opened, reading_of
 from bydawn.cli.overriding import overrides_from, overriding_options, take_overriding
 from bydawn.cli.settings import Settings
 from bydawn.cli.stay import stay
@@ -20,6 +21,9 @@ from bydawn.cli.steering import hands_of_run
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import Joining, verb
 from bydawn.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from bydawn.app import App, Ran
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _COMMAND = "command"
@@ -41,6 +45,7 @@ class Run(Joining):
     "bydawn run nightly.toml -j 4 --only 'article-*' --budget-usd 5",
     "bydawn run nightly.toml --retry-failed --unattended",
     "bydawn run nightly.toml weekly.toml --stay --own 4     # lend this machine to them",
+    "bydawn run ci.toml --progress plain --junit junit.xml --annotate",
     "bydawn run -- python3 tools/audit.py        # one command, until it is over",
     "bydawn run --detach --json --key audit-42 -- ./audit.sh 42",
     cls=Run,
@@ -62,6 +67,7 @@ class Run(Joining):
 @click.option("--progress", type=click.Choice(FORMS), default="auto", help="What to show.")
 @click.option("--report", type=_FILE, help="Write a report; its suffix says which form.")
 @click.option("--junit", type=_FILE, help="Write a JUnit file.")
+@click.option("--annotate", is_flag=True, help="Annotations for GitHub Actions, on stderr.")
 @click.option("--events", type=_FILE, help="Write events as JSON lines, as they happen.")
 @click.option("--stay", is_flag=True, help="Lend this machine to the plans until stopped.")
 @click.option(
@@ -87,11 +93,18 @@ def run(settings: Settings, talk: Talk, plans: tuple[Path, ...], **options: Any)
         raise UsageError("run what?", "name a plan, or write a command after --")
     if options["stay"]:
         return stay(settings, talk, plans, options)
-    if options["dry_run"]:
-        return check.show(
-            settings, talk, plans[0], overrides_from(take_overriding(options), settings.directory)
-        )
-    return _run_plan(settings, talk, plans[0], options)
+    act = _check_plan if options["dry_run"] else _run_plan
+    if not options["annotate"]:
+        return act(settings, talk, plans[0], options)
+    from bydawn.cli.annotating import complaints_annotated
+
+    with complaints_annotated(talk):
+        return act(settings, talk, plans[0], options)
+
+
+def _check_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any]) -> int:
+    overrides = overrides_from(take_overriding(options), settings.directory)
+    return check.show(settings, talk, plan, overrides)
 
 
 def run_unattended(settings: Settings, talk: Talk, plan: Path, edition: str | None) -> int:
@@ -102,6 +115,11 @@ def run_unattended(settings: Settings, talk: Talk, plan: Path, edition: str | No
 
 
 def _refuse_unbuilt(plans: tuple[Path, ...], options: dict[str, Any]) -> None:
+    if options["annotate"] and options["detach"]:
+        raise UsageError(
+            "--annotate waits for the end, --detach does not",
+            "bydawn report --format github annotates afterwards",
+        )
     if options["own"] and not options["stay"]:
         raise UsageError("--own goes with --stay", "a run takes what -j lets it")
     if len(plans) > 1 and not options["stay"]:
@@ -146,7 +164,16 @@ def _run_plan(settings: Settings, talk: Talk, plan: Path, options: dict[str, Any
         for note in ran.notes:
             face.note(note)
         say_ended(talk, app, ran, face.before, unattended)
+        if options["annotate"]:
+            _annotate(talk, app, ran)
         return write_files(talk, app, ran, files)
+
+
+def _annotate(talk: Talk, app: App, ran: Ran) -> None:
+    from bydawn.cli.annotating import batch_annotations
+
+    if ran.batch:
+        talk.annotate(batch_annotations(app, reading_of(app), ran.batch), sys.stderr)
 
 
 def _within(settings: Settings, path: Path | None) -> Path | None:

@@ -16,7 +16,7 @@ from bydawn.watch.documents import batches_document
 # What is said of one run, and not of a machine that joins in whatever is open.
 _OF_ONE_RUN = (
     "retry_failed", "changed", "adopt", "detach", "dry_run", "unattended", "report", "junit",
-    "events", "key", "timeout", "model",
+    "annotate", "events", "key", "timeout", "model",
 )  # fmt: skip
 
 

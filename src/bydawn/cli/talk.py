@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from bydawn.cli.settings import Settings
-from bydawn.watch.sanitise import inert_lines, json_text
+from bydawn.watch.sanitise import inert_lines, json_text, without_commands
 
 _COLOURS = {
     "failed": 31,
@@ -91,7 +91,15 @@ class Talk:
             return True
         return stream.isatty() and self._environment.get("TERM") != "dumb"
 
+    def annotate(self, lines: Iterable[str], stream: TextIO) -> None:
+        """Lines that the runner of a forge is meant to obey; all others it is kept from."""
+        self._pass_on(stream, "".join(f"{line}\n" for line in lines))
+
     def _write(self, stream: TextIO, text: str) -> None:
+        is_obeyed = self._environment.get("GITHUB_ACTIONS") == "true"
+        self._pass_on(stream, without_commands(text) if is_obeyed else text)
+
+    def _pass_on(self, stream: TextIO, text: str) -> None:
         if self.is_deaf and stream is sys.stdout:
             return
         try:

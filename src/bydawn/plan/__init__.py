@@ -14,6 +14,7 @@ from bydawn.plan.configuration import Setting
 from bydawn.plan.expand import expand_items
 from bydawn.plan.identity import identify, plan_name
 from bydawn.plan.items import spool
+from bydawn.plan.read import job_lines
 from bydawn.plan.values import Identity, Overrides, Plan, all_priced
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "expand_items",
     "from_data",
     "identify",
+    "job_lines",
     "json_schema",
     "plan_name",
     "read_plan",

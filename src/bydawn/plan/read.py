@@ -80,6 +80,22 @@ def parse_toml(content: bytes, file: str) -> Source:
         raise PlanInvalid((Complaint(file, None, "", f"it is not TOML: {error}"),)) from None
 
 
+def job_lines(path: Path) -> dict[str, int]:
+    """On which line each job of a plan says its id; empty for what is not, or no longer, a plan."""
+    try:
+        source = read_toml(path)
+    except PlanInvalid:
+        return {}
+    line_of, jobs = line_finder(source.text), source.data.get("job")
+    ids = [job.get("id") if isinstance(job, dict) else None for job in _listed(jobs)]
+    found = {str(id_): line_of(("job", number, "id")) for number, id_ in enumerate(ids) if id_}
+    return {id_: line for id_, line in found.items() if line}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _decoded(content: bytes, file: str) -> str:
     if content.startswith(b"\xef\xbb\xbf"):
         raise _invalid(file, 1, "it starts with a byte order mark", "save it as plain UTF-8")

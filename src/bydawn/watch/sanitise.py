@@ -7,8 +7,12 @@ character is shown as its escape, so it can be seen and does nothing.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from typing import Any
+
+# What the runner of a forge would obey in a log: ``::`` at the head of a line, ``##[`` anywhere.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 
 
 def inert(text: str) -> str:
@@ -26,6 +30,16 @@ def json_text(value: Any) -> str:
     """One line of JSON that is as harmless on a screen as it is right for a program."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return text if text.isprintable() else "".join(map(_shown_in_json, text))
+
+
+def without_commands(text: str) -> str:
+    """The same with nothing in it that a forge's runner takes for a command. JSON keeps its
+    meaning."""
+    return _COMMAND.sub(_spelled_out, text)
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    return "\\u0023" if found[0] == "#" else f"{found[1]}\\u003a"
 
 
 def shortened(text: str, length: int) -> str:
