@@ -90,6 +90,10 @@ id = "checked"
 argv = ["true"]
 check = ["sh", "-c", "echo $PLANTED_9; exit 1"]
 [[job]]
+id = "page"
+shell = 'printf "key: %s" "$PLANTED_2" | base64 > page.html; echo "<p>" >> page.html'
+publish = [ {{ from = "page.html", file = "public/page.html" }} ]
+[[job]]
 id = "call"
 items = "items.jsonl"
 key = ["n"]
@@ -178,6 +182,10 @@ def test_no_secret_is_written_printed_listed_or_sent(place: Place, receiver: Rec
         assert "Traceback" not in err, argv
         assert leaks((out + err).encode()) == [], argv
         assert is_inert(out + err), argv
+    assert json.loads(place.run("show", "night/page", "--json")[1])["error"]["code"] == (
+        "secret_in_draft"
+    )
+    assert not (place.folder / "public").exists()
     found = {path: leaks(path.read_bytes()) for path in files(place.folder)}
     assert len(found) > 20
     assert {path: forms for path, forms in found.items() if forms} == {}
@@ -213,4 +221,7 @@ def test_check_names_what_nobody_can_hide(place: Place) -> None:
     _, out, err = place.run("check", "night.toml")
     assert "the value of PLANTED_0 is shorter than 6 characters" in out + err
     assert 'job "not-there".argv: everybody on this machine can read' in out + err
-    assert "PLANTED_1 is" not in out + err
+    assert "PLANTED_1 is shorter" not in out + err
+    (asked,) = (line for line in err.splitlines() if 'job "page".publish' in line)
+    assert "nothing is published that holds the value of HOLD, PLANTED_1, PLANTED_10" in asked
+    assert "name it in may_publish" in asked

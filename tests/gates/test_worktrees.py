@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from test_git import ENVIRONMENT, GitStand, git
 
 from bydawn.core.fencing import Claim
 from bydawn.gates.gate import PublishError, Steps, no_steps
-from bydawn.gates.worktrees import WorktreeGate
+from bydawn.gates.worktrees import WorktreeGate, _object
 from bydawn.processes.worktrees import make
 
 pytestmark = pytest.mark.wide
@@ -83,6 +84,49 @@ def test_what_was_not_committed_is_published_but_for_what_is_ignored(stand: Work
     assert _files(stand) == [".gitignore", "link", "new"]
     assert git(stand.remote, "log", "--format=%an", "content").split() == ["bydawn", "t"]
     assert not git(stand.copy, "branch", "--list", "content")
+
+
+def _leaving(stand: WorktreeStand, draft: Path) -> dict[str, bytes]:
+    leaving = stand.at(draft).leaving(draft, ".")
+    return {name: b"".join(pieces) for name, pieces in leaving}
+
+
+def test_all_that_leaves_is_shown_also_what_was_taken_out_again(stand: WorktreeStand) -> None:
+    draft = stand.workspace("one")
+    (draft / "key").write_bytes(b"secret\n" * 400_000)
+    git(draft, "add", "--all")
+    git(draft, "-c", "user.name=x", "commit", "--quiet", "-m", "with a key")
+    (draft / "key").unlink()
+    git(draft, "-c", "user.name=x", "commit", "--quiet", "-am", "without it")
+    (draft / "new").write_text("not committed\n")
+    (draft / "debug.log").write_text("ignored\n")
+    shown = _leaving(stand, draft)
+    assert shown["key"] == b"secret\n" * 400_000 + b"\n"
+    assert shown["new"] == b"not committed\n\n"
+    assert any(b"with a key" in commit for commit in shown.values())
+    assert not {"base", "debug.log", ".gitignore"} & set(shown)
+
+
+def test_who_has_seen_enough_of_one_object_can_go_on_to_the_next(stand: WorktreeStand) -> None:
+    draft = stand.workspace("one")
+    for name in ("a", "b", "c"):
+        (draft / name).write_bytes(name.encode() * 3_000_000)
+    seen = [(name, next(pieces)[:1]) for name, pieces in stand.at(draft).leaving(draft, ".")]
+    assert [(name, begins) for name, begins in seen if name in "abc" and name] == [
+        ("a", b"a"), ("b", b"b"), ("c", b"c"),
+    ]  # fmt: skip
+
+
+def test_a_repository_that_cannot_be_read_shows_nothing_as_whole(stand: WorktreeStand) -> None:
+    draft = stand.workspace("one")
+    (draft / "new").write_text("new\n")
+    gate = stand.at(draft)
+    for ended in (b"", b"0 missing\n", b"0 blob 9\nshort"):
+        with pytest.raises(PublishError):
+            list(_object(io.BytesIO(ended)))
+    (draft.parent / "git" / "HEAD").write_text("ref: refs/heads/nowhere\n")
+    with pytest.raises(PublishError):
+        list(gate.leaving(draft, "."))
 
 
 def test_commits_of_the_run_stay_its_own(stand: WorktreeStand) -> None:

@@ -110,6 +110,8 @@ MUTANTS = (
     Mutant("the draft that was approved is the one that leaves", "runner/publishing.py",
            "bool(seen) and draft_digest(draft) != seen", "False",
            "tests/runner/test_publishing.py"),
+    Mutant("nothing leaves with a secret in it", "runner/publishing.py",
+           "return Withheld(secret)", "pass", "tests/runner/test_publishing.py"),
     Mutant("a draft leads nowhere out of itself", "gates/drafts.py",
            "flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC\n    file",
            "flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC\n    file", FILES),

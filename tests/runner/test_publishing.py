@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from world import INSTANT, World, planned, spec
 from bydawn.core.fencing import Claim, decoded
 from bydawn.core.keys import effect_key, job_key
 from bydawn.core.model import Job, JobSpec, PlannedJob, Publication
+from bydawn.core.searching import Search
 from bydawn.gates.beside import FOLDER
 from bydawn.gates.files import FileGate
 from bydawn.store import read
@@ -30,10 +32,13 @@ class Night:
         self.plans.mkdir()
         self.target = self.plans / "public" / "page"
 
-    def submit(self, edition: str, content: str = "", **fields: object) -> int:
+    def submit(
+        self, edition: str, content: str = "", given: Mapping[str, object] = {}, **fields: object
+    ) -> int:
         """A batch at an edition; its job's draft is there already, as a run would leave it."""
         fields.setdefault("publish", (Publication("page", "file", "public/page"),))
         one: JobSpec = spec("index", script=[INSTANT], **fields)
+        one = dataclasses.replace(one, payload={**one.payload, **given})
         batch = dataclasses.replace(
             planned([one], plan="nightly"), edition=edition, folder=str(self.plans)
         )
@@ -48,9 +53,12 @@ class Night:
         return job
 
     def draft(self, batch: int, content: str, place: str = "1.1") -> None:
-        folder = self.world.folder / "runs" / self.job(batch).job_id / place / "draft"
+        folder = self.draft_of(batch, place)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "page").write_text(content)
+
+    def draft_of(self, batch: int, place: str = "1.1") -> Path:
+        return self.world.folder / "runs" / self.job(batch).job_id / place / "draft"
 
     def record(self) -> Path:
         return self.target.parent / FOLDER / "page.json"
@@ -230,6 +238,102 @@ def test_a_branch_is_published_with_its_fence(night: Night, tmp_path: Path) -> N
     assert [night.job(batch).reason for batch in batches] == ["fenced", None]
     (receipt,) = read.receipts(night.world.store.session, night.job(batches[1]).number)
     assert receipt[0] == f"{remote}#content"
+
+
+SECRET = "sk-live-49x-correct-horse"
+GIVEN = {"pass_env": ["SITE_TOKEN", "MODE"]}
+AS_BASE64 = base64.b64encode(f"u:{SECRET}".encode()).decode()
+
+
+@pytest.fixture
+def secretive(night: Night) -> Night:
+    """Its job is given a secret, and something that only might be one."""
+    night.world.environment |= {"SITE_TOKEN": SECRET, "MODE": "night-and-day"}
+    return night
+
+
+@pytest.mark.parametrize("written", [SECRET, AS_BASE64])
+def test_a_draft_with_a_secret_is_not_published_and_not_touched(
+    secretive: Night, written: str
+) -> None:
+    batch = secretive.submit("2026-11-19", f"a page {written}", GIVEN)
+    secretive.world.drive(batch)
+    job = secretive.job(batch)
+    assert (job.state, job.reason, job.error_code) == ("failed", "permanent", "secret_in_draft")
+    said = job.error_message or ""
+    assert "page holds the value of SITE_TOKEN" in said
+    assert 'may_publish = ["SITE_TOKEN"]' in said
+    assert SECRET not in said
+    assert job.attempts == 1
+    assert not secretive.target.parent.exists()
+    assert (secretive.draft_of(batch) / "page").read_text() == f"a page {written}"
+
+
+def test_what_may_be_published_is(secretive: Night) -> None:
+    batch = secretive.submit("2026-11-19", "by night-and-day", GIVEN | {"may_publish": ["MODE"]})
+    secretive.world.drive(batch)
+    assert secretive.target.read_text() == "by night-and-day"
+    batch = secretive.submit("2026-11-20", "by night-and-day", GIVEN)
+    secretive.world.drive(batch)
+    assert secretive.job(batch).error_code == "secret_in_draft"
+
+
+def test_where_one_of_several_may_not_leave_none_does(secretive: Night) -> None:
+    two = tuple(Publication(name, "file", f"public/{name}") for name in ("page", "other"))
+    batch = secretive.submit("2026-11-19", "harmless", GIVEN, publish=two)
+    (secretive.draft_of(batch) / "other").write_text(SECRET)
+    secretive.world.drive(batch)
+    assert secretive.job(batch).error_code == "secret_in_draft"
+    assert not secretive.target.parent.exists()
+
+
+def test_the_name_of_a_file_tells_too(secretive: Night) -> None:
+    site = (Publication(".", "file", "site"),)
+    batch = secretive.submit("2026-11-19", "harmless", GIVEN, publish=site)
+    (secretive.draft_of(batch) / SECRET).write_text("harmless")
+    secretive.world.drive(batch)
+    job = secretive.job(batch)
+    assert job.error_code == "secret_in_draft"
+    assert SECRET not in (job.error_message or "")
+    assert not (secretive.plans / "site").exists()
+
+
+def test_nobody_is_asked_to_approve_what_may_not_leave(secretive: Night) -> None:
+    batch = secretive.submit("2026-11-19", f"a page {SECRET}", GIVEN, approve=True)
+    secretive.world.drive(batch)
+    assert secretive.job(batch).error_code == "secret_in_draft"
+    assert "approval_asked" not in secretive.world.events()
+
+
+def test_what_is_not_published_is_the_jobs_own(secretive: Night) -> None:
+    batch = secretive.submit("2026-11-19", "harmless", GIVEN)
+    (secretive.draft_of(batch) / "notes").write_text(SECRET)
+    secretive.world.drive(batch)
+    assert secretive.target.read_text() == "harmless"
+
+
+def test_keys_of_the_runner_itself_do_not_leave_either(night: Night) -> None:
+    """The job was not given it, and read it where it could. A word that may stand there by chance
+    is let through."""
+    night.world.environment |= {"VENDOR_API_KEY": SECRET, "DB_PASSWORD": "postgres"}
+    good, bad = (night.submit(f"2026-11-{day}", said) for day, said in
+                 ((19, "about postgres"), (20, f"about {SECRET}")))  # fmt: skip
+    night.world.drive(good)
+    night.world.drive(bad)
+    assert [night.job(batch).state for batch in (good, bad)] == ["succeeded", "failed"]
+
+
+def test_a_draft_that_cannot_be_searched_is_not_published(
+    secretive: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Search, "found_in", fail)
+    batch = secretive.submit("2026-11-19", "harmless", GIVEN)
+    secretive.world.drive(batch)
+    assert secretive.job(batch).reason == "publish_failed"
+    assert not secretive.target.parent.exists()
 
 
 def test_a_template_that_does_not_render_is_parked_with_words(night: Night) -> None:

@@ -54,6 +54,7 @@ class World:
     seed: int = 1
     clock: HandWoundClock = field(default_factory=HandWoundClock)
     ledger: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.chance = SeededChance(self.seed)
@@ -80,7 +81,7 @@ class World:
         kit = Tools(
             clock=self.clock, chance=self.chance, dispatcher=InlineDispatcher(self.clock),
             backends={"scripted": lambda _: backend}, state_folder=self.folder, machine="m_1",
-            pid=1, environment={}, is_dead_here=lambda _: dead() if dead else False,
+            pid=1, environment=self.environment, is_dead_here=lambda _: dead() if dead else False,
             is_stopped=lambda: self.stopped, look_ms=60_000, **tools,
         )  # fmt: skip
         only = ""

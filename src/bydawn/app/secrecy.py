@@ -9,6 +9,7 @@ from bydawn.core.errors import Complaint
 from bydawn.core.model import JobSpec, Notify
 from bydawn.core.redaction import SHORTEST, is_hideable
 from bydawn.processes.environment import secret_names
+from bydawn.runner.secrets import is_called_secret
 
 _IN_WORDS = re.compile(r"\{\{[^}]*\benv\s*[.\[]")
 
@@ -26,12 +27,26 @@ def secret_warnings(
                     f"the value of {name} is shorter than {SHORTEST} characters or a common word:"
                     " it is not hidden in logs",
                 )  # fmt: skip
+        if plain := _perhaps_public(spec, environment):
+            yield Complaint(
+                source, None, f'job "{spec.id}".publish',
+                f"nothing is published that holds the value of {', '.join(sorted(plain))}",
+                "where everybody may see one, name it in may_publish",
+            )  # fmt: skip
         if any(_IN_WORDS.search(str(word)) for word in spec.payload.get("argv") or ()):
             yield Complaint(
                 source, None, f'job "{spec.id}".argv',
                 "everybody on this machine can read a value of env in the list of processes",
                 "let the program read the variable itself",
             )  # fmt: skip
+
+
+def _perhaps_public(spec: JobSpec, environment: Mapping[str, str]) -> set[str]:
+    """What a publishing job is given and nobody would call a secret: an address, a name."""
+    given = secret_names(spec.payload.get("pass_env") or ()) if spec.publish else set()
+    plain = {name for name in given if not is_called_secret(name)}
+    told = {name for name in plain if is_hideable(environment.get(name, ""))}
+    return told - set(spec.payload.get("may_publish") or ())
 
 
 def unset_warnings(

@@ -35,7 +35,7 @@ class Redactor:
     """Covers the given values wherever they appear whole."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        found = {form for value in values if is_hideable(value) for form in _forms(value)}
+        found = {form for value in values if is_hideable(value) for form in forms_of(value)}
         self.forms = tuple(sorted(found, key=lambda form: (-len(form), form)))
         self._shortest = min(map(len, self.forms), default=1 << 62)
         self._heads = frozenset(form[:SHORTEST] for form in self.forms)
@@ -135,7 +135,8 @@ def _covered(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
     return bytes(covered)
 
 
-def _forms(value: str) -> Iterator[bytes]:
+def forms_of(value: str) -> Iterator[bytes]:
+    """A value in every way it is usually written down; some come twice."""
     raw = value.encode("utf-8", "surrogateescape")
     texts = {value, *_escaped(value)}
     forms = {text.encode("utf-8", "surrogateescape") for text in texts}

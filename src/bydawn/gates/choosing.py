@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from bydawn.core.fencing import Claim
 from bydawn.core.model import Publication
-from bydawn.gates.drafts import is_folder_inside
+from bydawn.gates.drafts import Leaving, is_folder_inside, leaving
 from bydawn.gates.files import FileGate
 from bydawn.gates.folders import FolderGate
 from bydawn.gates.gate import Gate, PublishError, Receipt
@@ -49,6 +49,13 @@ def publication_gate(
     if publication.kind == "http":
         return request_gate(publication.target, state_folder)
     return path_gate(plan_folder / publication.target, draft, publication.source)
+
+
+def leaving_by(gate: DraftGate, draft: Path, source: str) -> Iterator[Leaving]:
+    """All that would leave a draft by a gate."""
+    if isinstance(gate, WorktreeGate):
+        return gate.leaving(draft, source)
+    return leaving(draft, source)
 
 
 def standing_gate(target: Path) -> FileGate | FolderGate:

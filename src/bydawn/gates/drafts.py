@@ -11,6 +11,8 @@ from pathlib import Path
 from bydawn.gates.beside import write_all
 from bydawn.gates.gate import PublishError
 
+# A name, and what stands under it, piece by piece.
+Leaving = tuple[str, Iterator[bytes]]
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -96,6 +98,21 @@ def bytes_inside(draft: Path, source: str, most: int) -> bytes:
     if len(found) > most:
         raise PublishError(f"{source}: has more than {most} bytes", hopeless=True)
     return found
+
+
+def leaving(draft: Path, source: str) -> Iterator[Leaving]:
+    """What publishing a file or a folder of the draft would bring out."""
+    if not is_folder_inside(draft, source):
+        yield source, _pieces(open_inside(draft, source))
+        return
+    for name, is_folder in entries_of(draft / source):
+        yield name, iter(()) if is_folder else _pieces(open_regular(draft / source / name))
+
+
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    with os.fdopen(descriptor, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def copied(source: int, place: Path, mode: int) -> str:

@@ -13,14 +13,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bydawn.core.fencing import Claim, FenceRecord
+from bydawn.gates.drafts import Leaving, leaving
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
 from bydawn.gates.git import OURS, GitGate, message_for
-from bydawn.processes.tools import Answered, ask
+from bydawn.processes.tools import Answered, ask, pouring
 from bydawn.processes.worktrees import GIT, is_remote, origin_of, plain_git
 
 _LINK_MODE = b"160000"
+_TOLD = ("number", "kind", "size")
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,15 @@ class WorktreeGate:
             gate.target = self.target
             return gate.bring(made.commit, made.content, claim, has_history)
 
+    def leaving(self, draft: Path, source: str) -> Iterator[Leaving]:
+        """All that the run added to the history, what it took out again included; commits that it
+        was made from, and files that git ignores, are not among it."""
+        if os.path.normpath(source) != ".":
+            yield from leaving(draft, source)
+            return
+        with self._scratch(draft) as scratch:
+            yield from scratch.added(origin_of(self._folder).get("commit", ""))
+
     @contextmanager
     def _scratch(self, draft: Path) -> Iterator[_Scratch]:
         theirs = Path(self._folder, GIT)
@@ -101,16 +114,37 @@ class _Scratch:
 
     def made(self, claim: Claim) -> Made:
         """The worktree's commit; what was left uncommitted becomes one more on top."""
-        head = self._theirs_says("rev-parse", "--verify", "HEAD^{commit}")
-        self._git("read-tree", head)
-        self._git(f"--work-tree={self._draft}", "add", "--all", ".", folder=self._draft)
-        tree = self._git("write-tree")
+        head, tree = self._as_it_is()
         content = hashlib.sha256(f"{head} {tree}".encode()).hexdigest()
         if tree == self._git("rev-parse", f"{head}^{{tree}}"):
             return Made(head, content)
         self._refuse_repositories(head, tree)
         message = message_for(claim).decode()
         return Made(self._git("commit-tree", tree, "-p", head, "-m", message), content)
+
+    def added(self, since: str) -> Iterator[Leaving]:
+        """Every object that is in the work and was not in a commit."""
+        head, tree = self._as_it_is()
+        listed = self._git("rev-list", "--objects", head, tree, "--not", *filter(None, (since,)))
+        names = [line.partition(" ")[::2] for line in listed.splitlines()]
+        asked = "".join(f"{number}\n" for number, _ in names).encode()
+        words = ("git", "cat-file", "--batch", "--buffer")
+        try:
+            with pouring(words, self._theirs.parent, self.environment, asked) as stream:
+                for number, name in names:
+                    pieces = _object(stream)
+                    yield name or f"commit {number[:12]}", pieces
+                    for _ in pieces:
+                        pass  # whoever has seen enough of one may still want the next
+        except OSError as error:
+            raise PublishError(f"git: {error.strerror}", hopeless=True) from error
+
+    def _as_it_is(self) -> tuple[str, str]:
+        """The worktree's commit, and its files as one tree, committed or not."""
+        head = self._theirs_says("rev-parse", "--verify", "HEAD^{commit}")
+        self._git("read-tree", head)
+        self._git(f"--work-tree={self._draft}", "add", "--all", ".", folder=self._draft)
+        return head, self._git("write-tree")
 
     def _refuse_repositories(self, head: str, tree: str) -> None:
         """A repository inside the worktree would be published as a link that leads nowhere."""
@@ -147,3 +181,16 @@ class _Scratch:
             return ask(("git", *words), at, environment)
         except OSError as error:
             raise PublishError(f"git: {error.strerror}", hopeless=True) from error
+
+
+def _object(stream: IO[bytes]) -> Iterator[bytes]:
+    """The next object of a batch: a line that ends with its size, so many bytes, a line's end."""
+    told = stream.readline().split()
+    if len(told) != len(_TOLD):
+        raise PublishError(f"the workspace: git cat-file: {told}")
+    left = int(told[2]) + 1
+    while left and (piece := stream.read(min(left, _CHUNK))):
+        left -= len(piece)
+        yield piece
+    if left:
+        raise PublishError("the workspace: git cat-file ended early")

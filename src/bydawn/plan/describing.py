@@ -60,6 +60,7 @@ _SAYS: dict[str, dict[str, str]] = {
         "cwd": "where it runs; its private draft if not said",
         "env": "variables it gets, beside the few that everything gets",
         "pass_env": "variables it gets from the runner's environment; their values are covered",
+        "may_publish": "those of them whose values may stand in what is published",
         "call": "module:function, for the backend python",
         "script": "what the backend scripted plays",
         "workspace": "run in a private git worktree",

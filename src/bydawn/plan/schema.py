@@ -153,6 +153,7 @@ class JobFields(Table):
     cwd: Filled | None = None
     env: dict[Variable, str] = {}
     pass_env: list[Variable] = []
+    may_publish: list[Variable] = []
     call: Callee | None = None
     script: Annotated[list[ScriptStep], Field(min_length=1)] | None = None
     workspace: WorkspaceTable | None = None

@@ -48,7 +48,7 @@ BACKEND_FIELDS = frozenset(
 _EXCLUSIVE = (("argv", "shell"), ("prompt", "prompt_file"))
 _JOINED = ("backoff", "budget", "env", "tags")
 # What others name comes first: an argv may say {{ job.prompt }}.
-_PAYLOAD = ("model", "prompt", "env", "pass_env", "argv", "shell", "call")
+_PAYLOAD = ("model", "prompt", "env", "pass_env", "may_publish", "argv", "shell", "call")
 
 
 def merged(

@@ -6,9 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
+from typing import IO
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,31 @@ def ask(
             output, errors = process.communicate()
             return Answered(None, output, errors)
     return Answered(process.returncode, output, errors)
+
+
+@contextlib.contextmanager
+def pouring(
+    argv: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    given: bytes,
+    timeout_ms: int = 600_000,
+) -> Iterator[IO[bytes]]:
+    """What ``argv`` says, as it comes; it ends early where its time is up. OSError where there is
+    no such program."""
+    with tempfile.TemporaryFile() as words:  # a pipe in each direction could block both sides
+        words.write(given)
+        words.seek(0)
+        process = subprocess.Popen(
+            argv, cwd=folder, env=dict(environment), stdin=words, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        limit = Timer(timeout_ms / 1000, process.kill)
+        limit.start()
+        with process:
+            try:
+                assert process.stdout is not None
+                yield process.stdout
+            finally:
+                limit.cancel()
+                process.kill()

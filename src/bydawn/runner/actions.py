@@ -187,7 +187,20 @@ class Actor:
             failure = missing(replace(spec.expect, files=files), draft, held.job.result)
             if failure:
                 return Collected(failure)
-        return Collected(None, draft_digest(draft) if spec.approve or spec.publish else None)
+        secret = self._before_approval(held, place) if not spec.check else None
+        return Collected(secret, draft_digest(draft) if spec.approve or spec.publish else None)
+
+    def _approvable(self, fact: Fact, held: Held, place: Place) -> Fact:
+        """What a check accepted, unless it may not leave."""
+        is_accepted = isinstance(fact, CheckEnded) and fact.failure is None
+        secret = self._before_approval(held, place) if is_accepted else None
+        return CheckEnded(secret) if secret else fact
+
+    def _before_approval(self, held: Held, place: Place) -> Failure | None:
+        """Nobody is to approve what cannot be published."""
+        if not (held.spec.approve and held.spec.publish):
+            return None
+        return self.publisher.held_back(held, place, self.folder(held))
 
     def _check(self, held: Held, place: Place, request: Request) -> Fact:
         """Start the check once and look at it; one whose supervisor was killed is run again."""
@@ -202,7 +215,8 @@ class Actor:
                 return _check_not_started(started)
             sighting = started.sighting or checks.look(started.handle)
             if not isinstance(sighting, Vanished):
-                return _check_fact(held.spec, sighting, Path(request.folder, "draft"))
+                fact = _check_fact(held.spec, sighting, Path(request.folder, "draft"))
+                return self._approvable(fact, held, place)
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
 
 

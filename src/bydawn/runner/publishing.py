@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from bydawn.core.decide import Fact
 from bydawn.core.decide.finishing import draft_hash
-from bydawn.core.decide.step import Published, PublishFenced, PublishTrouble
+from bydawn.core.decide.step import Published, PublishFenced, PublishTrouble, Withheld
 from bydawn.core.errors import Fenced, Refused, TemplateError
 from bydawn.core.fencing import Claim
 from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
-from bydawn.gates.choosing import DraftGate
+from bydawn.core.sightings import Failure, FailureClass
+from bydawn.gates.choosing import DraftGate, leaving_by
+from bydawn.gates.drafts import Leaving
 from bydawn.gates.gate import PublishError
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest
 from bydawn.runner.held import Held
 from bydawn.runner.rendering import Beside, Place, render_words
+from bydawn.runner.secrets import search_for
 from bydawn.runner.tools import Tools
 from bydawn.store.receipts import store_id, was_published_to
 from bydawn.store.store import Store
+
+_CODE = "secret_in_draft"
+_SAYS = (
+    "{name} holds the value of {found}, nothing was published; leave it out and retry,"
+    ' or say may_publish = ["{found}"]'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +56,57 @@ class Publisher:
     def call(self, held: Held, place: Place, index: int, folder: str) -> Call:
         """The call that brings one publication of a held job to its target."""
         publication = held.spec.publish[index]
+        draft = Path(folder, "draft")
         try:
-            wanted = self._wanted(held, place, publication, Path(folder, "draft"))
+            wanted = self._wanted(held, place, publication, draft)
+            # Where the first may not leave, none may: a half of it would be out already.
+            leaving = [] if index else self._leaving(held, place, draft)
         except (TemplateError, PublishError) as error:
             trouble = PublishTrouble(publication.target, str(error), hopeless=True)
             return lambda: trouble
-        return lambda: self._publish(held, wanted)
+        return lambda: self._publish(held, wanted, leaving)
+
+    def held_back(self, held: Held, place: Place, folder: str) -> Failure | None:
+        """What a person should not be asked to approve; a draft that cannot be read is for the
+        gate to refuse."""
+        try:
+            return self._searched(held, self._leaving(held, place, Path(folder, "draft")))
+        except (TemplateError, PublishError, OSError):
+            return None
 
     def _wanted(self, held: Held, place: Place, publication: Publication, draft: Path) -> Wanted:
+        gate, source = self._gate(held, place, publication, draft)
+        history = was_published_to(self._store.session, gate.target)
+        return Wanted(gate, draft, source, self._claim(held, place), history)
+
+    def _gate(
+        self, held: Held, place: Place, publication: Publication, draft: Path
+    ) -> tuple[DraftGate, str]:
+        """The gate of a publication, and what is to go through it."""
         beside = Beside(str(draft), self._tools.environment)
         words = (publication.source, publication.target, publication.branch or "")
         source, target, branch = render_words(words, held.job, held.spec, place, beside)
         rendered = Publication(source, publication.kind, target, branch)
         tools, folder = self._tools, Path(place.plan_folder)
-        gate = tools.gate_of(rendered, draft, folder, tools.state_folder, tools.environment)
-        history = was_published_to(self._store.session, gate.target)
-        return Wanted(gate, draft, source, self._claim(held, place), history)
+        made = tools.gate_of(rendered, draft, folder, tools.state_folder, tools.environment)
+        return made, source
+
+    def _leaving(self, held: Held, place: Place, draft: Path) -> list[Iterator[Leaving]]:
+        """All that is to be published, read when it is looked at; nothing where there are no
+        secrets to look for."""
+        if not search_for(held.spec, self._tools.environment):
+            return []
+        gates = (self._gate(held, place, each, draft) for each in held.spec.publish)
+        return [leaving_by(gate, draft, source) for gate, source in gates]
+
+    def _searched(self, held: Held, leaving: Iterable[Iterator[Leaving]]) -> Failure | None:
+        """The first secret in what is to leave, in the words of a failure."""
+        search = search_for(held.spec, self._tools.environment)
+        for name, pieces in chain.from_iterable(leaving):
+            found = search.found_in(chain((os.fsencode(name), b"\0"), pieces))
+            if found:
+                return Failure(FailureClass.PERMANENT, _CODE, _SAYS.format(name=name, found=found))
+        return None
 
     def _claim(self, held: Held, place: Place) -> Claim:
         job, plan = held.job, place.batch.partition("@")[0]
@@ -68,7 +114,7 @@ class Publisher:
         subject = f"{plan}/{job.name}"
         return Claim(self.store_id, subject, job.token, job.nonce, place.edition, effect)
 
-    def _publish(self, held: Held, wanted: Wanted) -> Fact:
+    def _publish(self, held: Held, wanted: Wanted, leaving: list[Iterator[Leaving]]) -> Fact:
         target = wanted.gate.target
         if not self._may_act():
             return PublishTrouble(target, "the lease is over")
@@ -76,6 +122,9 @@ class Publisher:
             message = "the draft is no longer what was checked and approved"
             return PublishTrouble(target, message, hopeless=True)
         try:
+            secret = self._searched(held, leaving)
+            if secret:
+                return Withheld(secret)
             receipt = wanted.gate.publish(
                 wanted.draft, wanted.source, wanted.claim, wanted.has_history
             )

@@ -13,7 +13,7 @@ from bydawn.core.templates import is_template, render_value
 
 # Other fields speak of these as {{ job.prompt }}, so they must be whole by then.
 _RENDERED_FIRST = frozenset({"model", "prompt"})
-_NOT_RENDERED = frozenset({"pass_env", "backend_config", "script", "call"})
+_NOT_RENDERED = frozenset({"pass_env", "may_publish", "backend_config", "script", "call"})
 
 
 @dataclass(frozen=True, slots=True)

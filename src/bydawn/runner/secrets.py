@@ -14,6 +14,7 @@ from typing import Any
 
 from bydawn.core.model import JobSpec
 from bydawn.core.redaction import Redactor, redactor_of
+from bydawn.core.searching import Search, search_of
 from bydawn.processes.environment import secret_names
 
 _CALLED_SO = re.compile(
@@ -24,6 +25,7 @@ _CALLED_SO = re.compile(
 _IDENTITIES = frozenset({"handle", "witness", "steps", "sha256"})
 _NUMBERS = frozenset({"int", "int | None", "float", "float | None", "bool", "bool | None"})
 _LISTS = (list, tuple)
+_NOT_BY_CHANCE = 16
 
 
 class Secrets:
@@ -40,8 +42,7 @@ class Secrets:
 
     def guarding(self, spec: JobSpec, call: Callable[[], Any]) -> Callable[[], Any]:
         """The call, with every secret taken out of what it returns or raises."""
-        table = spec.payload.get("backend_config") or {}
-        names = (*(spec.payload.get("pass_env") or ()), *(table.get("pass_env") or ()))
+        names = _passed_on(spec)
         if names not in self._seen:
             self._seen.add(names)
             self._names |= secret_names(names)
@@ -58,6 +59,22 @@ class Secrets:
             found = {self._environment.get(name, "") for name in self._names}
             self._redactor = redactor_of(tuple(sorted(found)))
         return self._redactor
+
+
+def search_for(spec: JobSpec, environment: Mapping[str, str]) -> Search:
+    """What finds the secrets in what a job is about to publish: the values it was given, and those
+    of this process that cannot stand there by chance; ``may_publish`` names the exceptions."""
+    names = secret_names(_passed_on(spec))
+    names |= {name for name, value in environment.items()
+              if len(value) >= _NOT_BY_CHANCE and is_called_secret(name)}  # fmt: skip
+    names -= set(spec.payload.get("may_publish") or ())
+    return search_of(tuple((name, environment[name]) for name in sorted(names & {*environment})))
+
+
+def _passed_on(spec: JobSpec) -> tuple[str, ...]:
+    """The variables that a job, or the program of its backend, is given by name."""
+    table = spec.payload.get("backend_config") or {}
+    return (*(spec.payload.get("pass_env") or ()), *(table.get("pass_env") or ()))
 
 
 def is_called_secret(name: str) -> bool:

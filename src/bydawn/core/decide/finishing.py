@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bydawn.core.backoff import retry_delay_ms
-from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move
+from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move, told
 from bydawn.core.decide.step import (
     Act,
     Broken,
@@ -21,6 +21,7 @@ from bydawn.core.decide.step import (
     PublishFenced,
     PublishTrouble,
     Step,
+    Withheld,
 )
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.sightings import Failure, FailureClass, Outcome
@@ -82,6 +83,8 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
         return _trouble(fact, around)
     if isinstance(fact, PublishFenced):
         return _fenced(job, fact, around)
+    if isinstance(fact, Withheld):
+        return _withheld(job, fact, around)
     if isinstance(fact, Broken):
         return _broken(job, fact, around)
     return Step(due_in_ms=_LOOK_AT_CHECK_MS)
@@ -165,6 +168,13 @@ def _fenced(job: Job, fact: PublishFenced, around: Circumstances) -> Step:
     changes = {**failure_columns(failure), "ended_at": job.ended_at or around.now}
     detail = {"target": fact.target, "message": fact.message}
     move = Move(Event.PUBLISH_FAILED, State.FAILED, Reason.FENCED, changes, detail)
+    return Step(moves=(move,))
+
+
+def _withheld(job: Job, fact: Withheld, around: Circumstances) -> Step:
+    """The same draft can never leave, and nobody else may clean it: only a new run could."""
+    changes = {**failure_columns(fact.failure), "ended_at": job.ended_at or around.now}
+    move = Move(Event.PUBLISH_FAILED, State.FAILED, Reason.PERMANENT, changes, told(fact.failure))
     return Step(moves=(move,))
 
 

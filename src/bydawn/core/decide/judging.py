@@ -42,7 +42,7 @@ def judged_move(
     elif to is State.FAILED:
         changes["ended_at"] = job.ended_at or around.now
         changes["stopping"] = None
-    return Move(event, to, judgement.reason, changes, _detail(failure))
+    return Move(event, to, judgement.reason, changes, told(failure))
 
 
 def _within_retry_budget(judgement: Judgement, around: Circumstances) -> Judgement:
@@ -118,7 +118,8 @@ def _not_before(
     return around.now + max(delay, asked or 0)
 
 
-def _detail(failure: Failure | None) -> dict[str, Any] | None:
+def told(failure: Failure | None) -> dict[str, Any] | None:
+    """What an event says of a failure."""
     if failure is None:
         return None
     return {"class": failure.kind.value, "code": failure.code, "message": failure.message}

@@ -86,6 +86,13 @@ class PublishTrouble:
 
 
 @value
+class Withheld:
+    """What was to be published must not leave; no target was touched."""
+
+    failure: Failure
+
+
+@value
 class PublishFenced:
     """The target has seen a newer claim; it was left as it was."""
 
@@ -122,6 +129,7 @@ Fact = (
     | Published
     | PublishTrouble
     | PublishFenced
+    | Withheld
     | Broken
 )
 
