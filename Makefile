@@ -10,7 +10,7 @@ AGENTS = $(VENV)/npm/.ready
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test wide check bench e2e screens prove docs lock clean
+.PHONY: help demo test wide check bench e2e screens prove docs site lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -48,6 +48,9 @@ prove: $(READY) ## the long runs and every property with BYDAWN_PROVE_SIZE examp
 docs: $(READY) ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python tests/faces/capturing.py > /dev/null
+
+site: $(READY) ## the documents as a static site, in build/site; a broken link fails it
+	@$(BIN)/python docs/site/make.py $(ARGS)
 
 lock: ## write requirements/*.lock anew (needs uv)
 	@uv pip compile $(LOCKING) --extra test -o requirements/test.lock pyproject.toml

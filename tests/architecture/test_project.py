@@ -34,7 +34,6 @@ FORBIDDEN = [
 BINARY = {".png", ".db", ".gz", ".woff2", ".ico"}
 LINK = re.compile(r"\[[^\]]+\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-HEADING = re.compile(r"^#{1,6} +(.*)$", re.MULTILINE)
 
 
 def project_files() -> list[Path]:
@@ -145,49 +144,6 @@ def test_what_is_declared_is_locked(extra: str | None) -> None:
     names = {re.split(r"[^A-Za-z0-9_-]", line)[0].lower() for line in here}
     lock = "requirements/check.lock" if extra == "dev" else "requirements/test.lock"
     assert names - set(locked(lock)) == set()
-
-
-def anchors(text: str) -> set[str]:
-    """What a forge makes of the headings of a page."""
-    found: list[str] = []
-    for heading in HEADING.findall(FENCED.sub("", text)):
-        said = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-        name = re.sub(r"[^\w\- ]", "", said).strip().replace(" ", "-")
-        again = sum(one == name or re.fullmatch(rf"{name}-\d+", one) is not None for one in found)
-        found.append(f"{name}-{again}" if again else name)
-    return set(found)
-
-
-def broken_links(page: Path) -> list[str]:
-    """The links of a page, to others and into itself, that lead nowhere."""
-    text = FENCED.sub("", page.read_text(encoding="utf-8"))
-    found = []
-    for name, anchor in LINK.findall(text):
-        target = page.parent / name if name else page
-        is_there = target.exists()
-        if is_there and anchor and target.suffix == ".md":
-            is_there = anchor in anchors(target.read_text(encoding="utf-8"))
-        if not is_there:
-            found.append(f"{page} -> {name}#{anchor}")
-    return found
-
-
-def test_links_between_pages_lead_somewhere() -> None:
-    pages = [path for path in project_files() if path.suffix == ".md"]
-    assert len(pages) > 5
-    assert [link for page in pages for link in broken_links(page)] == []
-
-
-def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(
-        "# A `b`, c\n```\n# no heading\n[no](link)\n```\n## A\n## A\n"
-        "[1](#a-b-c) [2](page.md#a-1) [3](#no-heading) [4](gone.md) [5](page.md#a-2)"
-        " [6](https://example.org/#x)\n",
-        encoding="utf-8",
-    )
-    said = [link.partition(" -> ")[2] for link in broken_links(page)]
-    assert said == ["#no-heading", "gone.md#", "page.md#a-2"]
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:
