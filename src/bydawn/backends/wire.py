@@ -1,4 +1,4 @@
-"""HTTP for backends: one shared pool of a few connections, everything bounded, nothing retried.
+"""HTTP for backends: one pool of a few connections, everything bounded, nothing retried.
 
 Redirects are never followed, certificates are always verified, a reply is read up to a cap and a
 deadline. As many connections as the runner has threads for calls are enough for any number of runs.
@@ -7,10 +7,8 @@ deadline. As many connections as the runner has threads for calls are enough for
 from __future__ import annotations
 
 import json
-import ssl
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,10 +16,12 @@ from urllib.parse import urlsplit
 from bydawn.processes.outcomes import printable
 
 if TYPE_CHECKING:
-    import httpx2
+    from bydawn.backends.exchange import Answer
+    from bydawn.backends.lines import Address, Line
 
 CONNECTIONS = 16
 MOST_BYTES = 8_000_000
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Unsent(Exception):
@@ -92,86 +92,60 @@ class Wire:
     """The connections of one backend; safe to use from many threads."""
 
     def __init__(self, timeout_ms: int, most_bytes: int = MOST_BYTES) -> None:
+        from bydawn.backends.lines import Lines  # with TLS behind it, and few runs need it
+
         self._timeout_s = timeout_ms / 1000
         self._most_bytes = most_bytes
-        self._kept: httpx2.Client | None = None
-        self._fresh: httpx2.Client | None = None
-        self._opening = threading.Lock()
+        self._lines = Lines(CONNECTIONS)
 
     def send(self, call: Call, within_ms: int | None = None) -> Reply:
         """One attempt. ``within_ms``: it must be on its way by then, or it is not sent."""
-        import httpx2
-
-        client = self._client(once=call.once)
-        patience = self._timeout_s
-        setting_out = patience if within_ms is None else min(patience, within_ms / 2000)
-        timeout = httpx2.Timeout(patience, connect=setting_out, pool=setting_out)
+        line, address = self._set_out(call, within_ms)
+        leaves_open = False
         try:
-            request = client.build_request(
-                call.method, call.url, headers=call.headers, content=call.body, timeout=timeout
-            )
-            return self._exchanged(client, request)
-        except (httpx2.PoolTimeout, httpx2.ConnectTimeout):
-            raise Unsent(f"{call.place}: no connection within {setting_out:g} s") from None
-        except (httpx2.ConnectError, httpx2.ProxyError) as error:
-            raise _unconnected(call, error) from None
-        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
-            raise Impossible(f"{call.method}: {printable(str(error))}") from None
-        except UnicodeEncodeError:
-            raise Impossible(f"{call.place}: a header is not ASCII") from None
-        except httpx2.TimeoutException:
-            raise Unanswered(f"{call.place}: no answer within {patience:g} s") from None
-        except httpx2.HTTPError as error:
-            words = printable(str(error)) or type(error).__name__
-            raise Unanswered(f"{call.place}: {words}") from None
+            answer = self._exchanged(line, call, address)
+            leaves_open = answer.leaves_open
+        finally:
+            self._lines.give_back(line, leaves_open)
+        location = answer.headers.get("location", "") if answer.code in _REDIRECTS else ""
+        return Reply(answer.code, answer.body, answer.headers.get("retry-after"), location)
 
     def close(self) -> None:
-        for client in (self._kept, self._fresh):
-            if client is not None:
-                client.close()
+        self._lines.close()
 
-    def _exchanged(self, client: httpx2.Client, request: httpx2.Request) -> Reply:
-        give_up_at = time.monotonic() + self._timeout_s
-        answer = client.send(request, stream=True)
+    def _set_out(self, call: Call, within_ms: int | None) -> tuple[Line, Address]:
+        """Get a line in time; whatever fails here was never sent."""
+        from ssl import SSLError
+
+        from bydawn.backends.lines import Address
+
+        patience = self._timeout_s
+        setting_out = patience if within_ms is None else min(patience, within_ms / 2000)
         try:
-            body = b"".join(self._pieces(answer, give_up_at))
-        finally:
-            answer.close()
-        headers = answer.headers
-        location = headers.get("location", "") if answer.is_redirect else ""
-        return Reply(answer.status_code, body, headers.get("retry-after"), location)
+            address = Address.of(call.url)
+            return self._lines.taken(address.origin, setting_out, fresh=call.once), address
+        except TimeoutError:
+            raise Unsent(f"{call.place}: no connection within {setting_out:g} s") from None
+        except SSLError as error:
+            raise Untrusted(f"{call.place}: {printable(str(error))}") from None
+        except OSError as error:
+            raise Unsent(f"{call.place}: {printable(str(error))}") from None
+        except ValueError as error:
+            raise Impossible(f"{call.method}: {printable(str(error))}") from None
 
-    def _pieces(self, answer: httpx2.Response, give_up_at: float) -> Iterator[bytes]:
-        size = 0
-        for piece in answer.iter_bytes():
-            size += len(piece)
-            if size > self._most_bytes:
-                raise Unanswered(f"its answer is larger than {self._most_bytes} bytes")
-            if time.monotonic() > give_up_at:
-                raise Unanswered(f"its answer was not whole within {self._timeout_s:g} s")
-            yield piece
+    def _exchanged(self, line: Line, call: Call, address: Address) -> Answer:
+        from bydawn.backends.exchange import Garbled, TooLong, Unsendable
 
-    def _client(self, once: bool) -> httpx2.Client:
-        with self._opening:
-            if once:
-                self._fresh = self._fresh or _client(kept=0)
-                return self._fresh
-            self._kept = self._kept or _client(kept=CONNECTIONS)
-            return self._kept
-
-
-def _client(kept: int) -> httpx2.Client:
-    import httpx2
-
-    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=kept)
-    return httpx2.Client(limits=limits, follow_redirects=False)
-
-
-def _unconnected(call: Call, error: Exception) -> Unsent:
-    words = f"{call.place}: {printable(str(error))}"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return Untrusted(words)
-        cause = cause.__cause__ or cause.__context__
-    return Untrusted(words) if "certificate" in words.lower() else Unsent(words)
+        until, most = time.monotonic() + self._timeout_s, self._most_bytes
+        try:
+            return line.exchange(call.method, address, call.headers, call.body, until, most)
+        except Unsendable as error:
+            raise Impossible(f"{call.place}: {error}") from None
+        except TooLong:
+            raise Unanswered(f"its answer is larger than {most} bytes") from None
+        except TimeoutError:
+            waited = f"no whole answer within {self._timeout_s:g} s"
+            raise Unanswered(f"{call.place}: {waited}") from None
+        except (OSError, Garbled) as error:
+            words = printable(str(error)) or type(error).__name__
+            raise Unanswered(f"{call.place}: {words}") from None

@@ -9,15 +9,15 @@ blind. A request to a blind target whose answer was lost is never repeated witho
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import mimetypes
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from bydawn.core.addresses import sign_in
 from bydawn.core.errors import Fenced
 from bydawn.core.fencing import (
     Claim,
@@ -232,10 +232,8 @@ def _connection(url: SplitResult) -> HTTPConnection:
 
 
 def _sign_in(url: SplitResult) -> dict[str, str]:
-    if url.username is None:
-        return {}
-    pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    told = sign_in(url.username, url.password)
+    return {"Authorization": told} if told else {}
 
 
 def _answer(response: HTTPResponse) -> Answer:
