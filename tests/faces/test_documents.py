@@ -31,7 +31,7 @@ JOB = [
 ]  # fmt: skip
 BATCH = [
     "batch", "plan", "edition", "state", "outcome", "exit_code", "reasons", "counts", "wall_s",
-    "serial_s", "usage", "cost", "duplicates_refused", "fenced_writes",
+    "serial_s", "usage", "cost", "duplicates_refused", "fenced_writes", "audit_head",
 ]  # fmt: skip
 COST = ["usd", "wasted_usd", "reserved_usd", "unknown_price_jobs", "prices"]
 COUNTS = ["queued", "running", "succeeded", "failed", "cancelled", "parked", "already_done"]

@@ -120,7 +120,8 @@ def test_the_same_numbers_everywhere_and_in_the_store(scene: Scene) -> None:
     document = json.loads(forms["json"])
     newest = audit.head(scene.store.session)
     assert newest is not None
-    assert {document["morning"]["audit_head"]} == {head_text(newest)}
+    heads = {document["morning"]["audit_head"], document["audit_head"]}
+    assert heads == {head_text(newest)}
     assert all(head_text(newest) in one for one in said.values())
     assert document["counts"]["succeeded"] == succeeded
     assert float(document["cost"]["usd"]) * 1_000_000 == pytest.approx(usd)
@@ -132,12 +133,14 @@ def test_the_same_numbers_everywhere_and_in_the_store(scene: Scene) -> None:
     rows = list(csv.DictReader(io.StringIO(forms["csv"])))
     assert sum(row["state"] == "succeeded" for row in rows) == succeeded
     assert sum(float(row["cost_usd"] or 0) for row in rows) * 1_000_000 == pytest.approx(usd)
+    assert {row["audit_head"] for row in rows} == heads
     metered = [row for row in rows if row["input_tokens"]]
     assert tokens == sum(int(r["input_tokens"]) + int(r["output_tokens"]) for r in metered)
 
     suite = ElementTree.fromstring(forms["junit"].encode())[0]
     assert (suite.get("tests"), suite.get("failures")) == (str(len(jobs)), str(failed))
     assert suite.get("time") == "4740.000"
+    assert {each.get("value") for each in suite.iter("property")} == heads
 
 
 def test_the_next_night_is_told_where_it_is_known(scene: Scene) -> None:

@@ -103,15 +103,20 @@ def test_markdown_cannot_be_written_into(scene: Scene) -> None:
     assert "\\<img src=x\\>\\|\\[a\\](b)" in told
 
 
+FORMULAS = ["=HYPERLINK(1)", "+1", "-1+1", "@SUM(1)", "\uff1d1+1", "\t=1", "\r\n=1"]
+
+
 def test_csv_has_one_row_per_job_and_no_formulas(scene: Scene) -> None:
-    spec = scripted("work", ok())
-    batch = scene.submit(spec, names=[("work", "=HYPERLINK(1)"), ("work", 'a,"b"')])
+    names = [("work", name) for name in (*FORMULAS, 'a,"b"')]
+    batch = scene.submit(scripted("work", ok()), names=names)
     scene.drive(batch)
-    rows = list(
-        csv.DictReader(io.StringIO(exports.table_csv(batch_document(scene.reading(), batch))))
-    )
-    assert [row["job"] for row in rows] == ["'=HYPERLINK(1)", 'a,"b"']
-    assert [row["state"] for row in rows] == ["succeeded", "succeeded"]
+    told = exports.table_csv(batch_document(scene.reading(), batch))
+    rows = list(csv.DictReader(io.StringIO(told)))
+    assert len(rows) == len(names) == len(told.splitlines()) - 1
+    assert rows[0]["job"] == "'=HYPERLINK(1)"
+    assert all(row["job"][0] in "'\\" for row in rows[:-1]), rows
+    assert rows[-1]["job"] == 'a,"b"'
+    assert {row["state"] for row in rows} == {"succeeded"}
 
 
 def test_junit_is_xml_and_counts_right(scene: Scene) -> None:

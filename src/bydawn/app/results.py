@@ -91,6 +91,7 @@ class BatchResult:
     cost: Cost
     duplicates_refused: int
     fenced_writes: int
+    audit_head: str | None
     _read_jobs: Callable[[], list[Document]] = field(repr=False, compare=False)
 
     @cached_property

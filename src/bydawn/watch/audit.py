@@ -142,6 +142,12 @@ def head_text(head: Head) -> str:
     return f"{head.seq}:{head.hash}"
 
 
+def head_now(session: Session) -> str | None:
+    """The end of the journal's chain, for whoever wants to hold it against the journal later."""
+    found = audit.head(session)
+    return head_text(found) if found else None
+
+
 def head_note(head: Head) -> str:
     """The same for a page or a message; so many digits are enough to be held against."""
     return f"{head.seq}:{head.hash[:_NOTED]}"

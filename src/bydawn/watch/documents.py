@@ -17,6 +17,7 @@ from bydawn.core.states import Reason, State, shown
 from bydawn.store import read, totals
 from bydawn.store.store import Batch, Store
 from bydawn.watch.amounts import decimal, rfc3339, seconds
+from bydawn.watch.audit import head_now
 
 Document = dict[str, Any]
 
@@ -237,6 +238,7 @@ def _batch(
         "cost": _cost(reading, batch),
         "duplicates_refused": batch.refused,
         "fenced_writes": batch.fenced,
+        "audit_head": head_now(reading.store.session),
     }
 
 

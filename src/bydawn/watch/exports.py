@@ -19,10 +19,10 @@ from bydawn.watch.sections import NEEDS, UNUSUAL, Item, Section, sections
 _COLUMNS = (
     "batch", "job", "job_id", "key", "state", "reason", "exit_code", "attempts", "backend",
     "started_at", "ended_at", "elapsed_s", "cost_usd", "input_tokens", "output_tokens",
-    "error_class", "error_code", "error_message",
+    "error_class", "error_code", "error_message", "audit_head",
 )  # fmt: skip
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@")
+# What a spreadsheet would take for a formula; some do in their wide forms too.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _SCREEN, _NAME = 80, 24
 
 
@@ -101,7 +101,9 @@ def table_csv(document: Document) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows(_row(job) for job in document["jobs"])
+    writer.writerows(
+        _row({**job, "audit_head": document["audit_head"]}) for job in document["jobs"]
+    )
     return stream.getvalue()
 
 
@@ -133,10 +135,16 @@ def junit(document: Document) -> str:
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         f"<testsuites><testsuite name={_attribute(document['batch'])} {numbers} {took}>",
+        *_properties(document["audit_head"]),
         *(_case(document["batch"], job) for job in jobs),
         "</testsuite></testsuites>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _properties(head: str | None) -> Iterator[str]:
+    if head:
+        yield f'<properties><property name="audit_head" value={_attribute(head)}/></properties>'
 
 
 def _case(batch: str, job: Document) -> str:

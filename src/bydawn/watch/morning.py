@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.usual import LEAST_NIGHTS
-from bydawn.store import audit, spending, timeline, totals
 from bydawn.store import nights as past_nights
+from bydawn.store import spending, timeline, totals
 from bydawn.store.nights import Night
 from bydawn.store.store import Batch
 from bydawn.store.timeline import LostTries
 from bydawn.watch.amounts import decimal, rfc3339
-from bydawn.watch.audit import head_text
+from bydawn.watch.audit import head_now
 from bydawn.watch.documents import Reading
 from bydawn.watch.report import Report, gather, headline
 from bydawn.watch.unusual import NIGHTS, Comparison, Finding, compare
@@ -59,7 +59,7 @@ def gather_morning(reading: Reading, batch: Batch, next_at: int | None = None) -
         nights=nights,
         shares=_shares(reading, batch),
         price_lists=tuple(totals.price_lists(session, number)),
-        head=_head(reading),
+        head=head_now(session),
         next_at=next_at,
     )
 
@@ -101,12 +101,6 @@ def _told(finding: Finding) -> dict[str, Any]:
     changes = [dataclasses.asdict(change) for change in finding.changes]
     return {"job": finding.name, "since": finding.since, "nights": finding.nights,
             "measures": measures, "changes": changes}  # fmt: skip
-
-
-def _head(reading: Reading) -> str | None:
-    """The end of the journal's chain, to be held against it later."""
-    found = audit.head(reading.store.session)
-    return head_text(found) if found else None
 
 
 def _nights(reading: Reading, batch: Batch) -> tuple[Night, ...]:
