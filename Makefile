@@ -58,6 +58,8 @@ lock: ## write requirements/*.lock anew (needs uv)
 	  -c requirements/test.lock -o requirements/check.lock pyproject.toml
 	@uv pip compile $(LOCKING) --extra test --extra e2e \
 	  -c requirements/test.lock -o requirements/e2e.lock pyproject.toml
+	@echo "hatchling>=1.27" | uv pip compile $(LOCKING) --extra postgres --extra web --extra prices \
+	  --extra notify -c requirements/test.lock -o requirements/image.lock pyproject.toml -
 
 clean: ## remove what the targets above made
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

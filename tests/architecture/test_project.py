@@ -16,7 +16,7 @@ from source import ROOT
 from bydawn.core.states import TABLE
 from bydawn.version import __version__
 
-LOCKS = ("requirements/test.lock", "requirements/check.lock")
+LOCKS = ("requirements/test.lock", "requirements/check.lock", "requirements/image.lock")
 # Written in two pieces, so that this file does not name what it forbids.
 FORBIDDEN = [
     "py" + "pi.org",
@@ -136,6 +136,17 @@ def test_the_two_locks_agree() -> None:
         assert locked("requirements/check.lock").get(name) == version
 
 
+def test_the_image_holds_what_was_tested() -> None:
+    image, tested = locked("requirements/image.lock"), locked("requirements/test.lock")
+    assert len(image) > 10
+    assert {name: tested.get(name) for name in image} == image
+    text = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    copied = [word for line in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE)
+              for word in line.split()]  # fmt: skip
+    assert "requirements/image.lock" in copied
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("extra", [None, "test", "dev"])
 def test_what_is_declared_is_locked(extra: str | None) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -144,6 +155,7 @@ def test_what_is_declared_is_locked(extra: str | None) -> None:
     names = {re.split(r"[^A-Za-z0-9_-]", line)[0].lower() for line in here}
     lock = "requirements/check.lock" if extra == "dev" else "requirements/test.lock"
     assert names - set(locked(lock)) == set()
+    assert extra or names - set(locked("requirements/image.lock")) == set()
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:
