@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class Night:
     """One folder with a plan, and a recorder that only the jobs write to."""
 
     folder: Path
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def recorder(self) -> Path:
@@ -38,7 +39,8 @@ class Night:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BYDAWN")}
-        return {**kept, "PYTHONPATH": SOURCE, "XDG_CONFIG_HOME": str(self.folder / "no-config")}
+        ours = {"PYTHONPATH": SOURCE, "XDG_CONFIG_HOME": str(self.folder / "no-config")}
+        return {**kept, **ours, **self.more}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The command, in the background, in a session of its own."""
@@ -55,7 +57,11 @@ class Night:
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         started = self.start(*arguments)
-        out, err = started.communicate(timeout=timeout)
+        try:
+            out, err = started.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            kill(started)
+            raise
         return subprocess.CompletedProcess(arguments, started.returncode, out, err)
 
     def json(self, *arguments: str, timeout: float = 60) -> tuple[int, Any]:

@@ -1,0 +1,90 @@
+"""A night that meets trouble, and what must hold once the trouble is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nightly import Night
+
+ITEMS, PAGE = 5, "hello"
+PLAN = """
+schema = 1
+name = "troubled"
+[run]
+parallel = 4
+lease = "2s"
+[defaults]
+backoff = {{ initial = "100ms", max = "200ms" }}
+[[job]]
+id = "work"
+items = "records.jsonl"
+key = ["site", "slug"]
+shell = 'echo {{{{ item.slug }}}} >> {recorder}; sleep {takes}'
+[[job]]
+id = "page"
+shell = 'echo page >> {recorder}; echo {page} > page.html'
+expect = {{ files = ["page.html"] }}
+publish = [ {{ from = "page.html", file = "public/page.html" }} ]
+"""
+# 0 all is well, 1 some failed, 8 some wait for a person, 75 try again. 70 would be a bug of ours.
+EXPLAINED = (0, 1, 8, 75)
+_SETTLED = {"succeeded": 0, "failed": 1, "parked": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a command ended, in the middle of the trouble or after it."""
+
+    code: int
+    errors: str
+
+    @property
+    def harm(self) -> list[str]:
+        found = [] if self.code in EXPLAINED else [f"exit code {self.code}"]
+        words = ("Traceback", "bug in bydawn")
+        return found + [f"said {self.errors[-700:]}" for word in words if word in self.errors]
+
+
+def prepared(night: Night, takes: str = "0.03") -> Night:
+    night.items(ITEMS)
+    night.plan(PLAN.format(recorder=night.recorder, page=PAGE, takes=takes))
+    return night
+
+
+def troubled(night: Night, *store: str) -> Told:
+    """The night while the trouble lasts."""
+    done = night.run(*store, "run", "plan.toml", timeout=60)
+    return Told(done.returncode, done.stderr)
+
+
+def harm_after(night: Night, *store: str) -> list[str]:
+    """The same command again, all being well: whatever is lost, done twice or told wrongly."""
+    code, batch = night.json(*store, "run", "plan.toml")
+    found = _harm_to_jobs(batch, code) + _harm_outside(night, batch)
+    verified = night.run(*store, "audit", "verify")
+    return found + ([verified.stdout[-700:]] if verified.returncode else [])
+
+
+def _harm_to_jobs(batch: dict[str, Any], code: int) -> list[str]:
+    states = {job["job"]: job["state"] for job in batch["jobs"]}
+    found = [f"{job} is {state}" for job, state in states.items() if state not in _SETTLED]
+    found += [] if len(states) == ITEMS + 1 else [f"only {len(states)} jobs"]
+    expected = max((_SETTLED.get(state, 75) for state in states.values()), default=75)
+    return found + ([] if code == expected else [f"exit code {code}, not {expected}"])
+
+
+def _harm_outside(night: Night, batch: dict[str, Any]) -> list[str]:
+    """The recorder, which only the jobs write to, against what is told of them."""
+    effects = night.effects()
+    found = [f"{name} {count} times" for name, count in effects.items() if count > 1]
+    for job in batch["jobs"]:
+        name = job["job"].rpartition(":")[2]
+        if job["state"] == "succeeded" and effects[name] != 1:
+            found.append(f"{name} succeeded, and was done {effects[name]} times")
+    page = night.folder / "public" / "page.html"
+    shown = page.read_text("utf-8").strip() if page.exists() else None
+    is_done = any(job["job"] == "page" and job["state"] == "succeeded" for job in batch["jobs"])
+    if shown not in ((PAGE,) if is_done else (PAGE, None)):
+        found.append(f"published: {shown!r}")
+    return found
