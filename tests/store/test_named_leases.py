@@ -72,12 +72,32 @@ def test_a_renewed_lease_lasts(store: Store, clock: HandWoundClock) -> None:
 
 
 @pytest.mark.parametrize("other_nonce", ["another", None])
-def test_only_its_holder_renews_and_releases(store: Store, other_nonce: str | None) -> None:
+def test_only_its_holder_renews_and_releases(
+    store: Store, clock: HandWoundClock, other_nonce: str | None
+) -> None:
     held = take(store).lease
     token = held.token if other_nonce else held.token + 1
-    assert leases.renew(store.session, "a", token, other_nonce, TTL) is None
+    assert leases.renew(store.session, "a", token, other_nonce, 9 * TTL) is None
     assert not leases.release(store.session, "a", token, other_nonce)
     assert not take(store).is_ours
+    clock.wind(TTL)
+    assert take(store).is_ours
+
+
+def test_asking_for_what_is_held_uses_up_no_token(store: Store) -> None:
+    first = take(store).lease
+    for _ in range(3):
+        assert not take(store).is_ours
+    leases.release(store.session, "a", first.token, first.nonce)
+    assert take(store).lease.token == first.token + 1
+
+
+def test_a_holder_may_be_called_anything(store: Store) -> None:
+    odd = 'o\'brien\\ "$1" ? ; -- \0é@host'
+    leases.acquire(store.session, "a", TTL, odd, nonce)
+    found = leases.find(store.session, "a")
+    assert found is not None
+    assert found.holder.replace("\ufffd", "\0") == odd
 
 
 def test_a_lapsed_lease_is_lost_even_where_nobody_took_it(

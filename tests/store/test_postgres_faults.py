@@ -13,6 +13,7 @@ import pytest
 from between import LOSE, MUTE, PASS, SWALLOW, CuttingLine, Pooler, database_of
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.runner.clock import SystemClock
+from bydawn.store import leases
 from bydawn.store import server as reached
 from bydawn.store.connect import CommitUnknown
 from bydawn.store.postgres import PostgresSession, open_postgres
@@ -299,6 +300,8 @@ def test_a_pooler_may_give_every_transaction_another_connection(
                 session.transact(lambda s=session: s.change_many(BUMP_MANY, [("a", 1), ("b", 2)]))
                 with session.reading():
                     assert len(session.rows("SELECT name FROM counter")) == 3
+                taken = leases.acquire(session, "a", 60_000, "me", lambda: "n").lease
+                assert leases.release(session, "a", taken.token, "n")
         assert first.row(READ) == (20,)
         assert first.changed_elsewhere()
         assert not first.changed_elsewhere()
@@ -306,6 +309,64 @@ def test_a_pooler_may_give_every_transaction_another_connection(
         left = [first.row(LEFT_BEHIND) for _ in range(3)]
     assert used > 70
     assert left == [("", "off", "0", "on", 0, 0)] * 3
+
+
+def at_messages(*verdicts: str) -> Callable[[bytes], str]:
+    """One verdict for each message that holds a whole transaction; after the last one all is well
+    again."""
+    waiting = list(verdicts)
+
+    def judge(message: bytes) -> str:
+        is_whole = b"BEGIN" in message and b"COMMIT" in message[-9:]
+        return waiting.pop(0) if waiting and is_whole else PASS
+
+    return judge
+
+
+@pytest.mark.parametrize("verdicts", [(SWALLOW,), (LOSE, SWALLOW), (SWALLOW, LOSE, SWALLOW)])
+def test_a_lease_whose_grant_was_not_answered_is_found_to_be_ours(
+    line: CuttingLine, open_session: Callable[..., PostgresSession], verdicts: tuple[str, ...]
+) -> None:
+    session = open_session(line.url)
+    first = leases.acquire(session, "a", 60_000, "me", lambda: "n1").lease
+    line.judge = at_messages(*verdicts)
+    assert leases.renew(session, "a", first.token, "n1", 60_000)
+    line.judge = at_messages(*verdicts)
+    assert leases.release(session, "a", first.token, "n1")
+    line.judge = at_messages(*verdicts)
+    second = leases.acquire(session, "a", 60_000, "me", lambda: "n2")
+    assert (second.is_ours, second.lease.token) == (True, first.token + 1)
+    assert not leases.acquire(session, "a", 60_000, "you", lambda: "n3").is_ours
+
+
+def test_taking_a_lease_is_one_message_and_one_answer(
+    line: CuttingLine, open_session: Callable[..., PostgresSession]
+) -> None:
+    session = open_session(line.url)
+    for _ in range(10):  # by then the server has been told of the statements
+        taken = leases.acquire(session, "a", 60_000, "me", lambda: "n").lease
+        leases.renew(session, "a", taken.token, "n", 60_000)
+        leases.release(session, "a", taken.token, "n")
+    heard: list[bytes] = []
+    line.judge = lambda message: (heard.append(message), PASS)[1]
+    taken = leases.acquire(session, "a", 60_000, "me", lambda: "n").lease
+    assert leases.renew(session, "a", taken.token, "n", 60_000)
+    assert leases.release(session, "a", taken.token, "n")
+    assert len(heard) == 3
+
+
+def test_what_the_server_was_told_of_and_has_forgotten_is_said_in_full(
+    url: str, open_session: Callable[..., PostgresSession]
+) -> None:
+    session = open_session(url)
+    tokens = []
+    for number in range(30):
+        if number == 20:
+            session.define("DISCARD ALL")
+        taken = leases.acquire(session, "a", 60_000, "me", lambda: "n").lease
+        tokens.append(taken.token)
+        assert leases.release(session, "a", taken.token, "n")
+    assert tokens == list(range(tokens[0], tokens[0] + 30))
 
 
 BUMP_MANY = """

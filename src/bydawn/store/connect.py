@@ -17,6 +17,8 @@ from bydawn.core.errors import StoreUnavailable
 from bydawn.store.chain import Chain
 
 Row = tuple[Any, ...]
+# A statement and its parameters.
+Statement = tuple[str, Sequence[Any]]
 T = TypeVar("T")
 
 
@@ -34,7 +36,8 @@ class CommitUnknown(StoreUnavailable):
 
 
 class Session(Protocol):
-    """A connection that knows the store's clock. Used by the thread and process that made it.
+    """A connection that knows the store's clock, also as ``lease_now()`` in its statements. Used by
+    the thread and process that made it.
 
     ``name`` is what people may read of its address, ``host`` the one host that may work here; empty
     where any may, or where nobody can tell. ``picks`` ends a SELECT whose rows are about to
@@ -89,6 +92,13 @@ class Session(Protocol):
         ``act`` may be carried out more than once, so it takes all it knows from the store and its
         own arguments, and leaves nothing half done outside. Writers go one after another.
         """
+        ...
+
+    def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:
+        """A write transaction whose statements are all known beforehand, and the first row of what
+        is asked at its end. Over a network it is one message and one answer. Where that is lost it
+        is said again, so a second time the changes must find that they have been made: by their
+        nonce, or by what they guard. Listeners are not told."""
         ...
 
     def trying(self) -> AbstractContextManager[None]:

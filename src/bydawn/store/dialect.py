@@ -16,6 +16,7 @@ _IS_NOT = re.compile(r"\bIS NOT (?!NULL\b|DISTINCT\b)")
 _GREATER_OF_TWO = re.compile(r"\bmax\((?=[^(),]+,)")
 _INSERT = re.compile(r"(\s*INSERT INTO .*?)\bVALUES\s*\(([^()]*)\)(.*)", re.DOTALL)
 _UPDATE = re.compile(r"(\s*UPDATE .*?)(\bWHERE\b.*)", re.DOTALL)
+NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -43,8 +44,21 @@ def spoken(sql: str) -> Spoken:
         return f"~ ${count}" if found[1] else f"${count}"
 
     text = _QUOTED_OR_MARK.sub(numbered, sql)
-    text = _IS_NOT.sub("IS DISTINCT FROM ", text)
+    text = _IS_NOT.sub("IS DISTINCT FROM ", text).replace("lease_now()", NOW)
     return Spoken(_GREATER_OF_TWO.sub("greatest(", text), tuple(globs))
+
+
+def given_to(sql: Spoken, parameters: Sequence[Any]) -> list[Any]:
+    """The parameters of a statement as PostgreSQL takes them."""
+    given = [cleaned(value) for value in parameters]
+    for place in sql.globs:
+        given[place] = regex_of(given[place])
+    return given
+
+
+def filled(sql: Spoken, texts: Sequence[str]) -> str:
+    """A statement with these texts, which are quoted already, in the places of its parameters."""
+    return _PARAMETER.sub(lambda found: texts[int(found[1]) - 1], sql.sql)
 
 
 def defined(sql: str) -> str:

@@ -10,23 +10,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bydawn.core.leases import has_lapsed
-from bydawn.store import counters
-from bydawn.store.connect import Session
+from bydawn.store.connect import Row, Session, Statement
 
+# Whether a lease is over is said here as core.leases.has_lapsed says it.
 _READ = """
-SELECT name, token, nonce, holder, boot, lease_until, released_at FROM lease WHERE name = ?"""
+SELECT name, token, nonce, holder,
+    CASE WHEN released_at IS NULL AND boot = ? THEN max(0, lease_until - lease_now()) ELSE 0 END,
+    CASE WHEN released_at IS NULL THEN 0 ELSE 1 END
+FROM lease WHERE name = ?"""
 _UNRELEASED = "SELECT name FROM lease WHERE released_at IS NULL ORDER BY name"
 _GRANT = """
 INSERT INTO lease (name, token, nonce, holder, boot, lease_until, acquired_at, released_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
+VALUES (?, (SELECT value + 1 FROM sequence WHERE name = 'token'), ?, ?, ?, lease_now() + ?, ?, NULL)
 ON CONFLICT (name) DO UPDATE SET token = excluded.token, nonce = excluded.nonce,
     holder = excluded.holder, boot = excluded.boot, lease_until = excluded.lease_until,
-    acquired_at = excluded.acquired_at, released_at = NULL"""
+    acquired_at = excluded.acquired_at, released_at = NULL
+WHERE lease.released_at IS NOT NULL OR lease.boot <> excluded.boot
+    OR lease.lease_until <= lease_now()"""
+# Whether it is over is asked once, by the grant; the sequence follows what was given.
+_DRAWN = """
+UPDATE sequence SET value = (SELECT token FROM lease WHERE name = ?)
+WHERE name = 'token' AND value < (SELECT token FROM lease WHERE name = ?)"""
 _EXTEND = """
-UPDATE lease SET lease_until = ? WHERE name = ? AND token = ? AND nonce = ?"""
+UPDATE lease SET lease_until = lease_now() + ?
+WHERE name = ? AND token = ? AND nonce = coalesce(?, nonce)
+    AND released_at IS NULL AND boot = ? AND lease_until > lease_now()"""
 _RELEASE = """
-UPDATE lease SET released_at = ? WHERE name = ? AND token = ? AND nonce = ?
+UPDATE lease SET released_at = ? WHERE name = ? AND token = ? AND nonce = coalesce(?, nonce)
     AND released_at IS NULL"""
 
 
@@ -59,54 +69,29 @@ def acquire(
     session: Session, name: str, ttl_ms: int, holder: str, nonce: Callable[[], str]
 ) -> Acquired:
     """Take a name that nobody holds; answers who holds it otherwise."""
-
-    def act() -> Acquired:
-        found = find(session, name)
-        if found is not None and found.is_held:
-            return Acquired(found, is_ours=False)
-        return Acquired(_granted(session, name, ttl_ms, holder, nonce()), is_ours=True)
-
-    return session.transact(act)
+    ours = nonce()
+    row = (name, ours, holder, session.lease_boot(), ttl_ms, session.clock.utc_ms())
+    found = _after(session, name, (_GRANT, row), (_DRAWN, (name, name)))
+    assert found is not None, "it was there, or was just given"
+    return Acquired(found, is_ours=found.nonce == ours)
 
 
 def renew(session: Session, name: str, token: int, nonce: str | None, ttl_ms: int) -> Lease | None:
     """Count the lease from now again; None when it was lost. Without a nonce the token decides."""
-
-    def act() -> Lease | None:
-        found = find(session, name)
-        if found is None or not found.is_held or not _is_same(found, token, nonce):
-            return None
-        until = session.lease_now() + ttl_ms
-        session.send_many(_EXTEND, [(until, name, token, found.nonce)])
-        return find(session, name)
-
-    return session.transact(act)
+    guard = (name, token, nonce, session.lease_boot())
+    found = _after(session, name, (_EXTEND, (ttl_ms, *guard)))
+    return found if found and found.is_held and _is_same(found, token, nonce) else None
 
 
 def release(session: Session, name: str, token: int, nonce: str | None) -> bool:
     """Give a name back; again is no harm. False when the last holder was another."""
-
-    def act() -> bool:
-        found = find(session, name)
-        if found is None or not _is_same(found, token, nonce):
-            return False
-        session.send_many(_RELEASE, [(session.clock.utc_ms(), name, token, found.nonce)])
-        return True
-
-    return session.transact(act)
+    found = _after(session, name, (_RELEASE, (session.clock.utc_ms(), name, token, nonce)))
+    return found is not None and _is_same(found, token, nonce)
 
 
 def find(session: Session, name: str) -> Lease | None:
     """How a name stands; None when nobody ever held it."""
-    row = session.row(_READ, (name,))
-    if row is None:
-        return None
-    _, token, nonce, holder, boot, until, released_at = row
-    now, current = session.lease_now(), session.lease_boot()
-    is_over = released_at is not None or has_lapsed(until, boot, now, current)
-    left = 0 if is_over else until - now
-    expires_at = session.clock.utc_ms() + left
-    return Lease(name, token, nonce, holder, left, expires_at, released_at is not None)
+    return _lease(session, session.row(*_question(session, name)))
 
 
 def held(session: Session) -> list[Lease]:
@@ -116,13 +101,20 @@ def held(session: Session) -> list[Lease]:
     return [lease for lease in found if lease is not None and lease.is_held]
 
 
-def _granted(session: Session, name: str, ttl_ms: int, holder: str, nonce: str) -> Lease:
-    token = counters.take_tokens(session, 1)
-    now = session.clock.utc_ms()
-    until = session.lease_now() + ttl_ms
-    row = (name, token, nonce, holder, session.lease_boot(), until, now)
-    session.send_many(_GRANT, [row])
-    return Lease(name, token, nonce, holder, ttl_ms, now + ttl_ms)
+def _after(session: Session, name: str, *changes: Statement) -> Lease | None:
+    """How a name stands after these changes, which are kept together."""
+    return _lease(session, session.at_once(changes, _question(session, name)))
+
+
+def _question(session: Session, name: str) -> Statement:
+    return _READ, (session.lease_boot(), name)
+
+
+def _lease(session: Session, row: Row | None) -> Lease | None:
+    if row is None:
+        return None
+    name, token, nonce, holder, left, is_released = row
+    return Lease(name, token, nonce, holder, left, session.clock.utc_ms() + left, bool(is_released))
 
 
 def _is_same(found: Lease, token: int, nonce: str | None) -> bool:

@@ -18,27 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import errors
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.chain import Chain
-from bydawn.store.connect import CommitUnknown, Occupied, Row, T
-from bydawn.store.dialect import defined, spoken
+from bydawn.store.connect import Row, Statement, T
+from bydawn.store.dialect import NOW, Spoken, defined, spoken
 from bydawn.store.mark import Mark
+from bydawn.store.outcome import Again, assure_kept, judged, repeated
 from bydawn.store.server import address_of
-from bydawn.store.turns import FIRST_TURN, NOW, TURN, VERSION
+from bydawn.store.turns import FIRST_TURN, TURN, VERSION
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
 _CHUNK = 2_000
-
-
-class _Again(Exception):
-    """The transaction was certainly not kept; it may be carried out anew."""
-
-    def __init__(self, why: psycopg.Error) -> None:
-        self.why = why
 
 
 class PostgresSession:
@@ -69,7 +62,7 @@ class PostgresSession:
 
     def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
         assert self._is_writing, "only what is part of a transaction may be answered later"
-        cursor = self._said(lambda: self._wire.send_question(spoken(sql), parameters))
+        cursor = self._said(lambda: self._wire.send_question(self._spoken(sql), parameters))
 
         def answered() -> list[Row]:
             self._said(self._wire.hear)
@@ -115,13 +108,11 @@ class PostgresSession:
     def transact(self, act: Callable[[], T]) -> T:
         assert os.getpid() == self._pid, "a store connection must not cross a fork"
         assert not self._is_writing, "a transaction inside a transaction"
-        for pause in self._wire.pauses():
-            try:
-                return self._once(act)
-            except _Again as again:
-                last = again.why
-            time.sleep(pause)
-        raise self._wire.explained(last) from None
+        return repeated(self._wire, lambda: self._once(act))
+
+    def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:
+        assert not self._is_writing, "a transaction inside a transaction"
+        return repeated(self._wire, lambda: self._in_one_breath([(TURN, ()), *changes, question]))
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
@@ -130,7 +121,7 @@ class PostgresSession:
             with self.chain.trying():
                 yield
                 self._said(self._wire.hear)
-        except _Again:
+        except Again:
             raise
         except BaseException:
             with contextlib.suppress(psycopg.Error):
@@ -146,7 +137,7 @@ class PostgresSession:
         self._is_reading = True
         try:
             yield
-        except _Again as again:
+        except Again as again:
             raise self._wire.explained(again.why) from again
         finally:
             self._is_reading = False
@@ -187,7 +178,7 @@ class PostgresSession:
         self._wire.close()
 
     def _once(self, act: Callable[[], T]) -> T:
-        """Carry it out; raises _Again where it certainly was not kept and may be repeated."""
+        """Carry it out; raises Again where it certainly was not kept and may be repeated."""
         version = self._begin()
         self._is_writing = True
         try:
@@ -201,20 +192,37 @@ class PostgresSession:
         self._note(version)
         return result
 
+    def _in_one_breath(self, statements: Sequence[Statement]) -> Row | None:
+        try:
+            self._wire.connect_again()
+            said = [self._wire.literally(self._spoken(sql), given) for sql, given in statements]
+            *_, turn, answer = self._wire.say_to_the_end("; ".join(said))
+        except psycopg.Error as error:
+            raise self._undone(error) from error
+        self._note(self._taken(turn))
+        return answer
+
+    def _undone(self, error: psycopg.Error) -> Exception:
+        """What a word means that leaves nothing of the transaction."""
+        found = judged(self._wire, error)
+        self._wire.roll_back()
+        return found
+
     def _begin(self) -> int:
         self._mark.number += 1
         try:
             self._wire.connect_again()
             found = self._wire.say_all(f"{self._wire.opening}; {self._turn()}")
         except psycopg.Error as error:
-            judged = self._judged(error)
-            self._wire.roll_back()
-            raise judged from error
-        version = self.chain.heard(found)
-        if version is None:
+            raise self._undone(error) from error
+        return self._taken(self.chain.heard(found))
+
+    def _taken(self, turn: Row | None) -> int:
+        """It is our turn, in this transaction."""
+        if turn is None:
             self._wire.roll_back()
             raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        number, pid, self._turned_at = version
+        number, pid, self._turned_at = turn
         self._wire.meet(pid)
         return int(number)
 
@@ -228,25 +236,9 @@ class PostgresSession:
         try:
             said = self._wire.commit()
         except psycopg.Error as error:
-            if not self._wire.is_broken():
-                raise self._judged(error) from error
-            if not self._was_kept(error):
-                raise _Again(error) from error
+            assure_kept(self._wire, self._mark, error)
         else:
             assert said == "COMMIT", "an error inside a transaction was swallowed"
-
-    def _was_kept(self, error: psycopg.Error) -> bool:
-        """What became of a transaction whose COMMIT was not answered."""
-        for pause in self._wire.pauses():
-            with contextlib.suppress(psycopg.Error):
-                self._wire.connect_again()
-                return self._mark.is_left(self._wire, TURN)
-            time.sleep(pause)
-        raise CommitUnknown(
-            f"{self.name}: the answer to a commit was lost, and nobody could say since what became"
-            " of it",
-            "nothing was guessed: run the same command again when the server is back",
-        ) from error
 
     def _note(self, version: int) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
@@ -256,9 +248,12 @@ class PostgresSession:
         if not self._wire.is_ordered:
             self._retried(self._wire.look_around)
 
+    def _spoken(self, sql: str) -> Spoken:
+        return spoken(sql)
+
     def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
         def ask() -> psycopg.Cursor[Row]:
-            return self._wire.ask(spoken(sql), parameters)
+            return self._wire.ask(self._spoken(sql), parameters)
 
         is_inside = self._is_writing or self._is_reading
         return self._said(ask) if is_inside else self._retried(ask)
@@ -270,9 +265,9 @@ class PostgresSession:
                 self._wire.connect_again()
                 return question()
             except psycopg.Error as error:
-                judged, last = self._judged(error), error
-                if not isinstance(judged, _Again):
-                    raise judged from error
+                found, last = judged(self._wire, error), error
+                if not isinstance(found, Again):
+                    raise found from error
             time.sleep(pause)
         raise self._wire.explained(last) from None
 
@@ -281,12 +276,7 @@ class PostgresSession:
         try:
             return say()
         except psycopg.Error as error:
-            raise self._judged(error) from error
-
-    def _judged(self, error: psycopg.Error) -> Exception:
-        if isinstance(error, errors.UniqueViolation | errors.CardinalityViolation):
-            return Occupied(str(error))
-        return _Again(error) if self._wire.may_replay(error) else self._wire.explained(error)
+            raise judged(self._wire, error) from error
 
     def _version(self) -> int:
         found = self.row(VERSION) if self._wire.is_ordered else None

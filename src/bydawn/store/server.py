@@ -29,6 +29,14 @@ COMMIT_S = 20.0
 _LOCK_WAIT = "10s"
 _STATEMENT_WAIT = "60s"
 _IDLE_WAIT = "30s"
+_WHERE_WE_GO_ON = {
+    "idle_in_transaction_session_timeout": _IDLE_WAIT,
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
 _STRONG_COMMITS = ("on", "remote_apply")
 
 # A dead peer is noticed in half a minute, where the address does not say otherwise.
@@ -148,8 +156,9 @@ def connect(address: Address) -> Line:
     return connection
 
 
-def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> str:
-    """What begins every write transaction here. Refuses a server that must not be written to.
+def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> tuple[str, str]:
+    """What begins a write transaction here: one that is a single message to few rows, and any.
+    Refuses a server that must not be written to.
 
     The settings hold for one transaction, so they need no session of our own behind a pooler. The
     planner is kept to our indices: it knows little of a table that was filled a moment ago.
@@ -170,17 +179,15 @@ def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) ->
             f"{name}: its search path names no schema that exists",
             "create the schema, or correct search_path",
         )
-    settings = {
+    must = {
         "synchronous_commit": commit if commit in _STRONG_COMMITS else "on",
         "lock_timeout": _LOCK_WAIT,
         "statement_timeout": _STATEMENT_WAIT,
-        "idle_in_transaction_session_timeout": _IDLE_WAIT,
-        "enable_seqscan": "off",
-        "enable_bitmapscan": "off",
-        "enable_hashjoin": "off",
-        "enable_mergejoin": "off",
-        "jit": "off",
     }
+    return _begun_with(must), _begun_with({**must, **_WHERE_WE_GO_ON})
+
+
+def _begun_with(settings: dict[str, str]) -> str:
     listed = ", ".join(f"set_config('{key}', '{value}', true)" for key, value in settings.items())
     return f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {listed}"
 

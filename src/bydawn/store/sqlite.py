@@ -13,7 +13,7 @@ from typing import Any
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.store.chain import Chain
-from bydawn.store.connect import Occupied, Row, Session, T
+from bydawn.store.connect import Occupied, Row, Session, Statement, T
 from bydawn.store.disks import refuse_network_disk
 
 APPLICATION_ID = 0x62794461
@@ -35,6 +35,7 @@ class SqliteSession:
         self.host = ""
         self.clock = clock
         self.chain = Chain()
+        connection.create_function("lease_now", 0, clock.boot_ms)
         self._seen_version = self._version()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -88,6 +89,14 @@ class SqliteSession:
             self._roll_back()
             raise
         return done
+
+    def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:
+        def act() -> Row | None:
+            for change in changes:
+                self.change(*change)
+            return self.row(*question)
+
+        return self.transact(act)
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+from bydawn.store.dialect import NOW
 
 # The row that orders all writers also counts their transactions; with it comes who answered, and
 # when the turn came.

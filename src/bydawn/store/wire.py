@@ -10,10 +10,20 @@ from typing import Any
 
 import psycopg
 from psycopg import pq
+from psycopg.pq import Escaping
 
 from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row
-from bydawn.store.dialect import Spoken, alike_in, as_json, cleaned, for_many, regex_of, spoken
+from bydawn.store.dialect import (
+    Spoken,
+    alike_in,
+    as_json,
+    cleaned,
+    filled,
+    for_many,
+    given_to,
+    spoken,
+)
 from bydawn.store.listening import Listener, channel_of
 from bydawn.store.server import (
     COMMIT_S,
@@ -46,13 +56,14 @@ SELECT (SELECT value FROM meta WHERE name = 'store_id'),
 class Wire:
     """Raises psycopg's own errors, but for a server that must not be used.
 
-    ``opening`` begins a write transaction; ``is_ordered`` says that the store's tables are there;
-    ``committed`` is the newest version this process knows to be kept.
+    ``opening`` begins a write transaction, ``brief_opening`` one that is a single message;
+    ``is_ordered`` says that the store's tables are there; ``committed`` is the newest version this
+    process knows to be kept.
     """
 
     def __init__(self, address: Address, patience_s: float) -> None:
         self.name = address.name
-        self.opening = ""
+        self.opening = self.brief_opening = ""
         self.is_ordered = False
         self.committed = 0
         self._address, self._patience_s = address, patience_s
@@ -62,19 +73,20 @@ class Wire:
         self._pipeline: psycopg.Pipeline | None = None
         self._is_unheard = False
         self._met = 0
+        self._told: dict[str, str] = {}
         self._connect_first()
 
     def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Say a statement and wait for its answer; and for those to all that was sent before."""
         if self._pipeline is None:
-            return self._connection.cursor().execute(sql.sql.encode(), _given(sql, parameters))
+            return self._connection.cursor().execute(sql.sql.encode(), given_to(sql, parameters))
         cursor = self.send_question(sql, parameters)
         self.hear()
         return cursor
 
     def send_question(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """As ``send`` for what may hold patterns."""
-        return self.send(sql.sql, _given(sql, parameters))
+        return self.send(sql.sql, given_to(sql, parameters))
 
     def send(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
         """Say a statement of a transaction and go on; the answer is there after ``hear``."""
@@ -162,6 +174,28 @@ class Wire:
                 found.append(cursor.fetchone())
         return found
 
+    def say_to_the_end(self, sql: str) -> list[Row | None]:
+        """A whole write transaction, as ``say_all``."""
+        with self._connection.answering_within(COMMIT_S):
+            return self.say_all(f"{self.brief_opening}; {sql}; COMMIT")
+
+    def literally(self, sql: Spoken, parameters: Sequence[Any] = ()) -> str:
+        """A statement with its parameters in its text, quoted by the library's own rule; short
+        where the server has been told of it before."""
+        given = [self._literal(value) for value in given_to(sql, parameters)]
+        if self._met < _ACQUAINTED:
+            return filled(sql, given)
+        told = self._told.get(sql.sql)
+        if told is None:
+            told = self._told[sql.sql] = f"bydawn_{len(self._told)}"
+            self.say(f"PREPARE {told} AS {sql.sql}")
+        return f"EXECUTE {told}({', '.join(given)})" if given else f"EXECUTE {told}"
+
+    def _literal(self, value: str | int | None) -> str:
+        if isinstance(value, str):
+            return Escaping(self._connection.pgconn).escape_literal(value.encode()).decode()
+        return "NULL" if value is None else str(int(value))
+
     def tables(self) -> set[str]:
         return {str(row[0]) for row in self.say(_TABLES)}
 
@@ -236,10 +270,10 @@ class Wire:
         raise last
 
     def _connect(self) -> None:
-        self._connection = connect(self._address)
+        self._connection, self._told = connect(self._address), {}
         self._met = min(self._met, 0)
         try:
-            self.opening = opening_words(self._connection, self.name)
+            self.brief_opening, self.opening = opening_words(self._connection, self.name)
             self.look_around()
         except BaseException:
             self._connection.close()
@@ -249,13 +283,6 @@ class Wire:
 def _may(parameters: Sequence[Any]) -> bool | None:
     """Only what has parameters may be prepared, once it has been said often enough."""
     return None if parameters else False
-
-
-def _given(sql: Spoken, parameters: Sequence[Any]) -> list[Any]:
-    given = [cleaned(value) for value in parameters]
-    for place in sql.globs:
-        given[place] = regex_of(given[place])
-    return given
 
 
 def _pauses(patience_s: float) -> Iterator[float]:
