@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import FACTS, METERED, NOW, PATIENT, TARGETS, TRANSIENT, around, job, spec
+from making import FACTS, KEYED, METERED, NOW, PATIENT, TARGETS, TRANSIENT, around, job, spec
 
 from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
 from bydawn.core.decide.step import (
@@ -312,7 +313,17 @@ def test_no_look_is_later_than_the_next_limit(
     circumstances = around(one, looks=looks, chance=chance, left_ms=left)
     step = learn(job("running"), Alive(look_again_ms=look), circumstances)
     assert step.due_in_ms is not None
-    assert 0 <= step.due_in_ms <= min(left, stall or left)
+    assert 0 <= step.due_in_ms <= step.due_in_ms + step.slack_ms <= min(left, stall or left)
+
+
+def test_a_look_that_needs_a_thread_may_come_a_little_later_and_never_earlier() -> None:
+    one, seen = spec(limits=PATIENT), Alive(look_again_ms=64_000)
+    prompt = dataclasses.replace(KEYED, prompt=True)
+    steps = [
+        learn(job("running"), seen, around(one, left_ms=10**7, capabilities=each))
+        for each in (KEYED, prompt)
+    ]
+    assert [(step.due_in_ms, step.slack_ms) for step in steps] == [(64_000, 2_000), (64_000, 0)]
 
 
 def test_half_a_stall_is_shown_once_and_taken_back() -> None:

@@ -8,12 +8,27 @@ from pathlib import Path
 import pytest
 from world import World, jobs_of, planned, spec
 
+from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
-from bydawn.core.sightings import Absent
+from bydawn.core.sightings import Absent, Sighting
 from bydawn.runner.dispatch import Call, Ticket
 from bydawn.runner.stopping import Stop
 from bydawn.store import read
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher
+
+
+class Watched(ScriptedBackend):
+    """Its looks need a thread, and come when the runner likes; ``looks`` are their moments."""
+
+    capabilities = dataclasses.replace(ScriptedBackend.capabilities, prompt=False)
+
+    def __init__(self, clock: HandWoundClock) -> None:
+        super().__init__(clock)
+        self.looks: list[int] = []
+
+    def poll(self, handle: str) -> Sighting:
+        self.looks.append(self._clock.utc_ms())
+        return dataclasses.replace(super().poll(handle), look_again_ms=None)
 
 
 class HeldBack(InlineDispatcher):
@@ -46,6 +61,19 @@ def test_a_thousand_jobs_overlap(world: World) -> None:
     world.drive(batch)
     assert world.states(batch) == {"succeeded": 1000}
     assert 60_000 <= world.clock.utc_ms() - began < 61_000
+
+
+def test_runs_looked_at_at_nearly_the_same_time_are_looked_at_in_one_turn(world: World) -> None:
+    """Each turn costs something; a thousand runs that are watched must not mean as many turns."""
+    batch = world.submit(spec(script=[{"takes_ms": 10**9}]), count=100, parallel=100)
+    watched = Watched(world.clock)
+    runner = world.runner(batch, backend=watched)
+    world.drive_on(runner, hours=0.05)
+    last_round = [at for at in watched.looks if at > max(watched.looks) - 8_000]
+    assert len(last_round) >= 80
+    assert len(last_round) > 3 * len(set(last_round))
+    per_run = len(watched.looks) / 100
+    assert 0.05 * 3_600 / 10 <= per_run <= 0.05 * 3_600 / 8 + 8, "none is looked at less often"
 
 
 def test_a_call_meant_under_a_lost_lease_is_not_made_under_the_next(world: World) -> None:

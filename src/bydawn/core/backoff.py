@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SPREAD = 0.2
+_SLACK = 32
 _ALWAYS_ALLOWED = 10
 
 
@@ -14,9 +15,16 @@ def retry_delay_ms(initial_ms: int, max_ms: int, faults: int, chance: float) -> 
 
 
 def poll_delay_ms(initial_ms: int, max_ms: int, looks: int, chance: float) -> int:
-    """Exponential, bounded, and spread a little so that a thousand runs do not march in step."""
+    """Exponential, bounded, and spread a little so that a thousand runs do not march in step.
+    What ``poll_slack_ms`` allows on top is still within the bound."""
     ceiling = min(max_ms, initial_ms * (1 << min(looks, 30)))
-    return max(1, int(ceiling * (1 - _SPREAD * chance)))
+    latest = ceiling * (1 - 1 / _SLACK)
+    return max(1, int(latest - (latest - ceiling * (1 - _SPREAD)) * chance))
+
+
+def poll_slack_ms(delay_ms: int) -> int:
+    """How much later a look may come, so that those due at nearly the same time go together."""
+    return delay_ms // _SLACK
 
 
 def retries_allowed(per_job: float, jobs: int) -> int:

@@ -11,7 +11,10 @@ from typing import Protocol
 
 from bydawn.core.decide import Fact
 from bydawn.core.decide.step import Broken
+from bydawn.core.sightings import Alive
 
+# One call that hangs keeps what others have seen for no longer than this.
+_UNHEARD_MS = 100
 Call = Callable[[], Fact]
 Ticket = tuple[int, int]
 """A job's number and the token under which it was asked: a late fact of an older claim is no
@@ -73,7 +76,9 @@ class Threads:
     def wait(self, timeout_ms: int | None) -> None:
         """Until something finished, somebody rang, or the time is up."""
         if not self._done:
-            self._rung.wait(None if timeout_ms is None else timeout_ms / 1000)
+            lengths = [] if timeout_ms is None else [timeout_ms]
+            lengths += [_UNHEARD_MS] if self.outstanding() else []
+            self._rung.wait(min(lengths) / 1000 if lengths else None)
         self._rung.clear()
 
     def wake(self) -> None:
@@ -87,5 +92,8 @@ class Threads:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _carry_out(self, ticket: Ticket, call: Call) -> None:
-        self._done.append((ticket, carried_out(call)))
-        self._rung.set()
+        fact = carried_out(call)
+        self._done.append((ticket, fact))
+        # That a run goes on is no news: it waits for the others that are out, or for a turn.
+        if not isinstance(fact, Alive) or self.outstanding() <= len(self._done):
+            self._rung.set()

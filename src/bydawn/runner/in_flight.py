@@ -182,7 +182,7 @@ class InFlight:
         if step.act is not Act.NONE:
             self._prepare(held, step)
         elif job.state in _HELD and not _is_unwatched(job):
-            self._schedule(held, step.due_in_ms or 0)
+            self._schedule(held, step.due_in_ms or 0, step.slack_ms)
 
     def _prepare(self, held: Held, step: Step) -> None:
         if step.due_in_ms:
@@ -214,8 +214,11 @@ class InFlight:
         quiet = 0 if job.progress_at is None else max(0, now - job.progress_at)
         held.progress_at = boot - quiet
 
-    def _schedule(self, held: Held, in_ms: int) -> None:
-        held.due_at = self._tools.clock.boot_ms() + in_ms
+    def _schedule(self, held: Held, in_ms: int, slack_ms: int = 0) -> None:
+        """What may wait waits for a moment it shares with others: one turn looks at many."""
+        due_at = self._tools.clock.boot_ms() + in_ms
+        shared_every_ms = 1 << (slack_ms.bit_length() - 1) if slack_ms else 1
+        held.due_at = due_at + -due_at % shared_every_ms
         heapq.heappush(self._due, (held.due_at, held.job.number))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bydawn.core.backoff import poll_delay_ms
+from bydawn.core.backoff import poll_delay_ms, poll_slack_ms
 from bydawn.core.budgets import Amount, is_overrun, total_tokens
 from bydawn.core.decide.finishing import after_end
 from bydawn.core.decide.judging import NO_FAILURE, judged_move, outcome_columns
@@ -117,7 +117,12 @@ def _alive(job: Job, fact: Alive, around: Circumstances) -> Step:
             moves=(Move(Event.NEEDS_INPUT, State.PARKED, Reason.NEEDS_INPUT, changes, detail),),
             due_in_ms=around.poll_max_ms,
         )
-    return Step(moves=_noticed(job, around), due_in_ms=_pace(fact, around))
+    wanted, latest = _pace(fact, around), _latest(around)
+    due_in_ms = min(wanted, latest)
+    # A prompt look costs so little that nothing is won by waiting for others.
+    slack_ms = 0 if around.capabilities.prompt else poll_slack_ms(wanted)
+    slack_ms = min(slack_ms, latest - due_in_ms)
+    return Step(moves=_noticed(job, around), due_in_ms=due_in_ms, slack_ms=slack_ms)
 
 
 def _noticed(job: Job, around: Circumstances) -> tuple[Move, ...]:
@@ -174,19 +179,18 @@ def spent(job: Job) -> Amount:
 
 
 def _pace(fact: Alive, around: Circumstances) -> int:
-    """The backend's own idea, else a bounded backoff; never later than the next limit."""
+    """The backend's own idea, else a bounded backoff."""
+    if fact.look_again_ms is not None:
+        return fact.look_again_ms
+    return poll_delay_ms(around.poll_initial_ms, around.poll_max_ms, around.looks, around.chance)
+
+
+def _latest(around: Circumstances) -> int:
+    """The next limit: no look is later."""
     limits = around.spec.limits
-    wanted = fact.look_again_ms
-    if wanted is None:
-        wanted = poll_delay_ms(
-            around.poll_initial_ms, around.poll_max_ms, around.looks, around.chance
-        )
-    return min(
-        wanted,
-        until_next_limit(
-            around.left_ms, limits.grace_ms, around.capabilities.local, around.unmoved_ms,
-            limits.stall_ms,
-        ),
+    return until_next_limit(
+        around.left_ms, limits.grace_ms, around.capabilities.local, around.unmoved_ms,
+        limits.stall_ms,
     )  # fmt: skip
 
 

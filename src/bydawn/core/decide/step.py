@@ -147,12 +147,14 @@ class Move:
 
 @value
 class Step:
-    """Moves to record, then one act; ``due_in_ms`` asks to be looked at again."""
+    """Moves to record, then one act; ``due_in_ms`` asks to be looked at again, which ``slack_ms``
+    later would do as well."""
 
     moves: tuple[Move, ...] = ()
     act: Act = Act.NONE
     argument: str = ""
     due_in_ms: int | None = None
+    slack_ms: int = 0
 
 
 @dataclass(slots=True)
