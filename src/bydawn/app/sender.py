@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from bydawn.app.beside import says_yes
 from bydawn.app.outcomes import outcome_of
 from bydawn.app.posting import ping, post
+from bydawn.app.tracing import Send, Trail
 from bydawn.core.alarms import DIGEST, Due
 from bydawn.core.chain import Head
 from bydawn.runner.secrets import Secrets, redacted
@@ -20,6 +22,7 @@ from bydawn.store import audit, notices, read
 from bydawn.store.notices import Address
 from bydawn.store.store import Batch, Store
 from bydawn.watch.alarming import Listener, digest_due
+from bydawn.watch.genai import CAPTURE
 from bydawn.watch.notices import Message, alarm, digest
 
 _SHOWN_JOBS = 5
@@ -35,7 +38,7 @@ class Outlets:
     post: Callable[[str, Message], str] = post
     ping: Callable[[str, str, str, str], str] = ping
     anchor: Callable[[Batch, Head], str] = lambda _batch, _head: ""
-    trace: Callable[[Batch], str] | None = None
+    trace: Send | None = None
     measure: Callable[[], None] | None = None
 
 
@@ -49,6 +52,7 @@ class Sender:
     report: Callable[[Batch], tuple[str, list[str]]]
     outlets: Outlets = Outlets()
     _listeners: dict[int, Listener] = field(default_factory=dict)
+    _trails: dict[int, Trail] = field(default_factory=dict)
 
     def turn(self) -> bool:
         """Tell what is due; whether there is still something to wait for."""
@@ -69,7 +73,7 @@ class Sender:
         waits = self._send_digests(batch)
         self._send_pings(batch, alive)
         self._note_head(batch)
-        self._trace(batch)
+        self._trace(batch, alive)
         return alive or waits or repeats or self._may_try_again(batch)
 
     def _send_alarms(self, batch: Batch) -> bool:
@@ -133,11 +137,15 @@ class Sender:
             address = Address(batch.number, f"anchor {batch.closed_at}", 0, "")
             self._once(batch, address, lambda _, __: self.outlets.anchor(batch, head))
 
-    def _trace(self, batch: Batch) -> None:
-        trace = self.outlets.trace
-        if trace and batch.closed_at is not None:
-            address = Address(batch.number, f"trace {batch.closed_at}", 0, "")
-            self._once(batch, address, lambda _, __: trace(batch))
+    def _trace(self, batch: Batch, alive: bool) -> None:
+        if self.outlets.trace is None:
+            return
+        trail = self._trails.get(batch.number)
+        if trail is None:
+            shows = says_yes(self.environment, CAPTURE)
+            trail = Trail(self.store, batch.number, shows, self.outlets.trace)
+            self._trails[batch.number] = trail
+        trail.turn(batch, alive, partial(self._carry_out, batch))
 
     def _send(self, batch: Batch, cause: str, level: int, made: Callable[[str], Message]) -> None:
         for name in batch.terms.notify.urls:
@@ -146,20 +154,24 @@ class Sender:
                 url, redacted(made(id_), self._secrets(batch).redactor)))  # fmt: skip
 
     def _once(self, batch: Batch, address: Address, act: Callable[[str, str], str]) -> None:
-        """Claim a message, send it, write down what became of it. An anchor has no address."""
-        session = self.store.session
-        if not notices.claim(session, address):
+        """Claim a message and send it. An anchor has no address."""
+        if not notices.claim(self.store.session, address):
             return
         url = self.environment.get(address.target, "")
         if address.target and not url:
-            notices.give_up(session, address, _UNSET)
-            return
-        why = act(url, _id(batch, address))
+            notices.give_up(self.store.session, address, _UNSET)
+        else:
+            self._carry_out(batch, address, lambda: act(url, _id(batch, address)))
+
+    def _carry_out(self, batch: Batch, address: Address, act: Callable[[], str]) -> bool:
+        """Do what was claimed, and write down what became of it."""
+        why = act()
         if why:
             safe = self._secrets(batch).redactor.text(why)
-            notices.note_failed(session, address, safe)
+            notices.note_failed(self.store.session, address, safe)
         else:
-            notices.note_sent(session, address)
+            notices.note_sent(self.store.session, address)
+        return not why
 
     def _secrets(self, batch: Batch) -> Secrets:
         notify = batch.terms.notify

@@ -12,7 +12,7 @@ from bydawn.app.beside import wants_traces
 from bydawn.app.names import METRICS_FILE, SENDER
 from bydawn.app.place import Place
 from bydawn.app.sender import Outlets, Sender
-from bydawn.app.telemetry import export_spans, write_metrics
+from bydawn.app.telemetry import send_spans, write_metrics
 from bydawn.app.values import Invocation
 from bydawn.app.waiting import live_runners
 from bydawn.core.chain import Head
@@ -26,6 +26,7 @@ from bydawn.watch.audit import head_text
 from bydawn.watch.documents import Reading
 from bydawn.watch.metrics import exposition
 from bydawn.watch.report import gather, headline, summary
+from bydawn.watch.spans import Span
 
 _LOOK_S = 1.0
 _AT_LEAST_EVERY = 5
@@ -64,7 +65,7 @@ def make_sender(place: Place, invocation: Invocation, store: Store) -> Sender:
 
     outlets = Outlets(
         anchor=_anchor(invocation),
-        trace=_trace(invocation, store) if wants_traces(invocation.environment) else None,
+        trace=_trace(invocation) if wants_traces(invocation.environment) else None,
         measure=_measure(invocation, reading),
     )
     return Sender(store, invocation.environment, is_alive, report, outlets)
@@ -90,10 +91,10 @@ def _turned(turn: Callable[[], bool]) -> bool:
         return True
 
 
-def _trace(invocation: Invocation, store: Store) -> Callable[[Batch], str]:
-    def act(batch: Batch) -> str:
+def _trace(invocation: Invocation) -> Callable[[list[Span]], str]:
+    def act(spans: list[Span]) -> str:
         try:
-            export_spans(store, batch, invocation.environment)
+            send_spans(spans, invocation.environment)
         except BydawnError as error:
             return str(error)
         return ""

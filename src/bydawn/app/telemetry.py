@@ -29,12 +29,17 @@ _MS = 1_000_000
 
 
 def export_spans(store: Store, batch: Batch, environment: Mapping[str, str]) -> int:
-    """Send a batch's spans where the OTEL_ variables say; how many. BackendMissing without the
-    extra, StoreUnavailable where nobody takes them."""
-    send = _sender()
-    redactor = Secrets(environment).redactor
+    """Send all spans of a batch where the OTEL_ variables say; how many. BackendMissing without
+    the extra, StoreUnavailable where nobody takes them."""
     shows = says_yes(environment, genai.CAPTURE)
     spans = Tracer(store, batch, shows).spans(joined_of(store, batch), store.session.clock.utc_ms())
+    return send_spans(spans, environment)
+
+
+def send_spans(spans: Iterable[Span], environment: Mapping[str, str]) -> int:
+    """The same for some spans."""
+    send = _sender()
+    redactor = Secrets(environment).redactor
     count = 0
     for some in _chunks(spans):
         if not send([_readable(span, redactor) for span in some]):

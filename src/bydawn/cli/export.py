@@ -29,7 +29,7 @@ def export() -> None:
 def spans(settings: Settings, talk: Talk, batch: str | None) -> int:
     """Send a batch as OpenTelemetry spans to where the OTEL_ variables say.
 
-    With BYDAWN_OTEL=on in the environment of a run this happens by itself at its end."""
+    With BYDAWN_OTEL=on in the environment of a run they leave by themselves as jobs end."""
     from bydawn.app.telemetry import export_spans
 
     with opened(settings) as app:

@@ -34,6 +34,12 @@ _SINCE = "SELECT number FROM batch WHERE closed_at IS NULL OR closed_at > ? ORDE
 _TOLD = """
 SELECT cause, level, target, tries, sent_at, error FROM notice WHERE batch = ?
 ORDER BY made_at, cause, level, target"""
+_PARCELS = """
+SELECT cause, tries, try_at, sent_at, error FROM notice WHERE batch = ? AND cause LIKE ?"""
+_FORGET = "DELETE FROM notice WHERE batch = ? AND cause LIKE ? AND cause <> ?"
+_BEGIN_AGAIN = """
+UPDATE notice SET tries = 0, try_at = 0 WHERE batch = ? AND cause = ? AND sent_at IS NULL"""
+_SPANS = "spans to "
 _COUNT = "SELECT count(*) FROM notice WHERE batch = ? AND cause LIKE ?"
 
 
@@ -61,18 +67,72 @@ class Told(NamedTuple):
         return self.sent_at is None and self.error is not None and self.tries >= MOST_TRIES
 
 
+class Parcel(NamedTuple):
+    """Spans that leave together: those that ended up to a place in the journal. ``trouble`` is why
+    they could not be sent."""
+
+    upto: int
+    tries: int
+    try_at: int
+    is_sent: bool
+    trouble: str | None
+
+
 def claim(session: Session, address: Address) -> bool:
     """Take a message to be sent by us; False when it was sent, is being sent, or must wait."""
+    return session.transact(lambda: _claimed(session, address))
+
+
+def claim_parcel(session: Session, batch: int, after: int, upto: int) -> bool:
+    """The same for spans. False as well where others have sent or taken some since we looked, so
+    that none is sent twice."""
 
     def act() -> bool:
-        now = session.clock.utc_ms()
-        found = session.row(_FIND, address)
-        if found and (found[2] is not None or found[0] >= MOST_TRIES or now < found[1]):
+        sent, waiting = parcels(session, batch)
+        if sent != after or (waiting and waiting.upto != upto):
             return False
-        session.change(_CLAIM, (*address, now, now + _CLAIM_MS))
-        return True
+        return _claimed(session, parcel_address(batch, upto))
 
     return session.transact(act)
+
+
+def _claimed(session: Session, address: Address) -> bool:
+    now = session.clock.utc_ms()
+    found = session.row(_FIND, address)
+    if found and (found[2] is not None or found[0] >= MOST_TRIES or now < found[1]):
+        return False
+    session.change(_CLAIM, (*address, now, now + _CLAIM_MS))
+    return True
+
+
+def parcel_address(batch: int, upto: int) -> Address:
+    return Address(batch, f"{_SPANS}{upto}", 0, "")
+
+
+def is_parcel(told: Told) -> bool:
+    return told.cause.startswith(_SPANS)
+
+
+def parcels(session: Session, batch: int) -> tuple[int, Parcel | None]:
+    """Up to where a batch's spans were sent, and the parcel that was taken behind that."""
+    found = [
+        Parcel(int(cause.removeprefix(_SPANS)), tries, try_at, sent_at is not None, error)
+        for cause, tries, try_at, sent_at, error in session.rows(_PARCELS, (batch, f"{_SPANS}%"))
+    ]
+    sent = max((one.upto for one in found if one.is_sent), default=0)
+    return sent, next((one for one in found if one.upto > sent), None)
+
+
+def forget_parcels_but(session: Session, batch: int, upto: int) -> None:
+    """The newest that was sent says it all: one row a batch, however long its night."""
+    address = parcel_address(batch, upto)
+    session.transact(lambda: session.change(_FORGET, (batch, f"{_SPANS}%", address.cause)))
+
+
+def begin_again(session: Session, batch: int, upto: int) -> None:
+    """A parcel that was given up may be tried as if it were new."""
+    address = parcel_address(batch, upto)
+    session.transact(lambda: session.change(_BEGIN_AGAIN, (batch, address.cause)))
 
 
 def note_sent(session: Session, address: Address) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from bydawn.core.alarms import Cause
 from bydawn.core.chain import Head
 from bydawn.core.model import Job
-from bydawn.store.notices import Told
+from bydawn.store.notices import Told, is_parcel
 from bydawn.watch import wording
 from bydawn.watch.amounts import length, rfc3339
 from bydawn.watch.audit import head_note, head_text
@@ -113,9 +113,12 @@ def _job_line(batch: str, job: Job) -> str:
 
 def unsent_lines(told: Iterable[Told]) -> list[str]:
     """What nobody heard of, for the report."""
-    return [
-        f"not told: {inert(one.cause)} to {one.target}: {inert(one.error or '')}"
-        f"{' (given up)' if one.is_given_up else ' (will be tried again)'}"
-        for one in told
-        if one.sent_at is None and one.error
-    ]
+    return [_unsent_line(one) for one in told if one.sent_at is None and one.error]
+
+
+def _unsent_line(one: Told) -> str:
+    what, given_up = f"{inert(one.cause)} to {one.target}", "given up"
+    if is_parcel(one):
+        what, given_up = "traces", "given up; bydawn export spans sends them"
+    later = given_up if one.is_given_up else "will be tried again"
+    return f"not told: {what}: {inert(one.error or '')} ({later})"

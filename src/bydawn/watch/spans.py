@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.join import Joined
@@ -89,24 +89,31 @@ class _Round:
     began_at: int
 
 
-@dataclass(slots=True)
 class Tracer:
     """Makes the spans of one batch. ``shows_prompts``: whoever asked for them sees them."""
 
-    store: Store
-    batch: Batch
-    shows_prompts: bool = False
-    _rounds: dict[int, _Round] = field(default_factory=dict)
-    _attempts: dict[int, _Attempt] = field(default_factory=dict)
+    def __init__(self, store: Store, batch: Batch, shows_prompts: bool = False) -> None:
+        self.store, self.batch, self.shows_prompts = store, batch, shows_prompts
+        self._feed = Feed(store, batch.number)
+        self._rounds: dict[int, _Round] = {}
+        self._attempts: dict[int, _Attempt] = {}
+        self._last_at = batch.opened_at
 
     def spans(self, joined: Joined, now: int) -> Iterator[Span]:
         """All that has ended, and the batch last. Memory depends on what is in flight."""
-        last_at = self.batch.opened_at
-        for event in Feed(self.store, self.batch.number).fresh():
-            last_at = max(last_at, event.at)
+        for _, ended in self.ended():
+            yield from ended
+        yield batch_span(self.batch, joined, self.batch.closed_at or max(self._last_at, now))
+
+    def ended(self) -> Iterator[tuple[int, list[Span]]]:
+        """What has ended since this was last read to its end, by the place in the journal where it
+        did. The same journal gives the same spans at the same places, whoever reads it."""
+        for event in self._feed.fresh():
+            self._last_at = max(self._last_at, event.at)
             if event.job_number is not None and event.key:
-                yield from self._spans_of(event, event.job_number, event.key)
-        yield self._batch_span(joined, self.batch.closed_at or max(last_at, now))
+                found = list(self._spans_of(event, event.job_number, event.key))
+                if found:
+                    yield event.seq, found
 
     def _spans_of(self, event: EventRow, job: int, key: str) -> Iterator[Span]:
         if event.kind == Event.INTENDED.value:
@@ -185,20 +192,24 @@ class Tracer:
             links=(batch_id(self.batch),), error=_trouble(event),
         )  # fmt: skip
 
-    def _batch_span(self, joined: Joined, ended_at: int) -> Span:
-        batch = self.batch
-        attributes = {
-            "bydawn.batch": batch.address,
-            "bydawn.plan": batch.plan,
-            "bydawn.edition": batch.edition,
-            "bydawn.outcome": joined.outcome,
-            "bydawn.exit_code": joined.exit_code,
-        }
-        error = joined.outcome if joined.exit_code else None
-        return Span(
-            batch.address, batch_id(batch), batch.opened_at, ended_at, _told(attributes),
-            error=error,
-        )  # fmt: skip
+
+def batch_span(batch: Batch, joined: Joined, ended_at: int, is_later_end: bool = False) -> Span:
+    """The batch itself. Where it ended before, went on and ended again, the later end lies below
+    the first: no span is told twice."""
+    attributes = {
+        "bydawn.batch": batch.address,
+        "bydawn.plan": batch.plan,
+        "bydawn.edition": batch.edition,
+        "bydawn.outcome": joined.outcome,
+        "bydawn.exit_code": joined.exit_code,
+    }
+    first = batch_id(batch)
+    error = joined.outcome if joined.exit_code else None
+    return Span(
+        batch.address, _below(first, f"end {ended_at}") if is_later_end else first,
+        batch.opened_at, ended_at, _told(attributes), first if is_later_end else None,
+        error=error,
+    )  # fmt: skip
 
 
 def batch_id(batch: Batch) -> SpanId:
@@ -212,11 +223,16 @@ def _job_id(key: str, first_attempt: int) -> SpanId:
     return SpanId(trace_id(key), hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
+def _below(above: SpanId, what: str) -> SpanId:
+    """An id that follows from what lies above it."""
+    text = f"{above.span} {what}"
+    return SpanId(above.trace, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
 def _action(event: EventRow, under_way: _Attempt) -> Span:
     began_at, under_way.step_at = under_way.step_at, event.at
     under_way.steps += 1
-    text = f"{under_way.id.span} {under_way.steps}"
-    identity = SpanId(under_way.id.trace, hashlib.sha256(text.encode()).hexdigest()[:16])
+    identity = _below(under_way.id, str(under_way.steps))
     attributes = _told({"bydawn.event": event.kind, "bydawn.reason": event.reason})
     name = _ACTIONS[event.kind]
     return Span(name, identity, began_at, event.at, attributes, under_way.id,
