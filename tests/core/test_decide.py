@@ -317,7 +317,8 @@ def test_no_look_is_later_than_the_next_limit(
 
 
 def test_a_look_that_needs_a_thread_may_come_a_little_later_and_never_earlier() -> None:
-    one, seen = spec(limits=PATIENT), Alive(look_again_ms=64_000)
+    one = spec(limits=Limits(timeout_ms=10**8, stall_ms=None))
+    seen = Alive(look_again_ms=64_000)
     prompt = dataclasses.replace(KEYED, prompt=True)
     steps = [
         learn(job("running"), seen, around(one, left_ms=10**7, capabilities=each))
