@@ -14,7 +14,7 @@ from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import Limits
 from bydawn.watch.documents import counts_of, standing_of
 from bydawn.watch.follow import Following
-from bydawn.watch.progress import summary_line
+from bydawn.watch.progress import KEPT, summary_line
 
 
 def plain(capsys: pytest.CaptureFixture[str]) -> tuple[PlainFace, Callable[[], str]]:
@@ -52,6 +52,29 @@ def test_what_needs_a_person_comes_first_and_what_is_done_last(scene: Scene) -> 
     assert states[:2] == ["parked", "failed"]
     assert states[-2:] == ["succeeded", "succeeded"]
     assert [row.name for row in following.frame(0, 1).rows] == ["review"]
+
+
+def test_what_is_next_is_shown_however_many_wait(scene: Scene) -> None:
+    """In the order of the plan; what was tried before it, and no room is left empty."""
+    first, *rest = [f"job-{n:03}" for n in range(KEPT * 3)]
+    specs = [scripted(first, SERVICE_TROUBLE, ok()), *(scripted(name, ok()) for name in rest)]
+    batch = scene.submit(*specs, parallel=KEPT)
+    following = Following(scene.store, batch)
+    seen = set[str]()
+
+    def look() -> None:
+        following.news()
+        rows = following.frame(scene.clock.utc_ms(), 500).rows
+        waiting = [row.name for row in rows if row.state == "queued" and row.name != first]
+        assert waiting == sorted(waiting)
+        here = [row for row in rows if row.state == "queued"]
+        if first in [row.name for row in here]:
+            seen.add(here[0].name)
+        assert len(waiting) >= min(KEPT, following.board.counts["queued"]) - 1
+
+    look()
+    scene.drive(batch, turned=look)
+    assert first in seen
 
 
 def test_a_withdrawn_job_no_longer_counts(scene: Scene) -> None:

@@ -191,7 +191,7 @@ def test_keys_choose_look_and_act(scene: Scene, terminal: Terminal) -> None:
         return terminal.shown
 
     assert press()[-1] == " a hint"
-    assert [line[:6] for line in press("down")[3:6]] == ["*. thr", " . two", " . one"]
+    assert [line[:6] for line in press("down")[3:6]] == ["*. one", " . two", " . thr"]
     assert [line[0] for line in press("down", "down", "down")[3:6]] == [" ", " ", "*"]
     assert [line[0] for line in press("up")[3:6]] == [" ", "*", " "]
     two = scene.job(batch, "two").number
@@ -203,6 +203,29 @@ def test_keys_choose_look_and_act(scene: Scene, terminal: Terminal) -> None:
     assert any("cancel it; asks first" in line for line in press("?"))
     press("q", "q")
     assert hand.done == [("cancel", two), ("pause", batch.number, True), ("leave",)]
+
+
+def test_what_is_over_is_not_asked_about(scene: Scene, terminal: Terminal) -> None:
+    """A job that ended while its log was read: the next c means no other one."""
+    spec = scripted("bad", {"takes_ms": 1, "ends": "exit 3"}, permanent_exit=(3,))
+    batch = scene.submit(spec, scripted("slow", ok(HOUR)))
+    scene.drive(batch, hours=0.1)
+    hand = Hand()
+    face = LiveFace(Talk(Settings()), "a hint", hand.hands)
+    face.opened(scene.store, batch, 0)
+    face.look_now()
+    for keys, asks in ((["down", "c"], False), (["down", "c"], True), (["n", "up", "c"], False)):
+        for key in keys:
+            face.press(key)
+        face.look_now()
+        assert ("cancel slow?" in terminal.shown[-1]) is asks
+        assert "cancel bad?" not in terminal.shown[-1]
+    unchosen = LiveFace(Talk(Settings()), "a hint", hand.hands)
+    unchosen.opened(scene.store, batch, 0)
+    unchosen.look_now()
+    unchosen.press("c")
+    unchosen.press("y")
+    assert hand.done == [("cancel", scene.job(batch, "slow").number)]
 
 
 def test_without_hands_keys_do_nothing(scene: Scene, terminal: Terminal) -> None:

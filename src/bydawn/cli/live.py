@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bydawn.watch.rows import Batch, Store
 
 _DRAW_MS = 500
+_OVER = ("succeeded", "failed", "cancelled")
 BOARD, KEYS, LOG, ASK = "board", "keys", "log", "ask"
 
 
@@ -113,10 +114,20 @@ class LiveFace(QuietFace):
             self.view.mode = KEYS
         elif key == "p" and self._frame is not None and self.following is not None:
             hands.pause(self.following.batch.number, not self._frame.is_paused)
-        elif key in ("l", "c"):
+        elif key == "l":
             self._move(0)
-            if self.view.chosen is not None:
-                self.view.mode = LOG if key == "l" else ASK
+            self.view.mode = BOARD if self.view.chosen is None else LOG
+        elif key == "c":
+            self._ask()
+
+    def _ask(self) -> None:
+        """About the chosen job, or the first there is to cancel; never about one that is over."""
+        rows = self._frame.rows if self._frame else ()
+        alive = [row.number for row in rows if row.state not in _OVER]
+        if self.view.chosen is None:
+            self.view.chosen = next(iter(alive), None)
+        if self.view.chosen in alive:
+            self.view.mode = ASK
 
     def _answer(self, key: str, hands: Hands) -> None:
         if key == "y" and self.view.chosen is not None:

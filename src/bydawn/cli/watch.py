@@ -15,7 +15,7 @@ from bydawn.cli.settings import Settings
 from bydawn.cli.steering import hands_of_watcher
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
-from bydawn.watch import report
+from bydawn.watch import report, wording
 from bydawn.watch.documents import batch_document, batch_state, standing_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,12 @@ def watch(settings: Settings, talk: Talk, batch: str | None, progress: str) -> i
         face = face_for(talk, progress, "Ctrl-C leaves; the run goes on", hands)
         face.opened(app.store, found, 0)
         face.hear(woken.set)
+        was = ""
         try:
-            while not left.is_set() and not _is_over(app, found.number):
+            while not left.is_set() and (state := _state(app, found.number)) != "finished":
+                if state == "interrupted" != was:
+                    face.note(wording.UNSERVED)
+                was = state
                 woken.clear()
                 face.turned()
                 woken.wait(_LOOK_S)
@@ -56,7 +60,7 @@ def _say(talk: Talk, app: App, batch: Batch) -> None:
         talk.say_summary(report.summary(report.gather(reading, batch)))
 
 
-def _is_over(app: App, number: int) -> bool:
+def _state(app: App, number: int) -> str:
     batch = app.store.batch(number)
     reading = reading_of(app)
-    return batch_state(reading, batch, standing_of(reading, batch)) == "finished"
+    return batch_state(reading, batch, standing_of(reading, batch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from bydawn.core.accounts import account_of_batch, tokens_of, usd_of
 from bydawn.core.budgets import total_tokens
@@ -10,6 +11,7 @@ from bydawn.core.counting import pool_slots
 from bydawn.core.model import Job
 from bydawn.core.states import Event, State, shown
 from bydawn.store import counters, read
+from bydawn.store.finding import Wanted, found
 from bydawn.store.read import EventRow
 from bydawn.store.store import Batch, Store
 from bydawn.watch import wording
@@ -18,10 +20,11 @@ from bydawn.watch.documents import counts_of, elapsed_ms
 from bydawn.watch.feed import Feed
 from bydawn.watch.outlook import Outlook
 from bydawn.watch.painting import Frame, Purse, Shown
-from bydawn.watch.progress import Board
+from bydawn.watch.progress import KEPT, Board
 
 # Above this a screen does not look up what was in flight before it came.
 _LOADED_UP_TO = 5_000
+_WAITING = Wanted(state="queued")
 # Events after which other jobs count than before.
 _RELISTS = (Event.WITHDRAWN.value, Event.REVISED.value)
 
@@ -41,19 +44,19 @@ class Following:
     def news(self) -> list[EventRow]:
         """Events since the last time; the board has been moved by them."""
         with self.store.session.reading():
-            found = list(self._feed.fresh())
-            for event in found:
+            fresh = list(self._feed.fresh())
+            for event in fresh:
                 self.board.learn(event)
-            if any(event.job is None or event.kind in _RELISTS for event in found):
+            if any(event.job is None or event.kind in _RELISTS for event in fresh):
                 self.recount()
-        return found
+        return fresh
 
     def troubles(self) -> list[EventRow]:
         """What a person would want to hear since the last time, however much else there was."""
         session, after = self.store.session, self._heard
         self._heard = read.newest_event(session)
-        found = read.troubles(session, after, self._heard, self.batch.number)
-        return found if self._heard > after else []
+        told = read.troubles(session, after, self._heard, self.batch.number)
+        return told if self._heard > after else []
 
     def facts(self, event: EventRow) -> wording.Facts:
         """What the row adds to an event that ends something."""
@@ -67,6 +70,8 @@ class Following:
 
     def frame(self, now: int, room: int) -> Frame:
         """What a screen shows now, in at most ``room`` rows."""
+        if self._is_small and self.board.lacks_waiting(room):
+            self._place(found(self.store.session, self.batch.number, _WAITING, 0, KEPT))
         jobs = [read.job(self.store.session, number) for number in self.board.first(room)]
         return Frame(
             title=self.batch.address,
@@ -102,9 +107,16 @@ class Following:
 
     def _load(self) -> None:
         self.recount()
-        if self.board.total <= _LOADED_UP_TO:
-            for job in read.jobs(self.store.session, self.batch.number):
-                self.board.place(job.number, job.state)
+        if self._is_small:
+            self._place(read.jobs(self.store.session, self.batch.number))
+
+    def _place(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self.board.place(job.number, job.state, was_tried=job.attempts > 0)
+
+    @property
+    def _is_small(self) -> bool:
+        return self.board.total <= _LOADED_UP_TO
 
     def recount(self) -> None:
         """Count the states anew."""

@@ -182,7 +182,12 @@ _COLUMNS = (
     _Column("ELAPSED", 9, 40, lambda one: length(one.elapsed_ms)),
     _Column("LAST SIGN", 9, 76, lambda one: _sign(one)),
     _Column("TOKENS", 7, 92, lambda one: count(one.tokens) if one.tokens else "-"),
-    _Column("USD", 7, 92, lambda one: dollars(one.cost_micros)[1:] if one.cost_micros else "-"),
+    _Column(
+        "USD",
+        7,
+        92,
+        lambda one: dollars(one.cost_micros).replace("$", "") if one.cost_micros else "-",
+    ),
 )
 
 

@@ -14,7 +14,7 @@ from bydawn.store.read import EventRow
 _NEEDY = (State.FAILED.value, State.PARKED.value)
 _IN_FLIGHT = (State.LAUNCHING.value, State.RUNNING.value, State.FINISHING.value)
 _DONE = (State.SUCCEEDED.value, State.CANCELLED.value)
-_KEPT = 64
+KEPT = 64
 WORDS = {"queued": "waiting"}
 
 
@@ -25,6 +25,7 @@ class Board:
     counts: dict[str, int] = field(default_factory=dict)
     needy: dict[int, None] = field(default_factory=dict)
     running: dict[int, None] = field(default_factory=dict)
+    again: dict[int, None] = field(default_factory=dict)
     waiting: dict[int, None] = field(default_factory=dict)
     done: dict[int, None] = field(default_factory=dict)
 
@@ -36,14 +37,17 @@ class Board:
     def over(self) -> int:
         return self.total - self.counts.get("queued", 0) - self.counts.get("running", 0)
 
-    def place(self, number: int, state: str) -> None:
-        """Put a job where its state belongs, behind those that came before it."""
-        for group in (self.needy, self.running, self.waiting, self.done):
+    def place(self, number: int, state: str, was_tried: bool = False) -> None:
+        """Put a job where its state belongs, behind those that came before it. ``was_tried``: what
+        waits goes again."""
+        for group in (self.needy, self.running, self.again, self.waiting, self.done):
             group.pop(number, None)
         group = self._group(state)
+        group = self.again if was_tried and group is self.waiting else group
         group[number] = None
-        if group is not self.running and len(group) > _KEPT:
-            del group[next(iter(group))]
+        if group is not self.running and len(group) > KEPT:
+            # Of what waits the next ones are kept, of all else the newest.
+            del group[number if group is self.waiting else next(iter(group))]
 
     def learn(self, event: EventRow) -> None:
         """Let one event move its job."""
@@ -54,13 +58,20 @@ class Board:
             self.counts[before] = max(0, self.counts.get(before, 0) - 1)
             self.counts[after] = self.counts.get(after, 0) + 1
         if event.from_state != event.to_state:
-            self.place(event.job_number, event.to_state)
+            was_tried = event.from_state in _IN_FLIGHT
+            self.place(event.job_number, event.to_state, was_tried)
+
+    def lacks_waiting(self, room: int) -> bool:
+        """Whether there is room for more of what waits than is known of it by number."""
+        known = len(self.running) + len(self.again) + len(self.waiting)
+        there = self.counts.get("queued", 0) + self.counts.get("running", 0)
+        return known < there and len(self.waiting) < min(room, KEPT)
 
     def first(self, room: int) -> list[int]:
-        """The jobs to show: what needs a person, what runs, what waits, what was done last."""
-        running = list(self.running)
-        ranked = [*self.needy, *running, *reversed(self.waiting), *reversed(self.done)]
-        return ranked[:room]
+        """The jobs to show: what needs a person, what runs, what goes again, what is next, what was
+        done last."""
+        waiting = [*reversed(self.again), *self.waiting]
+        return [*self.needy, *self.running, *waiting, *reversed(self.done)][:room]
 
     def _group(self, state: str) -> dict[int, None]:
         if state in _NEEDY:

@@ -47,6 +47,7 @@ _WHY: dict[str, str] = {
     Reason.LOST: "its backend no longer knows it",
     Reason.INTERRUPTED: "was interrupted",
 }
+UNSERVED = "nobody is at work on it; the command that began it goes on with it"
 
 # What can be decided without looking first; all else begins with looking.
 _PLAIN_ANSWERS: dict[str, str] = {
