@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from making import TARGETS, around, job, spec
 
-from bydawn.core.decide import Act, next_step
+from bydawn.core.decide import Act, learn, next_step
+from bydawn.core.decide.step import Collected, CollectTrouble
 from bydawn.core.model import Effects, OnDoubt
+from bydawn.core.sightings import Failure, FailureClass
 from bydawn.core.states import legal
 
 OUTSIDE = {"effects": Effects.OUTSIDE}
@@ -64,3 +66,51 @@ def test_a_parked_run_elsewhere_is_left_alone() -> None:
 def test_the_same_run_here_is_looked_at(state: str) -> None:
     step = next_step(job(state), around(spec(publish=TARGETS)))
     assert step.act is not Act.NONE
+
+
+BOUND = {"step": "approved:d1"}
+FETCHED_ELSEWHERE: list[tuple[dict[str, Any], dict[str, Any], Act]] = [
+    # spec, job, what is done first
+    ({"publish": TARGETS}, {"step": "collected:d1"}, Act.COLLECT),
+    ({"publish": TARGETS, "check": ("true",)}, {"step": "collected:d1"}, Act.COLLECT),
+    ({"publish": TARGETS, "check": ("true",)}, {"step": "checked:d1"}, Act.COLLECT),
+    ({"publish": TARGETS, "approve": True}, BOUND, Act.COLLECT),
+    ({"publish": TARGETS}, {"step": "published:d1:1"}, Act.COLLECT),
+    ({"publish": TARGETS}, {"step": "published:d1:2"}, Act.NONE),
+    ({"publish": TARGETS, "approve": True}, {"step": "collected:d1"}, Act.NONE),
+    ({}, {"step": "collected:"}, Act.NONE),
+]
+
+
+@pytest.mark.parametrize(("asks", "stands", "act"), FETCHED_ELSEWHERE)
+def test_a_remote_draft_on_another_machine_is_fetched_again_where_it_is_needed(
+    asks: dict[str, Any], stands: dict[str, Any], act: Act
+) -> None:
+    one = job("finishing", machine="m_2", **stands)
+    assert next_step(one, around(spec(**asks), is_draft_elsewhere=True)).act is act
+    assert next_step(one, around(spec(**asks))).act is not Act.COLLECT
+
+
+@pytest.mark.parametrize("step", ["collected:d1", "checked:d1"])
+def test_a_draft_that_was_fetched_again_is_checked_again(step: str) -> None:
+    learnt = learn(job("finishing", step=step), Collected(None, "d2", "m_1"), around())
+    (move,) = learnt.moves
+    assert move.changes == {"step": "collected:d2", "machine": "m_1"}
+
+
+@pytest.mark.parametrize("step", ["approved:d1", "published:d1:1"])
+def test_what_was_approved_or_published_goes_on_only_with_the_very_same_draft(step: str) -> None:
+    bound = job("finishing", step=step)
+    (same,) = learn(bound, Collected(None, "d1", "m_1"), around()).moves
+    assert same.changes == {"step": step, "machine": "m_1"}
+    gone = Collected(Failure(FailureClass.PERMANENT, "not_collected", "HTTP 404"))
+    for fact in (Collected(None, "d2", "m_1"), gone, CollectTrouble("HTTP 500")):
+        (parked,) = learn(bound, fact, around(tries=10)).moves
+        assert (parked.to, parked.reason) == ("parked", "lost")
+        assert legal("finishing", parked.event, parked.to)
+
+
+def test_a_draft_that_is_gone_everywhere_is_judged_like_one_that_never_came() -> None:
+    gone = Collected(Failure(FailureClass.PERMANENT, "not_collected", "HTTP 404"))
+    (move,) = learn(job("finishing", step="collected:d1"), gone, around()).moves
+    assert (move.to, move.reason) == ("failed", "permanent")

@@ -12,7 +12,9 @@ import pytest
 from world import World, spec
 
 from bydawn.backends.scripted import ScriptedBackend
-from bydawn.core.model import Bound, Effects
+from bydawn.core.model import Bound, Effects, Publication
+from bydawn.core.sightings import Failure, Request
+from bydawn.gates.gate import PublishError
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
@@ -41,6 +43,32 @@ class LocalRuns(ScriptedBackend):
         return super().poll(handle)
 
 
+class RemoteRuns(ScriptedBackend):
+    """Scripted runs at a service, which keeps what they made; ``fetched`` is told each time."""
+
+    capabilities = dataclasses.replace(ScriptedBackend.capabilities, collects=True)
+    made = "what was paid for"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock, world.ledger.append)
+        self.fetched = 0
+
+    def collect(self, request: Request, handle: str, folder: str) -> Failure | None:
+        del request, handle
+        self.fetched += 1
+        Path(folder, "out.txt").write_text(self.made)
+        return None
+
+
+class Unwritable:
+    """A gate on a machine whose disk is full."""
+
+    target = "file public.txt"
+
+    def publish(self, *_: Any) -> Any:
+        raise PublishError("no space left on device")
+
+
 Machine = Callable[..., tuple[Runner, LocalRuns]]
 
 
@@ -53,18 +81,25 @@ def world(tmp_path: Path) -> World:
 def machine(world: World) -> Machine:
     def made(name: str, batch: int) -> tuple[Runner, LocalRuns]:
         backend = LocalRuns(world)
-        tools = Tools(
-            clock=world.clock, chance=world.chance, dispatcher=InlineDispatcher(world.clock),
-            backends={"scripted": lambda _: backend}, state_folder=world.folder, machine=name,
-            pid=1, environment={},
-        )  # fmt: skip
-        store = world.open()
-        runner = Runner(store, Scope(store, lambda: [batch]), tools, f"r_{name}{world._names}")
-        world._names += 1
-        runner.start()
-        return runner, backend
+        return on_machine(world, name, batch, backend, world.folder), backend
 
     return made
+
+
+def on_machine(
+    world: World, name: str, batch: int, backend: ScriptedBackend, folder: Path
+) -> Runner:
+    """A runner of its own on a machine; ``folder`` is that machine's."""
+    tools = Tools(
+        clock=world.clock, chance=world.chance, dispatcher=InlineDispatcher(world.clock),
+        backends={"scripted": lambda _: backend}, state_folder=folder, machine=name, pid=1,
+        environment={},
+    )  # fmt: skip
+    store = world.open()
+    runner = Runner(store, Scope(store, lambda: [batch]), tools, f"r_{name}{world._names}")
+    world._names += 1
+    runner.start()
+    return runner
 
 
 def turns(runner: Runner, count: int = 4) -> None:
@@ -153,6 +188,47 @@ def test_what_is_given_up_elsewhere_is_charged_at_its_reservation(
     turns(other)
     money = totals.money(world.store.session, batch)
     assert (money.usd_micros, money.reserved_micros) == (700, 0)
+
+
+def test_what_a_dead_machine_had_fetched_is_fetched_again(world: World, tmp_path: Path) -> None:
+    """It lay on the dead machine's disk: the other one found an empty draft, and parked a job
+    whose result the service still had."""
+    public = tmp_path / "public.txt"
+    batch = world.submit(spec(publish=(Publication("out.txt", "file", str(public)),)))
+    remote = RemoteRuns(world)
+    first = on_machine(world, "m_1", batch, remote, tmp_path / "m_1")
+    first.tools.gate_of = lambda *_: Unwritable()
+    turns(first)
+    (job,) = world.jobs(batch)
+    assert (job.state, remote.fetched) == ("finishing", 1)
+    world.clock.wind(LEASE_MS)
+    turns(on_machine(world, "m_2", batch, remote, tmp_path / "m_2"), 8)
+    (job,) = world.jobs(batch)
+    assert (job.state, job.machine, remote.fetched) == ("succeeded", "m_2", 2)
+    assert public.read_text() == remote.made
+    assert len(world.ledger) == 1
+
+
+@pytest.mark.parametrize(("later", "state"), [("", "succeeded"), ("another", "parked")])
+def test_what_was_approved_on_one_machine_is_published_by_another_if_it_is_the_same(
+    world: World, tmp_path: Path, later: str, state: str
+) -> None:
+    public = tmp_path / "public.txt"
+    publish = (Publication("out.txt", "file", str(public)),)
+    batch = world.submit(spec(publish=publish, approve=True))
+    remote = RemoteRuns(world)
+    first = on_machine(world, "m_1", batch, remote, tmp_path / "m_1")
+    turns(first)
+    first.leave()
+    (job,) = world.jobs(batch)
+    assert job.reason == "awaiting_approval"
+    world.store.resolve(job.number, "approve", "looks good", world.chance.nonce)
+    remote.made = later or remote.made
+    turns(on_machine(world, "m_2", batch, remote, tmp_path / "m_2"), 8)
+    (job,) = world.jobs(batch)
+    assert job.state == state, job.error_message
+    assert public.exists() is (state == "succeeded")
+    assert len(world.ledger) == 1
 
 
 def test_the_machine_that_wakes_is_fenced(world: World, machine: Machine) -> None:

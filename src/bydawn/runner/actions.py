@@ -177,7 +177,8 @@ class Actor:
 
     def _collect(self, held: Held, place: Place, request: Callable[[], Request]) -> Fact:
         spec, draft = held.spec, Path(self.folder(held), "draft")
-        if held.backend.capabilities.collects:
+        can = held.backend.capabilities
+        if can.collects:
             fetched = _fetched(held, request, draft)
             if fetched is not None:
                 return fetched
@@ -188,7 +189,9 @@ class Actor:
             if failure:
                 return Collected(failure)
         secret = self._before_approval(held, place) if not spec.check else None
-        return Collected(secret, draft_digest(draft) if spec.approve or spec.publish else None)
+        here = self.tools.machine if can.collects and not can.local else None
+        digest = draft_digest(draft) if spec.approve or spec.publish else None
+        return Collected(secret, digest, here)
 
     def _approvable(self, fact: Fact, held: Held, place: Place) -> Fact:
         """What a check accepted, unless it may not leave."""

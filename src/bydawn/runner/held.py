@@ -49,6 +49,12 @@ class Held:
         """Whether this is a local run of another machine."""
         return self.backend.capabilities.local and self.job.machine not in (None, machine)
 
+    def is_draft_elsewhere(self, machine: str) -> bool:
+        """Whether another machine has fetched what this remote run left."""
+        can = self.backend.capabilities
+        was_fetched = can.collects and not can.local and bool(self.job.step)
+        return was_fetched and self.job.machine not in (None, machine)
+
     def around(
         self, now: int, boot: int, chance: float, halt: str | None, retries_left: int
     ) -> Circumstances:

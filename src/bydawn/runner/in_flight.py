@@ -205,6 +205,7 @@ class InFlight:
         left = self._horizon.retries_left(held.job.batch)
         around = held.around(now, boot, self._tools.chance.random(), halt, left)
         around.is_elsewhere = held.is_elsewhere(self._tools.machine)
+        around.is_draft_elsewhere = held.is_draft_elsewhere(self._tools.machine)
         return around
 
     def _count_limits(self, held: Held, now: int) -> None:

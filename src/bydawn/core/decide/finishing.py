@@ -26,7 +26,7 @@ from bydawn.core.decide.step import (
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.sightings import Failure, FailureClass, Outcome
 from bydawn.core.states import Event, Reason, State
-from bydawn.core.verdicts import judge
+from bydawn.core.verdicts import Judgement, Verdict, judge
 
 _LOOK_AT_CHECK_MS = 200
 _PUBLISH_TRIES = 5
@@ -46,7 +46,14 @@ def after_end(job: Job, ended: Move, outcome: Outcome, around: Circumstances) ->
 
 
 def next_step(job: Job, around: Circumstances) -> Step:
-    """The first thing that is not yet recorded as done."""
+    """The first thing that is not yet recorded as done. A draft that another machine had fetched is
+    fetched again: the service still has it, and that machine may never come back."""
+    step = _next_step(job, around)
+    wants_draft = step.act in (Act.CHECK, Act.PUBLISH)
+    return Step(act=Act.COLLECT) if wants_draft and around.is_draft_elsewhere else step
+
+
+def _next_step(job: Job, around: Circumstances) -> Step:
     spec, step = around.spec, job.step or ""
     published = _published(step)
     if job.wish == "cancel" and not published:
@@ -104,16 +111,30 @@ def _no_output(job: Job, ended: Move, around: Circumstances) -> Step:
 
 def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
     if fact.failure is not None:
-        return _refuse(job, fact.failure, around)
+        return _not_to_be_had(job, fact.failure, around)
     step = f"{_COLLECTED}:{fact.draft_sha256 or ''}"
-    return Step(moves=(Move(Event.COLLECTED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
+    if is_bound_to_draft(job):
+        step = job.step or ""
+        if draft_hash(step) not in ("", fact.draft_sha256):
+            words = "fetched again by another machine, it is not what was approved or published"
+            return _not_to_be_had(job, Failure(FailureClass.AMBIGUOUS, "lost", words), around)
+    changes = {"step": step, **({"machine": fact.machine} if fact.machine else {})}
+    return Step(moves=(Move(Event.COLLECTED, State.FINISHING, None, changes),), due_in_ms=0)
+
+
+def _not_to_be_had(job: Job, failure: Failure, around: Circumstances) -> Step:
+    """Where only this very draft will do, no new run can bring it: a person decides."""
+    if not is_bound_to_draft(job):
+        return _refuse(job, failure, around)
+    judgement = Judgement(Verdict.PARK, Reason.LOST)
+    return Step(moves=(judged_move(job, Event.JUDGED, judgement, failure, around),))
 
 
 def _not_collected(job: Job, fact: CollectTrouble, around: Circumstances) -> Step:
     """What was paid for is still there: fetch it again, without a new run, for a good while."""
     if around.tries >= _COLLECT_TRIES:
         failure = Failure(FailureClass.TRANSIENT, "unmet", f"collect: {fact.message}")
-        return _refuse(job, failure, around)
+        return _not_to_be_had(job, failure, around)
     return Step(act=Act.COLLECT, due_in_ms=_wait_ms(around))
 
 

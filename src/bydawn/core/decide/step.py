@@ -42,10 +42,12 @@ class Act(StrEnum):
 
 @value
 class Collected:
-    """The output was fetched. ``failure`` names the evidence that is missing."""
+    """The output was fetched. ``failure`` names the evidence that is missing; ``machine`` is where
+    the draft lies now."""
 
     failure: Failure | None = None
     draft_sha256: str | None = None
+    machine: str | None = None
 
 
 @value
@@ -168,7 +170,8 @@ class Circumstances:
     ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts
     polls of this attempt, ``tries`` cancels, collects or publishes tried in a row, ``sought_ms``
     the time since this process first asked what became of an unclear launch. ``is_elsewhere``: it
-    is a local run of another machine.
+    is a local run of another machine; ``is_draft_elsewhere``: a remote one, whose draft was fetched
+    by another machine.
     """
 
     spec: JobSpec
@@ -186,6 +189,7 @@ class Circumstances:
     poll_max_ms: int = LOOK_MS
     sought_ms: int | None = None
     is_elsewhere: bool = False
+    is_draft_elsewhere: bool = False
     spending_ms: int = 0
 
     @property
