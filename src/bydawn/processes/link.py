@@ -23,6 +23,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PATIENCE_S = 30.0
 
 
+class NoNursery(Exception):
+    """It cannot be started, or dies before it answers; ``str`` says how."""
+
+
 class Link:
     """Starts the nursery when it is first needed, and again should it die."""
 
@@ -36,8 +40,13 @@ class Link:
         """Send one order and wait for its answer; None when it is not known what became of it.
 
         An order lost with a dying nursery is sent again: its claim keeps it from starting twice.
+        Where another one dies over it, too, this machine has no room for one.
         """
-        return self._ask_once(home, body) or self._ask_once(home, body)
+        said = self._ask_once(home, body) or self._ask_once(home, body)
+        if said is None and self._nursery and self._nursery.poll():
+            code = self._nursery.returncode
+            raise NoNursery(f"the parent of the supervisors ended at once (exit code {code})")
+        return said
 
     def _ask_once(self, home: str, body: str) -> str | None:
         number = next(self._numbers)
@@ -80,7 +89,7 @@ class Link:
         if self._nursery is None or self._nursery.poll() is not None:
             if self._nursery and self._nursery.stdin:
                 self._nursery.stdin.close()
-            self._nursery = _start_nursery()
+            self._nursery = _started()
             threading.Thread(
                 target=self._listen, args=(self._nursery,), name="bydawn-answers", daemon=True
             ).start()
@@ -95,6 +104,13 @@ class Link:
                 if box is not None:
                     box.put(answer)
         nursery.wait()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    try:
+        return _start_nursery()
+    except OSError as problem:
+        raise NoNursery(f"no parent of supervisors: {problem.strerror}") from problem
 
 
 def _start_nursery() -> subprocess.Popen[bytes]:

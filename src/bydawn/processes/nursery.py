@@ -15,7 +15,7 @@ import warnings  # noqa: F401  (os.get_exec_path would otherwise load it after e
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell, take_over_signals
 from bydawn.processes.records import parse_order
-from bydawn.processes.spawn import DescriptorLimit
+from bydawn.processes.spawn import DescriptorLimit, SpawnFailed
 from bydawn.processes.supervisor import Supervisor
 
 _ORDERS_IN = 0
@@ -105,7 +105,8 @@ class Nursery:
             theirs, orders = os.pipe()
             pid = os.fork()
         except OSError as problem:
-            parse_order(line)[0].refused("transient", "spawn", str(problem))
+            failure = SpawnFailed.of(problem, "a supervisor")
+            parse_order(line)[0].refused(failure.kind, "spawn", failure.message)
             return
         if pid == 0:
             _become_supervisor(theirs, line, self._limit)

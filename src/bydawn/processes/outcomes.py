@@ -9,6 +9,10 @@ from bydawn.processes.report import Report
 
 _MESSAGE_CAP = 300
 _GIVE_UP = 100
+# Why a run was called off that no supervisor could be had for: it is no wish of anybody's.
+NO_SUPERVISOR = "no_supervisor"
+# How long what this machine had no room for waits before it is tried again.
+_ROOM_AGAIN_MS = 30_000
 
 
 def outcome_of(record: dict[str, Any], report: Report) -> Outcome:
@@ -29,8 +33,17 @@ def void_outcome(claim: dict[str, Any]) -> Outcome:
     """The end of a run that was called off before it ever started."""
     reason = str(claim["void"])
     at = _number(claim.get("at"))
+    if reason == NO_SUPERVISOR:
+        return Outcome(failure_told("held", "spawn", "no supervisor could be had"), ended_at=at)
     failure = Failure(FailureClass.TRANSIENT, reason, "called off before it started")
     return Outcome(failure=failure, ended_at=at, stopped=reason)
+
+
+def failure_told(kind: str, code: str, message: str) -> Failure:
+    """A failure in a supervisor's words."""
+    found = FailureClass(kind)
+    wait = _ROOM_AGAIN_MS if found is FailureClass.HELD else None
+    return Failure(found, printable(code), printable(message), wait)
 
 
 def printable(text: str) -> str:
@@ -46,7 +59,7 @@ def _failure(record: dict[str, Any]) -> Failure | None:
     told = record.get("failure")
     if told:
         kind, code, said = (str(part) for part in told)
-        return Failure(FailureClass(kind), printable(code), printable(said))
+        return failure_told(kind, code, said)
     return _failure_of_exit(record, message)
 
 

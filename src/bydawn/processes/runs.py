@@ -16,8 +16,6 @@ from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
     Ended,
-    Failure,
-    FailureClass,
     FindAnswer,
     Found,
     LaunchAnswer,
@@ -28,11 +26,11 @@ from bydawn.core.sightings import (
     Vanished,
 )
 from bydawn.processes.folder import RunFolder
-from bydawn.processes.link import Link
-from bydawn.processes.outcomes import outcome_of, printable, void_outcome
+from bydawn.processes.link import Link, NoNursery
+from bydawn.processes.outcomes import NO_SUPERVISOR, failure_told, outcome_of, void_outcome
 from bydawn.processes.remains import end_remains
 from bydawn.processes.report import Report
-from bydawn.processes.stop import ask_to_stop
+from bydawn.processes.stop import ask_to_stop, call_off
 from bydawn.processes.wake import Listener
 
 
@@ -90,14 +88,28 @@ class LocalRuns:
         """Start the run, or find that it was started before: the claim decides, and only once."""
         handle = self._handle(order.folder)
         home, body = _encode(order, handle, self._state_folder)
-        said = self._link.ask(home, body)
+        try:
+            said = self._link.ask(home, body)
+        except NoNursery as failure:
+            return self._without_nursery(order.folder, failure)
         if said is None:
             return LaunchUnclear("the supervisor's answer never came")
         if said == "claimed":
             record = self._folder(handle).read("end.json")
             return Launched(handle, self._ended(handle, record) if record else None)
         _, kind, code, message = said.split(" ", 3)
-        return LaunchRefused(Failure(FailureClass(kind), code, printable(message)))
+        return LaunchRefused(failure_told(kind, code, message))
+
+    def _without_nursery(self, folder: str, failure: NoNursery) -> LaunchAnswer:
+        """Nobody takes orders. Ours may have been read all the same, so its run is called off
+        first; only then is it sure that nothing started."""
+        try:
+            is_ours = call_off(RunFolder(folder), NO_SUPERVISOR)
+        except OSError as problem:
+            return LaunchUnclear(f"{failure}; {problem}")
+        if not is_ours:
+            return LaunchUnclear(str(failure))
+        return LaunchRefused(failure_told("held", "spawn", str(failure)))
 
     def find(self, folder: str) -> FindAnswer:
         """Absent: nobody has the claim, and a later start is safe because only one can."""

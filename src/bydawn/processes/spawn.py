@@ -22,6 +22,15 @@ _PERMANENT = {
     errno.ELOOP,
     errno.ENAMETOOLONG,
 }
+# The machine has no room for it now; nothing is wrong with the job.
+_NO_ROOM = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+}
 
 
 class SpawnFailed(Exception):
@@ -36,8 +45,14 @@ class SpawnFailed(Exception):
     def of(cls, problem: BaseException, what: str) -> SpawnFailed:
         if not isinstance(problem, OSError):
             return cls("permanent", f"{what}: {problem}")
-        kind = "permanent" if problem.errno in _PERMANENT else "transient"
-        return cls(kind, f"{what}: {problem.strerror}")
+        return cls(kind_of(problem), f"{what}: {problem.strerror}")
+
+
+def kind_of(problem: OSError) -> str:
+    """Whether another try may help, and whether it is worth a wait that costs no retry."""
+    if problem.errno in _NO_ROOM:
+        return "held"
+    return "permanent" if problem.errno in _PERMANENT else "transient"
 
 
 def spawn(

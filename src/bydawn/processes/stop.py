@@ -12,7 +12,7 @@ from bydawn.processes.folder import RunFolder
 
 def ask_to_stop(folder: RunFolder, reason: str) -> CancelAnswer:
     """Write the wish down and wake the supervisor; call off a run that nobody has claimed."""
-    if not folder.is_claimed() and _call_off(folder, reason):
+    if not folder.is_claimed() and call_off(folder, reason):
         return CancelAnswer(True, "called off before it started")
     if os.path.exists(folder.file("end.json")):
         return CancelAnswer(True, "it has ended")
@@ -22,7 +22,8 @@ def ask_to_stop(folder: RunFolder, reason: str) -> CancelAnswer:
     return CancelAnswer(True, "" if _wake(folder) else "it will read the wish within 15 s")
 
 
-def _call_off(folder: RunFolder, reason: str) -> bool:
+def call_off(folder: RunFolder, reason: str) -> bool:
+    """Claim a run so that nobody ever starts it; False where somebody was first."""
     folder.make()
     claim = folder.claim({"void": reason, "at": machine.wall_ms()})
     if claim is None:

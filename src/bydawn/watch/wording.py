@@ -20,7 +20,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 
 _WHY: dict[str, str] = {
     Reason.BACKOFF: "tries again after a pause",
-    Reason.HELD: "the service asks to wait",
+    Reason.HELD: "its service or this machine asks to wait",
     Reason.BREAKER: "its backend fails for others too; launches there have stopped",
     Reason.CANARY: "waits until the first ones have succeeded",
     Reason.DEPENDENCY: "waits for jobs before it",

@@ -30,6 +30,7 @@ from bydawn.core.sightings import (
     Guarantee,
     LaunchAnswer,
     Launched,
+    LaunchRefused,
     Meter,
     Readiness,
     Request,
@@ -38,7 +39,9 @@ from bydawn.core.sightings import (
 )
 from bydawn.processes.folder import ANSWER, RunFolder, open_plain
 from bydawn.processes.lines import Lines
+from bydawn.processes.outcomes import failure_told
 from bydawn.processes.runs import Order
+from bydawn.processes.spawn import SpawnFailed
 
 _LINE_CAP = 16_000_000
 _LOG_TAIL = 16_384
@@ -109,7 +112,8 @@ class AgentBackend(LocalBackend):
         try:
             self.prepare(request)
         except OSError as error:
-            return refusal("spawn", f"{error.filename or request.folder}: {error.strerror}")
+            failure = SpawnFailed.of(error, str(error.filename or request.folder))
+            return LaunchRefused(failure_told(failure.kind, "spawn", failure.message))
         answer = self._runs.start(self._order(request, prompt))
         if isinstance(answer, Launched) and isinstance(answer.sighting, Ended):
             return Launched(answer.handle, self._read(answer.handle, answer.sighting))
