@@ -23,6 +23,7 @@ class Night:
 
     folder: Path
     more: dict[str, str] = field(default_factory=dict)
+    through: tuple[str, ...] = ()  # a program that starts the command in a world of its own
 
     @property
     def recorder(self) -> Path:
@@ -45,7 +46,7 @@ class Night:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The command, in the background, in a session of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "bydawn", *arguments],
+            [*self.through, sys.executable, "-m", "bydawn", *arguments],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
