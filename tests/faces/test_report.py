@@ -6,16 +6,21 @@ import csv
 import io
 import re
 from datetime import UTC
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from scene import Scene, ok, scripted
+from scene import SERVICE_TROUBLE, Scene, ok, scripted
 
-from bydawn.watch import exports, wording
+from bydawn.core.model import Bound
+from bydawn.store.store import Batch
+from bydawn.watch import exports, ways, wording
 from bydawn.watch.documents import batch_document
-from bydawn.watch.morning import gather_morning
+from bydawn.watch.morning import gather_morning, morning_document
 from bydawn.watch.report import gather, headline, summary
 from bydawn.watch.sanitise import inert
+
+DOLLAR = Bound(usd_micros=1_000_000)
 
 
 def hostile_night(scene: Scene, name: str) -> tuple[list[str], str]:
@@ -39,7 +44,7 @@ def test_the_last_thing_the_eye_meets(scene: Scene) -> None:
     assert lines[0].endswith("   bydawn show nightly@2026-11-19/review")
     assert lines[1].endswith("bydawn logs nightly@2026-11-19/link-audit-b")
     assert "exit 3: the script ends with exit 3 (permanent, not retried)" in lines[1]
-    assert lines[2] == "2 waiting: waits for jobs before it"
+    assert lines[2] == "2 waiting: waits for jobs before it (publish and 1 more)"
     assert lines[3].startswith("2 succeeded, 1 failed, 1 parked in ")
     assert lines[3].endswith("   $0.73 of $12.00 + 2 without a price")
     assert len(lines) == 4
@@ -69,7 +74,7 @@ def test_the_morning_report(scene: Scene) -> None:
     told = "\n".join(lines)
     assert "link-audit-b   failed: exit 3" in told
     assert "TIME    Thu 09 Oct 08:53 to " in told
-    assert "article-a alone: 10m00s" in told
+    assert "longest article-a, 10m00s" in told
     safety = "SAFETY  6 keys, 0 duplicates refused, 0 late writes fenced, 1 parked, 1 retry"
     assert safety in told
     assert "LEFT    2 waiting: waits for jobs before it" in told
@@ -155,12 +160,64 @@ def test_a_command_fits_what_is_parked(scene: Scene) -> None:
     for reason, answer in answers.items():
         job.reason = reason
         decided = f"bydawn resolve nightly/one --as {answer} --reason"
-        assert wording.next_command("nightly", job) == (
+        assert ways.next_command("nightly", job) == (
             decided if answer else "bydawn show nightly/one"
         )
         assert f"bydawn resolve nightly/one --as {answer or 'failed'} --reason" in (
-            wording.decisions("nightly", job)
+            ways.decisions("nightly", job)
         )
+
+
+def morning_of(scene: Scene, batch: Batch) -> tuple[str, dict[str, Any]]:
+    morning = gather_morning(scene.reading(), scene.fresh(batch))
+    return " ".join(" ".join(exports.text(morning, UTC)).split()), morning_document(morning)
+
+
+def test_what_no_meter_told_is_called_assumed(scene: Scene) -> None:
+    silent = scripted("silent", {"takes_ms": 9, "ends": "exit 3"}, bound=DOLLAR, retries=0)
+    batch = scene.submit(silent, scripted("told", ok(cost_usd="0.25"), bound=DOLLAR))
+    scene.drive(batch)
+    text, document = morning_of(scene, batch)
+    assert "this night $1.25," in text
+    assert "$1.00 of it is assumed: runs that told no cost are charged their whole cap" in text
+    assert document["assumed_usd"] == "1.00"
+
+
+def test_nothing_is_called_assumed_where_meters_told(scene: Scene) -> None:
+    batch = scene.submit(scripted("told", SERVICE_TROUBLE, ok(cost_usd="0.25")))
+    scene.drive(batch)
+    text, document = morning_of(scene, batch)
+    assert "assumed" not in text
+    assert document["assumed_usd"] == "0.00"
+
+
+def test_a_good_end_beyond_its_own_cap_is_unusual(scene: Scene) -> None:
+    """It ended between two looks: nothing failed, and nobody would hear of it."""
+    dear = scripted("dear", ok(9, cost_usd="1.70"), bound=DOLLAR)
+    batch = scene.submit(dear, scripted("fine", ok(9, cost_usd="1.00"), bound=DOLLAR))
+    scene.drive(batch)
+    text, document = morning_of(scene, batch)
+    assert "UNUSUAL dear $1.70, more than its own cap of $1.00 what is usual" in text
+    assert document["over_own_cap"] == [{"job": "dear", "usd": "1.70", "cap_usd": "1.00"}]
+
+
+def test_a_run_that_its_budget_ended_says_so(scene: Scene) -> None:
+    batch = scene.submit(scripted("spends", ok()))
+    job = scene.job(batch, "spends")
+    job.state, job.reason, job.error_code = "failed", "budget", "budget"
+    job.cost_micros = 1_700_000
+    assert wording.trouble(job) == "its budget was spent, so it was ended, at $1.70"
+    job.error_code, job.reason, job.cost_micros = "permanent", "permanent", None
+    assert wording.trouble(job) == "permanent, not retried"
+
+
+def test_who_waits_is_named(scene: Scene) -> None:
+    batch = scene.submit(
+        scripted("bad", {"takes_ms": 9, "ends": "exit 3"}, retries=0),
+        *(scripted(name, ok(), after=("bad",)) for name in ("x", "y", "z")),
+    )
+    scene.drive(batch)
+    assert "3 waiting: waits for jobs before it (x and 2 more)" in morning_of(scene, batch)[0]
 
 
 @pytest.mark.parametrize("name", ["a b", "a;b", "$(x)", "a|b", "-x", "a'b", "日本", "a\nb"])
@@ -171,7 +228,7 @@ def test_a_command_can_be_pasted(scene: Scene, name: str) -> None:
     )
     scene.drive(batch)
     job = scene.job(batch, name)
-    for command in (wording.next_command("nightly", job), *wording.decisions("nightly", job)):
+    for command in (ways.next_command("nightly", job), *ways.decisions("nightly", job)):
         assert command.startswith(("bydawn show ", "bydawn logs ", "bydawn resolve "))
         assert re.fullmatch(r"[A-Za-z0-9_@/:. -]+", command)
         assert "resolve" not in command or command.endswith(" --reason")

@@ -21,6 +21,8 @@ from bydawn.store import read
 from bydawn.store.claiming import Claimer
 from bydawn.store.receipts import tell_adopted, was_published_to
 from bydawn.store.store import Turn, Written
+from bydawn.watch.feed import Feed
+from bydawn.watch.journal import is_end_of_run
 
 
 class Night:
@@ -97,6 +99,7 @@ def test_last_nights_late_run_ends_as_fenced_and_is_counted(night: Night) -> Non
     assert night.target.read_text() == "2026-11-19"
     assert night.target.stat().st_mtime_ns == before.st_mtime_ns
     assert (night.fenced_writes(late), night.fenced_writes(tonight)) == (1, 0)
+    assert sum(map(is_end_of_run, Feed(night.world.store, late).fresh())) == 1
 
 
 def test_a_later_edition_replaces_it_whatever_the_tokens_say(night: Night) -> None:

@@ -11,7 +11,7 @@ from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.core.errors import UsageError
 from bydawn.core.lengths import LengthError, parse_length
-from bydawn.watch import wording
+from bydawn.watch import ways
 from bydawn.watch.documents import job_document
 from bydawn.watch.telling import job_line
 
@@ -36,7 +36,7 @@ def run(settings: Settings, talk: Talk, command: tuple[str, ...], options: dict[
         if wanted.detach:
             _say(talk, app, job)
             return 0
-        talk.tell(f"{job.job_id} {wording.address('adhoc', job.name, job.job_id)}")
+        talk.tell(f"{job.job_id} {ways.address('adhoc', job.name, job.job_id)}")
         face = face_for(talk, "none")
         ran = app.run_jobs([job], face)
         (after,) = app.jobs_at(job.job_id)

@@ -8,7 +8,7 @@ from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 from bydawn.core.states import State
-from bydawn.watch import wording
+from bydawn.watch import ways
 from bydawn.watch.documents import job_document
 from bydawn.watch.telling import job_page
 
@@ -32,5 +32,5 @@ def say_job(settings: Settings, talk: Talk, address: str) -> None:
             batch = app.store.batch(found.batch)
             talk.say(*job_page(reading, batch, found, None))
             if found.state == State.SUCCEEDED.value:
-                where = wording.address(batch.address, found.name, found.job_id)
+                where = ways.address(batch.address, found.name, found.job_id)
                 talk.lead_on(f"bydawn logs {where} shows what it printed")

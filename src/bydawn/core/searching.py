@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from bydawn.core.redaction import forms_of, is_hideable
 
+# How a job fails in whose draft one was found.
+SECRET_IN_DRAFT = "secret_in_draft"
 # Every key in this form begins and ends alike: these lines give nothing away.
 _FRAME = b"-----"
 

@@ -15,6 +15,7 @@ from bydawn.core.errors import Fenced, Refused, TemplateError
 from bydawn.core.fencing import Claim
 from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
+from bydawn.core.searching import SECRET_IN_DRAFT
 from bydawn.core.sightings import Failure, FailureClass
 from bydawn.gates.choosing import DraftGate, leaving_by
 from bydawn.gates.drafts import Leaving
@@ -28,7 +29,6 @@ from bydawn.runner.tools import Tools
 from bydawn.store.receipts import store_id, was_published_to
 from bydawn.store.store import Store
 
-_CODE = "secret_in_draft"
 _SAYS = (
     "{name} holds the value of {found}, nothing was published; leave it out and retry,"
     ' or say may_publish = ["{found}"]'
@@ -105,7 +105,9 @@ class Publisher:
         for name, pieces in chain.from_iterable(leaving):
             found = search.found_in(chain((os.fsencode(name), b"\0"), pieces))
             if found:
-                return Failure(FailureClass.PERMANENT, _CODE, _SAYS.format(name=name, found=found))
+                return Failure(
+                    FailureClass.PERMANENT, SECRET_IN_DRAFT, _SAYS.format(name=name, found=found)
+                )
         return None
 
     def _claim(self, held: Held, place: Place) -> Claim:

@@ -22,6 +22,15 @@ WHERE batch = ? AND {HELD}"""
 _WASTED = f"""
 SELECT coalesce(sum({WASTED}), 0) FROM job j
 WHERE j.batch = ? AND (j.attempts > 1 OR j.state <> 'succeeded') AND j.cost_micros IS NOT NULL"""
+# What no meter of an attempt told was charged because it was silent.
+_ASSUMED = """
+SELECT coalesce(sum(j.cost_micros - (
+    SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a WHERE a.job = j.number)), 0)
+FROM job j WHERE j.batch = ? AND j.cost_micros > 0 AND j.reserved_micros = 0"""
+_SPECS = "SELECT DISTINCT spec FROM job WHERE batch = ? AND attempts > 0 ORDER BY spec"
+_DEARER = """
+SELECT name, cost_micros FROM job WHERE batch = ? AND spec = ? AND cost_micros > ?
+    AND state = 'succeeded' ORDER BY cost_micros DESC, number LIMIT ?"""
 _UNMETERED = """
 SELECT spec, count(*) FROM job
 WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL
@@ -78,6 +87,26 @@ def money(session: Session, batch: int) -> Money:
     wasted = session.row(_WASTED, (batch,)) or (0,)
     unmetered = tuple((int(spec), int(count)) for spec, count in session.rows(_UNMETERED, (batch,)))
     return Money(int(spent), int(wasted[0]), int(reserved), unmetered)
+
+
+def assumed(session: Session, batch: int) -> int:
+    """What was charged because no meter told, in millionths."""
+    row = session.row(_ASSUMED, (batch,))
+    return max(0, int(row[0])) if row else 0
+
+
+def specs_run(session: Session, batch: int) -> list[int]:
+    """The specifications of the jobs that were tried."""
+    return [int(row[0]) for row in session.rows(_SPECS, (batch,))]
+
+
+def dearer_than(
+    session: Session, batch: int, spec: int, micros: int, most: int
+) -> list[tuple[str, int]]:
+    """Jobs of one specification that came to a good end for more than so much, the dearest
+    first."""
+    rows = session.rows(_DEARER, (batch, spec, micros, most))
+    return [(str(name), int(cost)) for name, cost in rows]
 
 
 def reserved(session: Session, batch: int) -> int:

@@ -18,7 +18,7 @@ _ENDINGS = frozenset(
     event.value
     for event in (
         Event.SUCCEEDED, Event.JUDGED, Event.STOPPED, Event.VANISHED, Event.REFUSED,
-        Event.UNKNOWABLE, Event.SURFACED, Event.CANCELLED,
+        Event.UNKNOWABLE, Event.SURFACED, Event.CANCELLED, Event.PUBLISH_FAILED,
     )
 )  # fmt: skip
 _GOES_ON = frozenset({State.RUNNING.value, State.FINISHING.value})
@@ -50,9 +50,14 @@ def event_document(event: EventRow) -> dict[str, Any]:
 
 def is_end_of_run(event: EventRow) -> bool:
     """Whether this event closes an attempt: nothing more will be told of it."""
-    if event.kind not in _ENDINGS or event.to_state in _GOES_ON:
+    if event.kind not in _ENDINGS or event.to_state in _GOES_ON or _may_be_published(event):
         return False
     return event.from_state != _NEVER_RAN
+
+
+def _may_be_published(event: EventRow) -> bool:
+    """Parked with its draft: a person may publish that without a new run."""
+    return event.kind == Event.PUBLISH_FAILED.value and event.to_state == State.PARKED.value
 
 
 def logfmt(store: Store, event: EventRow) -> str:

@@ -76,6 +76,11 @@ def morning_document(morning: Morning) -> dict[str, Any]:
             "jobs": morning.comparison.compared,
             "needed_nights": LEAST_NIGHTS,
         },
+        "assumed_usd": decimal(report.assumed_micros),
+        "over_own_cap": [
+            {"job": one.name, "usd": decimal(one.cost_micros), "cap_usd": decimal(one.cap_micros)}
+            for one in report.dearer
+        ],
         "retries": report.repeats,
         "next_at": rfc3339(morning.next_at),
         "audit_head": morning.head,

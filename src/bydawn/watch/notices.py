@@ -10,7 +10,7 @@ from bydawn.core.alarms import Cause
 from bydawn.core.chain import Head
 from bydawn.core.model import Job
 from bydawn.store.notices import Told, is_parcel
-from bydawn.watch import wording
+from bydawn.watch import ways, wording
 from bydawn.watch.amounts import length, rfc3339
 from bydawn.watch.audit import head_note, head_text
 from bydawn.watch.sanitise import inert, shortened
@@ -108,7 +108,7 @@ def _message(
 def _job_line(batch: str, job: Job) -> str:
     name = shortened(inert(job.name), _NAME)
     told = f"{name}: {wording.trouble(job) or job.state}"
-    return f"{shortened(told, _LINE)}   {wording.next_command(batch, job)}"
+    return f"{shortened(told, _LINE)}   {ways.next_command(batch, job)}"
 
 
 def unsent_lines(told: Iterable[Told]) -> list[str]:

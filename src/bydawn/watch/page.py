@@ -74,7 +74,8 @@ def _body(
 
 def _subject(report: Report) -> str:
     """The headline without the name, which stands above it already."""
-    return headline(report).removeprefix(f"{report.batch.address}: ")
+    told = headline(report).removeprefix(f"{report.batch.address}: ")
+    return told.replace("   ", " · ")  # a browser makes one space of three
 
 
 def _counts(counts: dict[str, int]) -> Markup:

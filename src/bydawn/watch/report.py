@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
 from bydawn.core.states import State
 from bydawn.store import notices, read, totals
-from bydawn.store.store import Batch
-from bydawn.watch import wording
+from bydawn.store.store import Batch, Store
+from bydawn.watch import ways, wording
 from bydawn.watch.documents import (
     Reading,
     batch_state,
@@ -25,6 +26,7 @@ from bydawn.watch.sanitise import inert, shortened, width
 
 _AT_MOST = 20
 _NAME, _WHY = 28, 60
+_DEARER_SHOWN = 5
 _NEEDY = {State.FAILED.value: "FAILED", State.PARKED.value: "PARKED"}
 
 
@@ -44,6 +46,15 @@ class Longest:
     elapsed_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dearer:
+    """A job that came to a good end for more than its own cap."""
+
+    name: str
+    cost_micros: int
+    cap_micros: int
+
+
 @dataclass(slots=True)
 class Report:
     """A batch as the morning finds it."""
@@ -52,7 +63,7 @@ class Report:
     state: str
     counts: dict[str, int]
     needs: list[Need]
-    waiting: dict[str, int]
+    waiting: dict[str, wording.Waiting]
     wall_ms: int
     serial_ms: int
     money: totals.Money
@@ -62,6 +73,8 @@ class Report:
     changed: int = 0
     longest: Longest | None = None
     untold: tuple[str, ...] = ()
+    assumed_micros: int = 0
+    dearer: tuple[Dearer, ...] = ()
 
     @property
     def total(self) -> int:
@@ -95,21 +108,34 @@ def gather(reading: Reading, batch: Batch) -> Report:
         changed=len(read.changed(session, number, State.SUCCEEDED.value)),
         longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
         untold=tuple(unsent_lines(notices.told(session, number))),
+        assumed_micros=totals.assumed(session, number),
+        dearer=tuple(_dearer(reading.store, number)),
     )
 
 
-def waiting_for(reading: Reading, batch: Batch) -> dict[str, int]:
+def _dearer(store: Store, batch: int) -> Iterator[Dearer]:
+    """Jobs beyond their own caps that nobody would hear of otherwise: nothing failed."""
+    for spec in totals.specs_run(store.session, batch):
+        cap = store.spec(spec).bound.usd_micros
+        if cap is not None:
+            found = totals.dearer_than(store.session, batch, spec, cap, _DEARER_SHOWN)
+            yield from (Dearer(inert(name), cost, cap) for name, cost in found)
+
+
+def waiting_for(reading: Reading, batch: Batch) -> dict[str, wording.Waiting]:
     """How many jobs wait for what."""
-    found: dict[str, int] = {}
+    found: dict[str, wording.Waiting] = {}
     session = reading.store.session
     for count, number in totals.waiting(session, batch.number):
-        reason = reason_shown(reading, batch, read.job(session, number), False) or ""
-        found[reason] = found.get(reason, 0) + count
+        job = read.job(session, number)
+        reason = reason_shown(reading, batch, job, False) or ""
+        others = found.get(reason, wording.Waiting(0, job.name))
+        found[reason] = wording.Waiting(others.count + count, others.name)
     return found
 
 
 def _need(batch: Batch, job: Job) -> Need:
-    command = wording.next_command(batch.address, job)
+    command = ways.next_command(batch.address, job)
     return Need(_NEEDY[job.state], inert(job.name), wording.trouble(job), command)
 
 

@@ -13,7 +13,7 @@ from bydawn.store.timeline import LostTries
 from bydawn.watch import wording
 from bydawn.watch.amounts import count, day_and_time, dollars, length, local, some, sparkline
 from bydawn.watch.morning import Morning, Shares
-from bydawn.watch.report import Report
+from bydawn.watch.report import Dearer, Report
 from bydawn.watch.sanitise import inert, shortened
 from bydawn.watch.unusual import COMPARED, Comparison, Difference, Finding, Strange
 
@@ -76,6 +76,8 @@ def _unusual(morning: Morning) -> Iterator[Item]:
     more = len(comparison.findings) - len(shown)
     if more:
         yield Item(f"and {more} more unlike their earlier nights")
+    for dearer in morning.report.dearer:
+        yield Item(dearer_line(dearer), dearer.name)
     for lost in morning.lost[: max(1, _FOUND_SHOWN - len(shown))]:
         yield Item(lost_line(lost), inert(lost.name))
     others = morning.lost_count - max(1, _FOUND_SHOWN - len(shown))
@@ -134,6 +136,10 @@ def change_words(change: Difference) -> str:
     return f"{word} {before} -> {after}"
 
 
+def dearer_line(dearer: Dearer) -> str:
+    return f"{dollars(dearer.cost_micros)}, more than its own cap of {dollars(dearer.cap_micros)}"
+
+
 def lost_line(lost: LostTries) -> str:
     why = wording.fault(lost.error_code, lost.error_message)
     cost = f", {dollars(lost.wasted_micros)} wasted" if lost.wasted_micros else ""
@@ -148,7 +154,7 @@ def _time(report: Report, zone: tzinfo | None) -> Iterator[str]:
     told = f"{day_and_time(batch.opened_at, zone)} {so_far} {ends}, "
     yield told + wording.times(report.wall_ms, report.serial_ms).removeprefix("in ")
     if report.longest:
-        yield f"{report.longest.name} alone: {length(report.longest.elapsed_ms)}"
+        yield f"longest {report.longest.name}, {length(report.longest.elapsed_ms)}"
 
 
 def _money(morning: Morning, zone: tzinfo | None) -> Iterator[str]:
@@ -156,6 +162,9 @@ def _money(morning: Morning, zone: tzinfo | None) -> Iterator[str]:
     if not (report.money.usd_micros or report.tokens):
         return
     yield _spent(report)
+    if report.assumed_micros:
+        assumed = dollars(report.assumed_micros)
+        yield f"{assumed} of it is assumed: runs that told no cost are charged their whole cap"
     yield from _of_nights(morning, zone)
     for name, shares in morning.shares.items():
         yield f"by {inert(name)}: {_shared(shares)}"
@@ -236,7 +245,7 @@ def _ways_on(report: Report) -> Iterator[Item]:
     if not batch.source.endswith(".toml"):
         return
     run = f"bydawn run {inert(shlex.quote(batch.source))}"
-    startable = sum(report.waiting.values()) - report.waiting.get("dependency", 0)
+    startable = sum(one.count for why, one in report.waiting.items() if why != "dependency")
     if report.state == "interrupted" or (report.state == "finished" and startable):
         yield Item("goes on with what is left", command=run)
     if report.counts["failed"] + report.counts["cancelled"]:

@@ -12,7 +12,7 @@ from bydawn.core.states import State, shown
 from bydawn.store import read
 from bydawn.store.read import Attempt
 from bydawn.store.store import Batch
-from bydawn.watch import wording
+from bydawn.watch import ways, wording
 from bydawn.watch.amounts import count, day_and_time, dollars, length
 from bydawn.watch.documents import Document, Reading, cost_of, elapsed_ms, reason_shown
 from bydawn.watch.sanitise import inert, width
@@ -40,7 +40,7 @@ def job_line(batch: str, job: Job) -> str:
         told += f" in {length(elapsed_ms(job))}"
     elif job.state not in _OVER and wording.trouble(job):
         told += f"  {wording.trouble(job)}"
-    return f"{told}   {wording.next_command(batch, job)}"
+    return f"{told}   {ways.next_command(batch, job)}"
 
 
 def jobs_table(documents: Iterable[Document]) -> list[str]:
@@ -101,8 +101,8 @@ def job_page(reading: Reading, batch: Batch, job: Job, zone: tzinfo | None) -> l
     receipts = read.receipts(reading.store.session, job.number)
     facts += [("published", f"{target}   sha256 {sha256}") for target, sha256, _ in receipts]
     lines = table(facts)
-    ways = wording.decisions(batch.address, job)
-    return [*lines, "", *_attempts_table(reading, job, zone), *(["", *ways] if ways else [])]
+    on = ways.decisions(batch.address, job)
+    return [*lines, "", *_attempts_table(reading, job, zone), *(["", *on] if on else [])]
 
 
 def _attempts_table(reading: Reading, job: Job, zone: tzinfo | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -15,8 +14,8 @@ from bydawn.store.read import EventRow
 from bydawn.watch.amounts import count, dollars, length, time_of_day
 from bydawn.watch.sanitise import inert, shortened
 
-_MESSAGE = 160
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
+_MESSAGE, _NAME = 160, 28
+_OVER_BUDGET = "its budget was spent, so it was ended"
 
 _WHY: dict[str, str] = {
     Reason.BACKOFF: "tries again after a pause",
@@ -49,14 +48,6 @@ _WHY: dict[str, str] = {
 }
 UNSERVED = "nobody is at work on it; the command that began it goes on with it"
 
-# What can be decided without looking first; all else begins with looking.
-_PLAIN_ANSWERS: dict[str, str] = {
-    Reason.AWAITING_APPROVAL: "approve",
-    Reason.PUBLISH_FAILED: "retry",
-    Reason.AUTH: "retry",
-    Reason.NEEDS_INPUT: "retry",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -66,6 +57,14 @@ class Facts:
     tokens: int = 0
     cost_micros: int | None = None
     again_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs wait for the same, and the name of the first."""
+
+    count: int
+    name: str
 
 
 def why(reason: str | None) -> str:
@@ -81,41 +80,19 @@ def fault(code: str | None, message: str | None) -> str:
 
 def trouble(job: Job) -> str:
     """Why a job failed, waits or was parked, with what its run said."""
-    told, reason = fault(job.error_code, job.error_message), why(job.reason)
-    if not told:
-        return reason
-    return f"{told} ({reason})" if reason else told
+    told = _ended_as(job.state, job.reason, job.error_code, job.error_message)
+    spent_micros = job.cost_micros if told == _OVER_BUDGET else None
+    return f"{told}, at {dollars(spent_micros)}" if spent_micros else told
 
 
-def address(batch: str, name: str, job_id: str) -> str:
-    """What a person can type to name a job: readable where that is safe in a shell."""
-    return f"{batch}/{name}" if _PLAIN_NAME.fullmatch(name) else job_id
-
-
-def next_command(batch: str, job: Job) -> str:
-    """The command that leads on from here. It can be pasted, and does nothing rash when it is."""
-    where = address(batch, job.name, job.job_id)
-    if job.state == State.FAILED.value:
-        return f"bydawn logs {where}"
-    answer = _PLAIN_ANSWERS.get(job.reason or "") if job.state == State.PARKED.value else None
-    return _resolving(where, answer) if answer else f"bydawn show {where}"
-
-
-def decisions(batch: str, job: Job) -> list[str]:
-    """Every way a person can go on with a job that failed or was parked."""
-    where = address(batch, job.name, job.job_id)
-    if job.state == State.FAILED.value:
-        return [f"bydawn logs {where}", f"bydawn retry {where}"]
-    if job.state != State.PARKED.value:
-        return []
-    answer = _PLAIN_ANSWERS.get(job.reason or "")
-    answers = dict.fromkeys([*([answer] if answer else []), "succeeded", "failed", "retry"])
-    return [f"bydawn logs {where}", *(_resolving(where, one) for one in answers)]
-
-
-def _resolving(where: str, answer: str) -> str:
-    """Left open at its end: the reason is for a person to write."""
-    return f"bydawn resolve {where} --as {answer} --reason"
+def _ended_as(state: str | None, reason: str | None, code: str | None, message: str | None) -> str:
+    """What a run said, and what that means; once where both are the same."""
+    if state == State.FAILED.value and reason == Reason.BUDGET.value:
+        return _OVER_BUDGET
+    said, means = fault(code, message), why(reason)
+    if said == fault(reason, None):
+        said = ""
+    return f"{said} ({means})" if said and means else said or means
 
 
 def opened(
@@ -237,8 +214,7 @@ def _moved(event: EventRow, facts: Facts) -> str | None:
 
 def _told(event: EventRow) -> str:
     detail = _detail(event)
-    said, reason = fault(detail.get("code"), detail.get("message")), why(event.reason)
-    return f"{said} ({reason})" if said and reason else said or reason
+    return _ended_as(event.to_state, event.reason, detail.get("code"), detail.get("message"))
 
 
 def _again(event: EventRow, told: str, facts: Facts) -> str:
@@ -283,10 +259,18 @@ def money(usd_micros: int, unknown: int, cap_micros: int | None) -> str:
     return f"{told} + {unknown} without a price" if unknown else told
 
 
-def waiting(reasons: dict[str, int]) -> Sequence[str]:
-    """Why jobs were left waiting, commonest first."""
-    ranked = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [f"{number} waiting: {why(reason) or 'not started yet'}" for reason, number in ranked]
+def waiting(reasons: dict[str, Waiting]) -> Sequence[str]:
+    """Why jobs were left waiting, commonest first; one of each by its name."""
+    ranked = sorted(reasons.items(), key=lambda pair: (-pair[1].count, pair[0]))
+    return [
+        f"{one.count} waiting: {why(reason) or 'not started yet'} ({_examples(one)})"
+        for reason, one in ranked
+    ]
+
+
+def _examples(one: Waiting) -> str:
+    name = shortened(inert(one.name), _NAME)
+    return name if one.count == 1 else f"{name} and {one.count - 1} more"
 
 
 def left_behind(running: int) -> str:
