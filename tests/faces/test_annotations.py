@@ -76,7 +76,7 @@ def test_the_reference_night(scene: Scene) -> None:
     assert said["article-b"][2].startswith("1 try lost (503: ")
     errors = [one for one in found if one and one[0] == "error"]
     address = f"{batch.address}/embed-refresh"
-    why = f"failed: budget: ended by its script (a budget keeps it back)\nbydawn logs {address}"
+    why = f"failed: its budget was spent, so it was ended, at $0.31\nbydawn logs {address}"
     assert ("error", {"file": "plans/nightly.toml", "title": address}, why) in errors
 
 
@@ -93,7 +93,7 @@ def test_what_was_never_done_is_told_with_its_reason(scene: Scene) -> None:
     (line,) = told(scene, batch, Places("n.toml"))
     assert obeyed(line) == (
         "error", {"file": "n.toml", "title": "nightly@2026-11-19"},
-        "nightly@2026-11-19: 0 of 1 succeeded\n1 waiting: the deadline came first",
+        "nightly@2026-11-19: 0 of 1 succeeded\n1 waiting: the deadline came first (one)",
     )  # fmt: skip
 
 
