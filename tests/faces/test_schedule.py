@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import plistlib
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,51 @@ def test_a_percent_sign_does_not_end_the_line(say: Say, tmp_path: Path) -> None:
     (odd / "nightly.toml").write_text(PLAN)
     assert say("schedule", "install", f"{odd}/nightly.toml")[0] == 0
     assert r"50\% off" in (tmp_path / "table").read_text()
+
+
+def test_a_line_cron_would_cut_is_refused(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that comes again in PATH costs nothing; a PATH that is too long is told."""
+    here = os.environ["PATH"]
+    monkeypatch.setenv("PATH", ":".join([here] * 50))
+    assert say("schedule", "install", "nightly.toml")[0] == 0
+    (line,) = (
+        one for one in (tmp_path / "table").read_text().splitlines() if "schedule due" in one
+    )
+    assert line.count(f"{tmp_path}/bin:") == 1
+    monkeypatch.setenv("PATH", ":".join([here, *(f"/a/folder/{n}" for n in range(99))]))
+    code, _, err = say("schedule", "install", "nightly.toml")
+    assert (code, "cron takes 998" in err, "shorter PATH" in err) == (69, True, True)
+    assert line in (tmp_path / "table").read_text()
+
+
+@pytest.mark.parametrize("kind", ["cron", "launchd", "systemd"])
+def test_what_a_scheduler_is_given_is_shown(say: Say, kind: str) -> None:
+    printed = say("schedule", "install", "nightly.toml", "--via", kind, "--print")[1]
+    shown = say("schedule", "show", "nightly.toml", "--via", kind)[1]
+    assert shown.endswith(printed)
+    assert shown.startswith("nightly: At 22:30")
+    document = json.loads(say("schedule", "show", "nightly.toml", "--via", kind, "--json")[1])
+    assert (document["entry"]["kind"], document["entry"]["text"].rstrip()) == (
+        kind, printed.rstrip()
+    )  # fmt: skip
+    assert json.loads(say("schedule", "show", "nightly.toml", "--json")[1])["entry"] is None
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here to ask")
+def test_systemd_itself_takes_the_units(say: Say, tmp_path: Path) -> None:
+    odd = tmp_path / '50% "off" $HOME \\ ü'
+    odd.mkdir()
+    (odd / "nightly.toml").write_text(PLAN)
+    program(tmp_path, "systemctl", SYSTEMCTL, "calls")
+    assert say("schedule", "install", f"{odd}/nightly.toml", "--via", "systemd")[0] == 0
+    units = sorted((tmp_path / "home/.config/systemd/user").iterdir())
+    asked = subprocess.run(
+        [shutil.which("systemd-analyze") or "", "verify", "--user", *units], text=True,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (asked.returncode, asked.stderr) == (0, "")
 
 
 def test_systemd_gets_a_timer(say: Say, tmp_path: Path) -> None:

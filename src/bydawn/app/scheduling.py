@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ KINDS = ("cron", "launchd", "systemd")
 _SHOWN = 5
 # What a scheduler's own bare environment lacks and a night needs; none of it is secret.
 _CARRIED = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "XDG_CONFIG_HOME", "LANG", "TZ")
+_PATHS = ("PATH", "PYTHONPATH")
 # The night is as it was when bydawn broke, the store was busy, or the machine was shut down.
 _UNFINISHED = frozenset({70, 75, 129, 143})
 
@@ -268,6 +270,7 @@ def _carried(app: App) -> Mapping[str, str]:
     """The part of this environment that is written down for the scheduler."""
     environment = app.invocation.environment
     carried = {name: environment[name] for name in _CARRIED if environment.get(name)}
+    carried |= {name: _each_once(carried[name]) for name in _PATHS if name in carried}
     url = app.invocation.store_url or environment.get(STORE)
     if not url:
         return carried
@@ -277,6 +280,11 @@ def _carried(app: App) -> Mapping[str, str]:
             f"put {STORE}=… into the plan's env_file (mode 600), and unset it here",
         )
     return {**carried, STORE: url}
+
+
+def _each_once(folders: str) -> str:
+    """A list of folders as it is searched: what comes again is never looked at."""
+    return os.pathsep.join(dict.fromkeys(folders.split(os.pathsep)))
 
 
 def _notes(found: Scheduled) -> tuple[str, ...]:

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from bydawn.app.scheduling import Prepared, Shown, Tonight
 
 _PLAN = click.argument("plan", type=click.Path(path_type=Path))
-_VIA = click.option(
-    "--via", type=click.Choice(["cron", "launchd", "systemd"]), help="Instead of the first here."
-)
+_KINDS = click.Choice(["cron", "launchd", "systemd"])
+_VIA = click.option("--via", type=_KINDS, help="Instead of the first here.")
 
 
 @click.group(cls=Family)
@@ -32,15 +31,23 @@ def schedule() -> None:
     """Begin a plan's nights by themselves, late rather than never, and each once."""
 
 
-@verb("bydawn schedule show nightly.toml")
+@verb(
+    "bydawn schedule show nightly.toml",
+    "bydawn schedule show nightly.toml --via systemd    # and what it is, or would be, given",
+)
 @_PLAN
-def show(settings: Settings, talk: Talk, plan: Path) -> int:
+@click.option("--via", type=_KINDS, help="Also what this one is, or would be, given.")
+def show(settings: Settings, talk: Talk, plan: Path, via: str | None) -> int:
     """The coming nights, who looks after them here, and which were missed."""
     from bydawn.app import scheduling
 
     with opened(settings, plan) as app:
-        shown = scheduling.show(app, settings.directory / plan)
-    talk.answer(_document(shown), _lines(shown))
+        path = settings.directory / plan
+        shown = scheduling.show(app, path)
+        prepared = scheduling.preview(app, path, via) if via else None
+    entry = _text_document(prepared) if prepared else None
+    given = [prepared.text.rstrip("\n")] if prepared else []
+    talk.answer({**_document(shown), "entry": entry}, [*_lines(shown), *given])
     if not shown.installed:
         talk.tell(f"nobody looks after it yet: bydawn schedule install {plan}")
     return 0
@@ -78,7 +85,7 @@ def install(settings: Settings, talk: Talk, plan: Path, via: str | None, only_sh
 
 @verb("bydawn schedule remove nightly.toml")
 @_PLAN
-@_VIA
+@click.option("--via", type=_KINDS, help="Only out of this one.")
 def remove(settings: Settings, talk: Talk, plan: Path, via: str | None) -> int:
     """Take the plan out of this machine's schedulers. A night that runs is left alone."""
     from bydawn.app import scheduling

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from bydawn.processes.schedulers.entry import Entry, accepted
+from bydawn.processes.schedulers.entry import Entry, SchedulerFailed, accepted
 from bydawn.processes.tools import ask
 
 _PROGRAM = "crontab"
 _EMPTY = b"no crontab"
 _EVERY_HOUR = 60
+# Vixie's cron and its heirs take no longer command; some of them cut it without a word.
+_LONGEST = 998
 
 
 class Cron:
@@ -30,13 +32,16 @@ class Cron:
         return "there is no crontab program here"
 
     def text(self, entry: Entry) -> str:
-        named = " ".join(f"{name}={shlex.quote(v)}" for name, v in entry.environment.items())
-        command = f"cd {shlex.quote(str(entry.folder))} && {named} {shlex.join(entry.argv)}"
-        # cron reads an unescaped % as the end of the line.
-        line = f"{_minutes(entry.minutes)} * * * * {command}".replace("%", r"\%")
+        line = f"{_minutes(entry.minutes)} * * * * {_command(entry)}"
         return f"{_begin(entry.name)}\n# {entry.title}\n{line}\n{_end(entry.name)}\n"
 
     def install(self, entry: Entry) -> None:
+        size = len(_command(entry).encode())
+        if size > _LONGEST:
+            raise SchedulerFailed(
+                f"the command would have {size} characters and cron takes {_LONGEST}: try again"
+                " with a shorter PATH, or with another --via"
+            )
         rest = _without(self._read(), entry.name)
         self._write(f"{rest}{self.text(entry)}")
 
@@ -60,6 +65,13 @@ class Cron:
     def _write(self, text: str) -> None:
         given = text.encode(errors="surrogateescape")
         accepted(ask([_PROGRAM, "-"], Path("/"), self._environment, given), _PROGRAM)
+
+
+def _command(entry: Entry) -> str:
+    """As cron is to read it, which takes an unescaped % for the end of the line."""
+    named = " ".join(f"{name}={shlex.quote(v)}" for name, v in entry.environment.items())
+    command = f"cd {shlex.quote(str(entry.folder))} && {named} {shlex.join(entry.argv)}"
+    return command.replace("%", r"\%")
 
 
 def _begin(name: str) -> str:
