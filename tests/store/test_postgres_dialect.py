@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import bydawn.store
 from bydawn.runner.clock import SystemClock
-from bydawn.store.dialect import alike_in, as_json, cleaned, for_many, regex_of, spoken
+from bydawn.store.dialect import cleaned, regex_of, spoken
+from bydawn.store.many import alike_in, array_of, for_many, given_for
 from bydawn.store.postgres import PostgresSession, open_postgres
 from bydawn.store.shared import open_server_store
 from servers import Server
@@ -85,13 +86,13 @@ def test_words_that_differ() -> None:
 def test_many_rows_become_one_statement() -> None:
     insert = for_many("INSERT INTO t (a, b) VALUES ($1, 0) ON CONFLICT (a) DO NOTHING", ["text"])
     assert insert == (
-        'INSERT INTO t (a, b) SELECT given."1", 0 FROM json_to_recordset($1::json)'
-        ' AS given("1" text) ON CONFLICT (a) DO NOTHING'
+        'INSERT INTO t (a, b) SELECT given."1", 0 FROM unnest($1::text[])'
+        ' AS given("1") ON CONFLICT (a) DO NOTHING'
     )
     update = for_many("UPDATE t SET a = $1 WHERE b = $2", ["text", "bigint"])
     assert update == (
-        'UPDATE t SET a = given."1" FROM json_to_recordset($1::json)'
-        ' AS given("1" text, "2" bigint)\nWHERE b = given."2"'
+        'UPDATE t SET a = given."1" FROM unnest($1::text[], $2::bigint[])'
+        ' AS given("1", "2")\nWHERE b = given."2"'
     )
 
 
@@ -99,10 +100,9 @@ def test_what_is_alike_in_all_rows_is_said_once() -> None:
     sql = "INSERT INTO t (a, b) VALUES ($1, $2)"
     rows = [(1, "x"), (2, "x")]
     assert alike_in(sql, rows) == (2,)
-    assert as_json(rows, (2,)) == '[{"1":1},{"1":2}]'
+    assert given_for(rows, (2,)) == ["{1,2}", "x"]
     assert for_many(sql, ["bigint", "text"], (2,)) == (
-        'INSERT INTO t (a, b) SELECT given."1", $2::text FROM json_to_recordset($1::json)'
-        ' AS given("1" bigint)'
+        'INSERT INTO t (a, b) SELECT given."1", $2::text FROM unnest($1::bigint[]) AS given("1")'
     )
 
 
@@ -147,9 +147,18 @@ def test_what_a_server_cannot_keep_is_cleaned(server_session: PostgresSession) -
     assert cleaned("a\0b\ud800c") == "a\ufffdb?c"
     assert cleaned(7) == 7
     rows = [("a\0", 1), ('{"kept": "\\u0000"}', 2), ("\ud800", None)]
-    sql = (
-        'SELECT given."1", given."2" FROM json_to_recordset(?::json) AS given("1" text, "2" bigint)'
-    )
-    assert server_session.rows(sql, (as_json(rows),)) == [
+    sql = 'SELECT given."1", given."2" FROM unnest(?::text[], ?::bigint[]) AS given("1", "2")'
+    assert server_session.rows(sql, given_for(rows)) == [
         ("a\ufffd", 1), ('{"kept": "\\u0000"}', 2), ("?", None),
     ]  # fmt: skip
+
+
+_ODD = st.text(alphabet="ab\"'\\{},\0\n \ud800éNUL", max_size=6)
+
+
+@given(st.lists(st.one_of(st.none(), _ODD), min_size=1, max_size=6))
+def test_whatever_texts_hold_the_server_reads_them_as_they_are(
+    server_session: PostgresSession, values: list[str | None]
+) -> None:
+    found = server_session.rows("SELECT unnest(?::text[])", (array_of(values),))
+    assert [row[0] for row in found] == [cleaned(value) for value in values]

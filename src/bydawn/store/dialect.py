@@ -6,18 +6,15 @@ Only what our statements use is known here; tests carry every one of them out on
 from __future__ import annotations
 
 import functools
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 _QUOTED_OR_MARK = re.compile(r"'(?:[^']|'')*'|(\bGLOB\s+)?\?")
 _IS_NOT = re.compile(r"\bIS NOT (?!NULL\b|DISTINCT\b)")
 _GREATER_OF_TWO = re.compile(r"\bmax\((?=[^(),]+,)")
-_INSERT = re.compile(r"(\s*INSERT INTO .*?)\bVALUES\s*\(([^()]*)\)(.*)", re.DOTALL)
-_UPDATE = re.compile(r"(\s*UPDATE .*?)(\bWHERE\b.*)", re.DOTALL)
 NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-_PARAMETER = re.compile(r"\$(\d+)")
+PARAMETER = re.compile(r"\$(\d+)")
 
 
 class Spoken(NamedTuple):
@@ -58,7 +55,7 @@ def given_to(sql: Spoken, parameters: Sequence[Any]) -> list[Any]:
 
 def filled(sql: Spoken, texts: Sequence[str]) -> str:
     """A statement with these texts, which are quoted already, in the places of its parameters."""
-    return _PARAMETER.sub(lambda found: texts[int(found[1]) - 1], sql.sql)
+    return PARAMETER.sub(lambda found: texts[int(found[1]) - 1], sql.sql)
 
 
 def defined(sql: str) -> str:
@@ -67,69 +64,11 @@ def defined(sql: str) -> str:
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', re.sub(r"\bINTEGER\b", "BIGINT", sql))
 
 
-def for_many(sql: str, types: Sequence[str], alike: Sequence[int] = ()) -> str:
-    """One spoken INSERT or UPDATE for many rows at once, which come as one JSON array of objects
-    with the members "1", "2", … of the given types; the places ``alike`` come as $2, $3, …"""
-    columns = ", ".join(
-        f'"{place}" {kind}' for place, kind in enumerate(types, 1) if place not in alike
-    )
-    source = f"FROM json_to_recordset($1::json) AS given({columns})"
-    once = {place: f"${number}::{types[place - 1]}" for number, place in enumerate(alike, 2)}
-    insert = _INSERT.fullmatch(sql)
-    if insert:
-        head, values, tail = insert.groups()
-        return f"{head}SELECT {_given(values, once)} {source}{tail}"
-    head, where = _parts_of_update(sql)
-    return f"{_given(head, once)}{source}\n{_given(where, once)}"
-
-
-def alike_in(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[int, ...]:
-    """The places that hold the same value in all rows, which is then said once. One place stays
-    for the rows to consist of, and what rows are found by stays: the planner must not know it."""
-    found_by = set() if _INSERT.fullmatch(sql) else _places_in(_parts_of_update(sql)[1])
-    columns = enumerate(zip(*rows, strict=True), 1)
-    alike = [
-        place
-        for place, values in columns
-        if place not in found_by and values.count(values[0]) == len(values)
-    ]
-    return tuple(alike[1:] if len(alike) == len(rows[0]) else alike)
-
-
-def _parts_of_update(sql: str) -> tuple[str, str]:
-    update = _UPDATE.fullmatch(sql)
-    assert update, f"neither an INSERT nor an UPDATE with a WHERE: {sql}"
-    return update[1], update[2]
-
-
-def _places_in(sql: str) -> set[int]:
-    return {int(place) for place in _PARAMETER.findall(sql)}
-
-
-def _given(sql: str, once: Mapping[int, str]) -> str:
-    return _PARAMETER.sub(lambda found: once.get(int(found[1]), f'given."{found[1]}"'), sql)
-
-
-def as_json(rows: Sequence[Sequence[Any]], alike: Sequence[int] = ()) -> str:
-    """Rows as the JSON ``for_many`` reads, without the places that are alike. What PostgreSQL
-    cannot keep is cleaned; being rare, it is looked for in the whole text first."""
-    places = [place for place in range(len(rows[0])) if place + 1 not in alike]
-    names = [(str(place + 1), place) for place in places]
-    text = _dumped({name: row[place] for name, place in names} for row in rows)
-    if "\\u0000" not in text and cleaned(text) == text:
-        return text
-    return _dumped({name: cleaned(row[place]) for name, place in names} for row in rows)
-
-
 def cleaned(value: Any) -> Any:
     """A text without NUL and without halves of letters, which PostgreSQL does not keep."""
     if not isinstance(value, str):
         return value
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def _dumped(rows: Iterable[dict[str, Any]]) -> str:
-    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))
 
 
 def regex_of(glob: str) -> str:

@@ -14,17 +14,9 @@ from psycopg.pq import Escaping
 
 from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row
-from bydawn.store.dialect import (
-    Spoken,
-    alike_in,
-    as_json,
-    cleaned,
-    filled,
-    for_many,
-    given_to,
-    spoken,
-)
+from bydawn.store.dialect import Spoken, cleaned, filled, given_to, spoken
 from bydawn.store.listening import Listener, channel_of
+from bydawn.store.many import alike_in, for_many, given_for
 from bydawn.store.server import (
     COMMIT_S,
     NOT_PREPARED,
@@ -106,8 +98,7 @@ class Wire:
         if text is None:
             text = for_many(spoken(sql).sql, self._types_in(sql), alike)
             self._for_many[sql, alike] = text
-        once = [cleaned(rows[0][place - 1]) for place in alike]
-        return self.send(text, [as_json(rows, alike), *once])
+        return self.send(text, given_for(rows, alike))
 
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""

@@ -1,0 +1,97 @@
+"""Many rows in one statement to PostgreSQL: each parameter that differs between the rows becomes an
+array, in which it has one element for each row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bydawn.store.dialect import PARAMETER, cleaned
+
+_INSERT = re.compile(r"(\s*INSERT INTO .*?)\bVALUES\s*\(([^()]*)\)(.*)", re.DOTALL)
+_UPDATE = re.compile(r"(\s*UPDATE .*?)(\bWHERE\b.*)", re.DOTALL)
+# What no text holds that PostgreSQL keeps.
+_BETWEEN = "\0"
+_NEXT = '","'
+
+
+def for_many(sql: str, types: Sequence[str], alike: Sequence[int] = ()) -> str:
+    """One spoken INSERT or UPDATE for many rows at once: first come the arrays, in the order of
+    their places, then the places ``alike``."""
+    apart = _apart(len(types), alike)
+    arrays = ", ".join(f"${number}::{types[place - 1]}[]" for number, place in enumerate(apart, 1))
+    names = ", ".join(f'"{place}"' for place in apart)
+    source = f"FROM unnest({arrays}) AS given({names})"
+    once = {
+        place: f"${number}::{types[place - 1]}"
+        for number, place in enumerate(alike, len(apart) + 1)
+    }
+    insert = _INSERT.fullmatch(sql)
+    if insert:
+        head, values, tail = insert.groups()
+        return f"{head}SELECT {_given(values, once)} {source}{tail}"
+    head, where = _parts_of_update(sql)
+    return f"{_given(head, once)}{source}\n{_given(where, once)}"
+
+
+def alike_in(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[int, ...]:
+    """The places that hold the same value in all rows, which is then said once. One place stays
+    for the rows to consist of, and what rows are found by stays: the planner must not know it."""
+    found_by = set() if _INSERT.fullmatch(sql) else _places_in(_parts_of_update(sql)[1])
+    columns = enumerate(zip(*rows, strict=True), 1)
+    alike = [
+        place
+        for place, values in columns
+        if place not in found_by and values.count(values[0]) == len(values)
+    ]
+    return tuple(alike[1:] if len(alike) == len(rows[0]) else alike)
+
+
+def given_for(rows: Sequence[Sequence[Any]], alike: Sequence[int] = ()) -> list[Any]:
+    """The parameters ``for_many`` reads."""
+    columns = list(zip(*rows, strict=True))
+    arrays = [array_of(columns[place - 1]) for place in _apart(len(columns), alike)]
+    return [*arrays, *(cleaned(columns[place - 1][0]) for place in alike)]
+
+
+def array_of(values: Sequence[Any]) -> str:
+    """Numbers, texts and None as PostgreSQL reads an array of them. What it cannot keep in a text
+    is cleaned."""
+    if None in values:
+        return f"{{{','.join(map(_element, values))}}}"
+    if not isinstance(values[0], str):
+        return f"{{{','.join(map(str, values))}}}"
+    text = _BETWEEN.join(values)
+    if text.count(_BETWEEN) >= len(values) or not text.isascii():
+        text = _BETWEEN.join(map(cleaned, values))
+    return f'{{"{_quoted(text).replace(_BETWEEN, _NEXT)}"}}'
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return f'"{_quoted(cleaned(value))}"' if isinstance(value, str) else str(value)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _apart(places: int, alike: Sequence[int]) -> list[int]:
+    return [place for place in range(1, places + 1) if place not in alike]
+
+
+def _parts_of_update(sql: str) -> tuple[str, str]:
+    update = _UPDATE.fullmatch(sql)
+    assert update, f"neither an INSERT nor an UPDATE with a WHERE: {sql}"
+    return update[1], update[2]
+
+
+def _places_in(sql: str) -> set[int]:
+    return {int(place) for place in PARAMETER.findall(sql)}
+
+
+def _given(sql: str, once: Mapping[int, str]) -> str:
+    return PARAMETER.sub(lambda found: once.get(int(found[1]), f'given."{found[1]}"'), sql)
