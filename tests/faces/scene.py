@@ -38,7 +38,7 @@ def planned(specs: Iterable[JobSpec], plan: str, edition: str, **terms: Any) -> 
     deadline_at = terms.pop("deadline_at", None)
     return PlannedBatch(
         plan=plan, edition=edition, folder="/plans", source=f"/plans/{plan}.toml",
-        terms=BatchTerms(**terms), specs=tuple(specs), fingerprint="f", deadline_at=deadline_at,
+        terms=BatchTerms(**terms), specs=tuple(specs), fingerprint="", deadline_at=deadline_at,
     )  # fmt: skip
 
 

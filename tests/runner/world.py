@@ -31,7 +31,7 @@ def spec(name: str = "work", script: list[dict[str, Any]] | None = None, **field
 def planned(specs: Iterable[JobSpec], plan: str = "night", **terms: Any) -> PlannedBatch:
     return PlannedBatch(
         plan=plan, edition="", folder="/plans", source="night.toml", terms=BatchTerms(**terms),
-        specs=tuple(specs), fingerprint="f", deadline_at=None,
+        specs=tuple(specs), fingerprint="", deadline_at=None,
     )  # fmt: skip
 
 

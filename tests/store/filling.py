@@ -27,10 +27,11 @@ def spec(name: str = "work", version: int = 1, **fields: Any) -> JobSpec:
 
 
 def planned(*specs: JobSpec, plan: str = PLAN, edition: str = "", folder: str = "/plans",
-            deadline_at: int | None = None, **terms: Any) -> PlannedBatch:  # fmt: skip
+            deadline_at: int | None = None, fingerprint: str = "",
+            **terms: Any) -> PlannedBatch:  # fmt: skip
     return PlannedBatch(
         plan=plan, edition=edition, folder=folder, source="night.toml", terms=BatchTerms(**terms),
-        specs=specs, fingerprint="f", deadline_at=deadline_at,
+        specs=specs, fingerprint=fingerprint, deadline_at=deadline_at,
     )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def planned(store: Store) -> int:
     job = PlannedJob("work", "work", job_key("night", "", "work", [1]), None, "{}", 1, "i:1")
     batch = PlannedBatch(
         plan="night", edition="", folder="/", source="night.toml", terms=BatchTerms(parallel=8),
-        specs=(one,), fingerprint="f",
+        specs=(one,), fingerprint="",
     )  # fmt: skip
     return store.open_batch(batch, [job]).number
 

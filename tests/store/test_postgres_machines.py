@@ -64,7 +64,7 @@ def planned(store: Store, ledger: Path) -> int:
     ]
     batch = PlannedBatch(
         plan="night", edition="", folder="/", source="night.toml", terms=BatchTerms(parallel=8),
-        specs=(one,), fingerprint="f",
+        specs=(one,), fingerprint="",
     )  # fmt: skip
     return store.open_batch(batch, jobs).number
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from filling import (
     FAILED,
@@ -45,6 +47,25 @@ def test_the_same_plan_again_changes_nothing_but_its_revision(store: Store) -> N
     assert (opened.number, opened.is_new, opened.revision) == (batch, False, 2)
     assert list(read.jobs(store.session, batch)) == before
     assert len(store.batches()) == 1
+
+
+def test_of_two_who_open_one_plan_at_once_the_second_finds_it_recorded(
+    open_one: Callable[[], Store], clock: HandWoundClock
+) -> None:
+    """Both had looked before either had written; the second then wrote every job once more."""
+    first, second, one = open_one(), open_one(), spec()
+    whole = planned(one, fingerprint="f", deadline_at=clock.utc_ms() + 1_000)
+    made = first.open_batch(whole, listed(one, count=3))
+    before = list(read.jobs(first.session, made.number))
+    found = second.open_batch(whole, listed(one, count=3))
+    assert (found.number, found.is_new, found.revision) == (made.number, False, 1)
+    assert list(read.jobs(first.session, made.number)) == before
+    assert "revised" not in kinds(first, made.number)
+    other = planned(one, fingerprint="g")
+    assert second.open_batch(other, listed(one, count=2)).revision == 2
+    clock.wind(1_000)
+    late = planned(one, fingerprint="g", deadline_at=clock.utc_ms() + 5_000)
+    assert second.open_batch(late, listed(one, count=2)).revision == 3
 
 
 def test_a_changed_payload_of_a_queued_job_is_what_is_launched(store: Store, hand: Hand) -> None:

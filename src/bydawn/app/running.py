@@ -25,6 +25,7 @@ from bydawn.app.values import Face, Invocation, Ran, RunWanted
 from bydawn.core.errors import Refused
 from bydawn.core.model import Listing, PlannedBatch
 from bydawn.store import read
+from bydawn.store.recorded import is_recorded
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
@@ -126,10 +127,10 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
 
 
 def _is_unchanged(known: Batch, fingerprint: str, only: str | None, now: int, path: Path) -> bool:
-    if only is not None or known.source != str(path.resolve()):
-        return False
-    in_time = known.deadline_at is None or now < known.deadline_at
-    return in_time and known.fingerprint == fingerprint
+    of_batch = (known.source, known.fingerprint)
+    return only is None and is_recorded(
+        str(path.resolve()), fingerprint, of_batch, known.deadline_at, now
+    )
 
 
 def _fingerprinted(planned: Plan, only: str | None) -> PlannedBatch:

@@ -14,6 +14,7 @@ from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.history import rank_by_history
+from bydawn.store.recorded import as_recorded
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
 
 _PLAN_FOLDER = "SELECT folder FROM plan WHERE name = ?"
@@ -75,10 +76,14 @@ def open_batch(
     nothing.
 
     ``is_partial``: the jobs are a part of the plan, nothing is withdrawn. ``adds_only``: the batch
-    grows by these jobs and is otherwise left as it is.
+    grows by these jobs and is otherwise left as it is. A whole plan that is recorded as it is, by
+    somebody who was first, is left as it is too.
     """
     now = session.clock.utc_ms()
     _claim_name(session, planned, adopt_folder, now)
+    found = None if is_partial or adds_only else as_recorded(session, planned, now)
+    if found:
+        return Opened(found[0], False, found[1])
     opened = _batch_row(session, planned, background, adds_only, now)
     specs = _record_specs(session, opened, planned, replaces=not (is_partial or adds_only))
     record = _grow if adds_only else _record_jobs
