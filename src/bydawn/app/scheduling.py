@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bydawn.app.app import App
-from bydawn.app.place import STORE
+from bydawn.app.carrying import carried
 from bydawn.app.schedules import Memory, mark_of, memory_of
-from bydawn.core.errors import BackendMissing, PlanInvalid, UsageError
+from bydawn.core.errors import BackendMissing, PlanInvalid
 from bydawn.core.schedules import (
     LOOK_EVERY,
     Night,
@@ -34,9 +32,6 @@ from bydawn.processes.schedulers.systemd import Systemd
 
 KINDS = ("cron", "launchd", "systemd")
 _SHOWN = 5
-# What a scheduler's own bare environment lacks and a night needs; none of it is secret.
-_CARRIED = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "XDG_CONFIG_HOME", "LANG", "TZ")
-_PATHS = ("PATH", "PYTHONPATH")
 # The night is as it was when bydawn broke, the store was busy, or the machine was shut down.
 _UNFINISHED = frozenset({70, 75, 129, 143})
 
@@ -256,7 +251,7 @@ def _entry(app: App, found: Scheduled, path: Path) -> Entry:
         title=f'{found.plan} is due at "{found.schedule.cron}" {found.timezone}; looked at often',
         argv=argv,
         folder=path.resolve().parent,
-        environment=_carried(app),
+        environment=carried(app),
         minutes=minutes_to_look(found.schedule.cron),
         log=app.state_folder / f"schedule-{found.plan}.log",
     )
@@ -264,27 +259,6 @@ def _entry(app: App, found: Scheduled, path: Path) -> Entry:
 
 def _name(found: Scheduled, path: Path) -> str:
     return f"bydawn-{found.plan}-{mark_of(path)}"
-
-
-def _carried(app: App) -> Mapping[str, str]:
-    """The part of this environment that is written down for the scheduler."""
-    environment = app.invocation.environment
-    carried = {name: environment[name] for name in _CARRIED if environment.get(name)}
-    carried |= {name: _each_once(carried[name]) for name in _PATHS if name in carried}
-    url = app.invocation.store_url or environment.get(STORE)
-    if not url:
-        return carried
-    if urlsplit(url).password:
-        raise UsageError(
-            "the store's address holds a password, which others could read in a schedule",
-            f"put {STORE}=… into the plan's env_file (mode 600), and unset it here",
-        )
-    return {**carried, STORE: url}
-
-
-def _each_once(folders: str) -> str:
-    """A list of folders as it is searched: what comes again is never looked at."""
-    return os.pathsep.join(dict.fromkeys(folders.split(os.pathsep)))
 
 
 def _notes(found: Scheduled) -> tuple[str, ...]:
