@@ -20,6 +20,9 @@ APPLICATION_ID = 0x62794461
 BUSY_TIMEOUT_MS = 10_000
 _HEADER = b"SQLite format 3\x00"
 
+# For each None it binds the driver asks around who could adapt it; None itself is a quick answer.
+sqlite3.register_adapter(type(None), {None: None}.__getitem__)
+
 
 class SqliteSession:
     """A Session over one file."""
