@@ -7,6 +7,7 @@ that leaves the state it was raised for; so caps hold across runners and machine
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from bydawn.core.accounts import booking
 from bydawn.core.budgets import UNMETERED, Amount, charge
@@ -14,6 +15,7 @@ from bydawn.core.model import Job
 from bydawn.core.sightings import Usage
 
 
+@lru_cache(maxsize=64)
 def slots(batch: int) -> str:
     return f"slots:{batch}"
 
@@ -30,6 +32,7 @@ def started_as_canary(batch: int) -> str:
     return f"canary:{batch}"
 
 
+@lru_cache(maxsize=64)
 def succeeded(batch: int) -> str:
     return f"succeeded:{batch}"
 
@@ -52,6 +55,8 @@ def slot_change(job: Job, by: int) -> dict[str, int]:
 
 def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     """What an ended attempt adds to the spent side; usage None means it was never launched."""
+    if usage is not None and _is_free(job, usage):
+        return {}
     reserved = Amount(job.reserved_micros, job.reserved_tokens)
     spent = Amount() if usage is None else charge(usage, reserved)
     if spent == reserved and usage is not None:
@@ -59,6 +64,11 @@ def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     moved = Amount(spent.usd_micros - reserved.usd_micros, spent.tokens - reserved.tokens)
     accounts = tuple(json.loads(job.accounts)) if job.accounts else ()
     return booking(accounts, moved, -1 if usage is None else 0)
+
+
+def _is_free(job: Job, usage: Usage) -> bool:
+    """Nothing was set aside and nothing was used: most jobs of a large batch."""
+    return not (job.reserved_micros or job.reserved_tokens or usage.cost_micros or usage.tokens)
 
 
 def remember_unmetered(job: Job, usage: Usage) -> None:

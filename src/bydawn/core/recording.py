@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from bydawn.core import counting
 from bydawn.core.decide.step import Move
@@ -74,43 +76,55 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
         setattr(job, name, value)
     job.state = after
     job.reason = move.reason._value_ if move.reason else None
-    if (before in SLOTTED) != (after in SLOTTED):
-        _add(change.deltas, counting.slot_change(job, 1 if after in SLOTTED else -1))
+    bearing = _bearing(before, move.event, after)
+    if bearing.slots:
+        _add(change.deltas, counting.slot_change(job, bearing.slots))
     if move.event is Event.SUCCEEDED:
         _add(change.deltas, {counting.succeeded(job.batch): 1})
     elif job.faults > faults:
         _add(change.deltas, {counting.retries(job.batch): 1})
-    if _ends_attempt(move, before):
+    if bearing.ends_attempt:
         change.endings.append(_ending(job, move, held_as, generation, usage))
-    if _settles(move, before, usage):
-        _settle(change, None if _was_never_launched(move, before) else usage or Usage())
+    if bearing.settles or (bearing.settles_if_metered and usage is not None):
+        _settle(change, None if bearing.was_never_launched else usage or Usage())
 
 
-def _ends_attempt(move: Move, before: str) -> bool:
+class _Bearing(NamedTuple):
+    """What a move means for slots, attempts and money, whatever the job."""
+
+    slots: int
+    ends_attempt: bool
+    was_never_launched: bool
+    settles: bool
+    settles_if_metered: bool
+
+
+@lru_cache(maxsize=512)
+def _bearing(before: str, event: Event, after: str) -> _Bearing:
+    """Worked out once for each line of the table: most moves of a night are the same few."""
+    ends = _ends_attempt(before, event, after)
+    never = _was_never_launched(before, event)
+    # A good end has settled before finishing begins. A parked job keeps its reservation as long as
+    # its run may still be spending: until its meter has spoken, or none was launched for certain.
+    may_settle = before != State.FINISHING and (never or ends)
+    waits = after == State.PARKED and not never
+    slots = (after in SLOTTED) - (before in SLOTTED)
+    return _Bearing(slots, ends, never, may_settle and not waits, may_settle)
+
+
+def _ends_attempt(before: str, event: Event, after: str) -> bool:
     """Whether this move says how the attempt came out, be it for the second time."""
     if before == State.PARKED:
-        return move.event in _OUT_OF_PARKED and move.to is not State.RUNNING
-    if move.event is Event.CANCELLED:
+        return event in _OUT_OF_PARKED and after != State.RUNNING
+    if event is Event.CANCELLED:
         return before == State.RUNNING
-    return move.event in _ENDS_ATTEMPT
+    return event in _ENDS_ATTEMPT
 
 
-def _settles(move: Move, before: str, usage: Usage | None) -> bool:
-    """A good end has settled before finishing begins. A parked job keeps its reservation as long as
-    its run may still be spending: until its meter has spoken, or none was launched for certain."""
-    if before == State.FINISHING:
-        return False
-    if _was_never_launched(move, before):
-        return True
-    if move.to is State.PARKED and usage is None:
-        return False
-    return _ends_attempt(move, before)
-
-
-def _was_never_launched(move: Move, before: str) -> bool:
-    if move.event is Event.CANCELLED:
+def _was_never_launched(before: str, event: Event) -> bool:
+    if event is Event.CANCELLED:
         return before == State.LAUNCHING
-    return move.event in _NOT_LAUNCHED
+    return event in _NOT_LAUNCHED
 
 
 def _settle(change: Change, usage: Usage | None) -> None:
@@ -128,23 +142,13 @@ def _ending(
     generation: int,
     usage: Usage | None,
 ) -> Ending:
+    meter = json.dumps(usage.tokens, sort_keys=True) if usage and usage.tokens else None
+    # In the order of its fields: by name it would take five times as long to make.
     return Ending(
-        number=job.attempts,
-        event=move.event.value,
-        reason=job.reason,
-        handle=held_as[0],
-        generation=generation,
-        started_at=job.started_at,
-        ended_at=job.ended_at,
-        exit_code=job.exit_code,
-        usage=json.dumps(usage.tokens, sort_keys=True) if usage and usage.tokens else None,
-        cost_micros=usage.cost_micros if usage else None,
-        error_class=job.error_class,
-        error_code=job.error_code,
-        error_message=job.error_message,
-        prices=usage.prices if usage else None,
-        container=held_as[1],
-    )
+        job.attempts, move.event._value_, job.reason, held_as[0], generation, job.started_at,
+        job.ended_at, job.exit_code, meter, usage.cost_micros if usage else None, job.error_class,
+        job.error_code, job.error_message, usage.prices if usage else None, held_as[1],
+    )  # fmt: skip
 
 
 def _add(total: dict[str, int], deltas: dict[str, int]) -> None:

@@ -55,10 +55,19 @@ class Held:
         was_fetched = can.collects and not can.local and bool(self.job.step)
         return was_fetched and self.job.machine not in (None, machine)
 
+    def count_limits(self, now: int, boot: int) -> None:
+        """From the stored moments to lengths on the clock that the wall clock cannot move. ``now``
+        and ``boot`` are one moment on both clocks."""
+        job = self.job
+        self.ends_at = None if job.deadline_at is None else boot + job.deadline_at - now
+        quiet = 0 if job.progress_at is None else max(0, now - job.progress_at)
+        self.progress_at = boot - quiet
+
     def around(
-        self, now: int, boot: int, chance: float, halt: str | None, retries_left: int
+        self, now: int, boot: int, chance: float, halt: str | None, retries_left: int, machine: str
     ) -> Circumstances:
-        """What deciding needs to know beside the job."""
+        """What deciding needs to know beside the job, in the order of its fields: made for every
+        fact, by name it would take several times as long."""
         return Circumstances(
             self.spec,
             self.backend.capabilities,
@@ -70,7 +79,9 @@ class Held:
             boot - self.progress_at,
             None if self.asked_at is None else boot - self.asked_at,
             self.tries,
-            retries_left=retries_left,
-            sought_ms=None if self.sought_at is None else boot - self.sought_at,
-            spending_ms=boot - self.stepped_at if self.is_spending else 0,
+            retries_left,
+            None if self.sought_at is None else boot - self.sought_at,
+            self.is_elsewhere(machine),
+            self.is_draft_elsewhere(machine),
+            boot - self.stepped_at if self.is_spending else 0,
         )

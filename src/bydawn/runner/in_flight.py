@@ -43,16 +43,16 @@ class InFlight:
         self._natures: dict[int, Nature] = {}
         self._progressed: set[int] = set()
 
-    def hold(self, jobs: Iterable[Job], now: int) -> None:
+    def hold(self, jobs: Iterable[Job], now: int, boot: int) -> None:
         """Take newly claimed jobs in hand, each with its first step."""
         for job in jobs:
             spec = self._store.spec(job.spec)
             held = Held(job, spec, self._tools.backend(spec), self._nature(job.spec, spec))
-            self._count_limits(held, now)
+            held.count_limits(now, boot)
             self.held[job.number] = held
-            self._take(held, next_step(job, self._around(held, now)), None)
+            self._take(held, next_step(job, self._around(held, now, boot)), None, now, boot)
 
-    def learn(self, ticket: Ticket, fact: Fact, now: int) -> None:
+    def learn(self, ticket: Ticket, fact: Fact, now: int, boot: int) -> None:
         """Take in one fact about a job, if it is still held under the claim that asked for it."""
         number, token = ticket
         held = self.held.get(number)
@@ -60,9 +60,9 @@ class InFlight:
             return
         held.is_out = False
         held.act = Act.NONE
-        self._follow(held, fact, now)
+        self._follow(held, fact, now, boot)
         if isinstance(fact, Launched) and fact.sighting and held.job.state == _RUNNING:
-            self._follow(held, fact.sighting, now)
+            self._follow(held, fact.sighting, now, boot)
 
     def step_due(self, now: int, boot: int) -> None:
         """Decide for every job whose time has come."""
@@ -72,7 +72,8 @@ class InFlight:
             if held is None or held.is_out or held.due_at != due_at:
                 continue
             held.due_at = None
-            self._take(held, next_step(held.job, self._around(held, now)), None)
+            step = next_step(held.job, self._around(held, now, boot))
+            self._take(held, step, None, now, boot)
 
     def next_due(self) -> int | None:
         """When the next job is due, on the clock that counts sleep."""
@@ -81,7 +82,7 @@ class InFlight:
     def rouse(self, held: Held) -> None:
         """Look at a job now, unless an act of it is out."""
         if not held.is_out:
-            self._schedule(held, 0)
+            self._schedule(held, 0, self._tools.clock.boot_ms())
 
     def rouse_all(self, batch: int | None = None) -> None:
         for held in self.held.values():
@@ -144,27 +145,28 @@ class InFlight:
             found = self._natures[number] = nature_of(spec)
         return found
 
-    def _follow(self, held: Held, fact: Fact, now: int) -> None:
-        self._remember(held, fact, now)
-        self._take(held, learn(held.job, fact, self._around(held, now)), fact)
+    def _follow(self, held: Held, fact: Fact, now: int, boot: int) -> None:
+        self._remember(held, fact, now, boot)
+        around = self._around(held, now, boot)
+        self._take(held, learn(held.job, fact, around), fact, now, boot)
 
-    def _remember(self, held: Held, fact: Fact, now: int) -> None:
+    def _remember(self, held: Held, fact: Fact, now: int, boot: int) -> None:
         """What only this process knows of the run: looks, witness, last meter reading."""
         if isinstance(fact, Alive):
             held.looks += 1
             held.usage = fact.usage
-            held.note_spending(fact, self._tools.clock.boot_ms())
+            held.note_spending(fact, boot)
             if fact.witness != held.witness:
                 held.witness = fact.witness
                 held.job.progress_at = now
-                held.progress_at = self._tools.clock.boot_ms()
+                held.progress_at = boot
                 self._progressed.add(held.job.number)
         elif isinstance(fact, Ended):
             held.usage = fact.outcome.usage
         elif isinstance(fact, Published | Collected):
             held.tries = 0
 
-    def _take(self, held: Held, step: Step, fact: object) -> None:
+    def _take(self, held: Held, step: Step, fact: object, now: int, boot: int) -> None:
         """Apply a step's moves in memory; its act waits until they are written."""
         job = held.job
         if step.moves:
@@ -176,17 +178,17 @@ class InFlight:
             for move in step.moves:
                 apply(change, move, usage)
                 if move.event in _STARTS:
-                    self._count_limits(held, self._tools.clock.utc_ms())
+                    held.count_limits(now, boot)
             if job.faults > faults:
                 self._horizon.spend_retry(job.batch)
         if step.act is not Act.NONE:
             self._prepare(held, step)
         elif job.state in _HELD and not _is_unwatched(job):
-            self._schedule(held, step.due_in_ms or 0, step.slack_ms)
+            self._schedule(held, step.due_in_ms or 0, boot, step.slack_ms)
 
     def _prepare(self, held: Held, step: Step) -> None:
         if step.due_in_ms:
-            self._schedule(held, step.due_in_ms)
+            self._schedule(held, step.due_in_ms, self._tools.clock.boot_ms())
             return
         held.act, held.argument = step.act, step.argument
         held.is_out, held.due_at = True, None
@@ -199,25 +201,15 @@ class InFlight:
             held.sought_at = self._tools.clock.boot_ms()
         self.ready.append(held)
 
-    def _around(self, held: Held, now: int) -> Circumstances:
-        halt = self.halt or self._horizon.halt_of(held.job.batch, now)
-        boot = self._tools.clock.boot_ms()
-        left = self._horizon.retries_left(held.job.batch)
-        around = held.around(now, boot, self._tools.chance.random(), halt, left)
-        around.is_elsewhere = held.is_elsewhere(self._tools.machine)
-        around.is_draft_elsewhere = held.is_draft_elsewhere(self._tools.machine)
-        return around
+    def _around(self, held: Held, now: int, boot: int) -> Circumstances:
+        tools, horizon, batch = self._tools, self._horizon, held.job.batch
+        halt = self.halt or horizon.halt_of(batch, now)
+        left = horizon.retries_left(batch)
+        return held.around(now, boot, tools.chance.random(), halt, left, tools.machine)
 
-    def _count_limits(self, held: Held, now: int) -> None:
-        """From the stored moments to lengths on the clock that the wall clock cannot move."""
-        boot, job = self._tools.clock.boot_ms(), held.job
-        held.ends_at = None if job.deadline_at is None else boot + job.deadline_at - now
-        quiet = 0 if job.progress_at is None else max(0, now - job.progress_at)
-        held.progress_at = boot - quiet
-
-    def _schedule(self, held: Held, in_ms: int, slack_ms: int = 0) -> None:
+    def _schedule(self, held: Held, in_ms: int, boot: int, slack_ms: int = 0) -> None:
         """What may wait waits for a moment it shares with others: one turn looks at many."""
-        due_at = self._tools.clock.boot_ms() + in_ms
+        due_at = boot + in_ms
         shared_every_ms = 1 << (slack_ms.bit_length() - 1) if slack_ms else 1
         held.due_at = due_at + -due_at % shared_every_ms
         heapq.heappush(self._due, (held.due_at, held.job.number))

@@ -91,7 +91,7 @@ class Runner:
         facts = self.tools.dispatcher.drain()
         now, boot = clock.utc_ms(), clock.boot_ms()  # no earlier than any of the facts
         for ticket, fact in facts:
-            self.in_flight.learn(ticket, fact, now)
+            self.in_flight.learn(ticket, fact, now, boot)
         self.in_flight.step_due(now, boot)
         turn = self._to_write(now, boot)
         if not turn.is_empty:
@@ -100,9 +100,10 @@ class Runner:
 
     def settle_only(self) -> None:
         """Record what has come back; start nothing."""
-        now = self.tools.clock.utc_ms()
-        for ticket, fact in self.tools.dispatcher.drain():
-            self.in_flight.learn(ticket, fact, now)
+        facts = self.tools.dispatcher.drain()
+        now, boot = self.tools.clock.utc_ms(), self.tools.clock.boot_ms()
+        for ticket, fact in facts:
+            self.in_flight.learn(ticket, fact, now, boot)
         self.in_flight.ready = []
         turn = Turn(changes=self._taken_changes())
         if not turn.is_empty:
@@ -241,10 +242,10 @@ class Runner:
         if turn.renews:
             self._trust(boot, turn.renews[0])
         self.fenced_jobs += self.in_flight.written(turn.changes, written.fenced)
-        self.in_flight.hold(written.adopted, now)
+        self.in_flight.hold(written.adopted, now, boot)
         if len(written.adopted) >= CLAIM_AT_ONCE:
             self._sweep_at = boot
-        self.in_flight.hold(written.claimed, now)
+        self.in_flight.hold(written.claimed, now, boot)
         self.horizon.fed(turn.claims, written, now)
 
     def _start_over(self) -> None:

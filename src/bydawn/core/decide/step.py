@@ -185,12 +185,12 @@ class Circumstances:
     asked_ms: int | None = None
     tries: int = 0
     retries_left: int = 1 << 30
-    poll_initial_ms: int = 200
-    poll_max_ms: int = LOOK_MS
     sought_ms: int | None = None
     is_elsewhere: bool = False
     is_draft_elsewhere: bool = False
     spending_ms: int = 0
+    poll_initial_ms: int = 200
+    poll_max_ms: int = LOOK_MS
 
     @property
     def unmoved_ms(self) -> int:
