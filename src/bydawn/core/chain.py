@@ -49,8 +49,8 @@ def linked(before: str, seq: int, event: Sequence[Any], mark: str | None = None)
     token, attempt, runner, detail; ``mark`` is the open part of its seal, where it has one."""
     at, batch, job, kind, from_state, to_state, reason, token, attempt, runner, detail = event
     text = (
-        f"{before} {seq!r} {at!r} {batch!r} {job!r} {token!r} {attempt!r} {_framed(kind)}"
-        f" {_framed(from_state)} {_framed(to_state)} {_framed(reason)} {_framed(runner)}"
+        f"{before} {seq!r} {at!r} {batch!r} {job!r} {token!r} {attempt!r}"
+        f" {_words(kind, from_state, to_state, reason, runner)}"
         f" {_framed(mark)} {_NOTHING if detail is None else len(detail)}:{detail}"
     )
     return sha256(text.encode()).hexdigest()
@@ -84,6 +84,10 @@ def chained(
 
 
 @lru_cache(maxsize=4096)
+def _words(*words: str | None) -> str:
+    """Words with their lengths; kinds, states and runners come together again and again."""
+    return " ".join(map(_framed, words))
+
+
 def _framed(text: str | None) -> str:
-    """A word with its length; kinds, states and runners come again and again."""
     return _NOTHING if text is None else f"{len(text)}:{text}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from bydawn.core import counting
 from bydawn.core.model import Job, JobSpec, Pool
@@ -30,7 +31,8 @@ from bydawn.store.rows import HELD, JOB_COLUMNS, JOB_FIELDS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
 from bydawn.store.sharing import fair_room
 
-_PARKED = State.PARKED.value
+_PARKED, _QUEUED, _LAUNCHING = State.PARKED.value, State.QUEUED.value, State.LAUNCHING.value
+_INTENDED = Event.INTENDED.value
 
 # With the payload it will be launched with: the newest, unless it is frozen.
 _NEWEST = "CASE WHEN frozen = generation THEN {0} ELSE COALESCE(next_{0}, {0}) END"
@@ -208,7 +210,7 @@ def _intend(session: Session, claimer: Claimer, jobs: list[Job], now: int) -> No
 
 def _take(job: Job, claimer: Claimer, token: int, now: int) -> None:
     """The row as _INTEND writes it, in memory."""
-    job.state, job.reason = State.LAUNCHING.value, None
+    job.state, job.reason = _LAUNCHING, None
     job.token, job.nonce = token, claimer.nonce()
     job.runner, job.machine = claimer.runner, claimer.machine
     job.attempts += 1
@@ -218,11 +220,11 @@ def _take(job: Job, claimer: Claimer, token: int, now: int) -> None:
     job.fresh = True
 
 
-def _intended(job: Job, runner: str, now: int) -> Told:
-    states = (State.QUEUED.value, State.LAUNCHING.value)
-    return Told(
-        now, job.batch, job.number, Event.INTENDED.value, *states, None, job.token,
-        job.attempts, runner,
+def _intended(job: Job, runner: str, now: int) -> tuple[Any, ...]:
+    """What ``Told`` holds, in its order."""
+    return (
+        now, job.batch, job.number, _INTENDED, _QUEUED, _LAUNCHING, None, job.token, job.attempts,
+        runner, None,
     )  # fmt: skip
 
 

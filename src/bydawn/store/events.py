@@ -15,7 +15,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class Told(NamedTuple):
-    """One event row, in the order of its columns; core/chain knows this order too."""
+    """One event row, in the order of its columns; core/chain knows this order too. Where many are
+    told at once a bare tuple does, which takes a third of the time to make."""
 
     at: int
     batch: int
@@ -30,7 +31,7 @@ class Told(NamedTuple):
     detail: str | None = None
 
 
-def tell(session: Session, events: Iterable[Told]) -> None:
+def tell(session: Session, events: Iterable[tuple[Any, ...]]) -> None:
     """Record events, in this order; only inside a write transaction."""
     told = list(events)
     if told:

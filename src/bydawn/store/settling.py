@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bydawn.core.decide.step import Move
 from bydawn.core.fingerprints import fingerprint
 from bydawn.core.model import Job
 from bydawn.core.recording import Change, Ending
@@ -30,7 +31,7 @@ WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 _STAY_WITHDRAWN = """
 UPDATE job SET reason = 'withdrawn', not_before = ?
 WHERE number = ? AND state = 'queued' AND withdrawn = 1"""
-_QUEUED = State.QUEUED.value
+_QUEUED, _SUCCEEDED = State.QUEUED.value, State.SUCCEEDED.value
 
 _MOVED = """
 UPDATE job SET progress_at = ?
@@ -134,38 +135,49 @@ def _values(change: Change) -> tuple[Any, ...]:
 def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int) -> None:
     tell(session, _told(changes, runner, now))
     deltas: dict[str, int] = {}
-    endings: list[tuple[Any, ...]] = []
     for change in changes:
         for name, delta in change.deltas.items():
             deltas[name] = deltas.get(name, 0) + delta
-        endings.extend(_attempt_row(change.job, ending) for ending in change.endings)
-        _record_receipts(session, change, now)
-        _count_refused_writes(session, change)
+    endings = [_attempt_row(one.job, ending) for one in changes for ending in one.endings]
     session.send_many(_ATTEMPT, endings)
     queued = [change.job.number for change in changes if change.job.state == _QUEUED]
     session.send_many(_STAY_WITHDRAWN, ((NEVER, number) for number in queued))
     counters.move(session, deltas)
-    _tell_breakers(session, changes, now)
+    notable = _notable(changes)
+    for job, move in notable:
+        _record_receipt(session, job, move, now)
+        _count_refused_write(session, job, move)
+    _tell_breakers(session, changes, notable, now)
 
 
-def _tell_breakers(session: Session, changes: Sequence[Change], now: int) -> None:
+def _notable(changes: Sequence[Change]) -> list[tuple[Job, Move]]:
+    """The few moves that say more than that all goes well."""
+    return [
+        (change.job, move)
+        for change in changes
+        for _, move in change.moves
+        if move.reason or move.detail or move.changes.get("error_code")
+    ]
+
+
+def _tell_breakers(
+    session: Session, changes: Sequence[Change], notable: list[tuple[Job, Move]], now: int
+) -> None:
     succeeded = {
         (change.job.batch, change.job.backend)
         for change in changes
-        if change.job.state == State.SUCCEEDED.value
+        if change.job.state == _SUCCEEDED
     }
-    failed = [found for change in changes for found in _failures(change)]
+    failed = [found for job, move in notable for found in _failures(job, move)]
     if succeeded or failed:
         breakers.record(session, succeeded, failed, _threshold_reader(session), now)
 
 
-def _failures(change: Change) -> Iterator[breakers.Failed]:
-    job = change.job
-    for _, move in change.moves:
-        code = move.changes.get("error_code")
-        if move.event in _JUDGED and code and move.changes.get("error_class") != "held":
-            text = fingerprint(code, move.changes.get("error_message") or "")
-            yield breakers.Failed(job.batch, job.backend, text, job.number)
+def _failures(job: Job, move: Move) -> Iterator[breakers.Failed]:
+    code = move.changes.get("error_code")
+    if move.event in _JUDGED and code and move.changes.get("error_class") != "held":
+        text = fingerprint(code, move.changes.get("error_message") or "")
+        yield breakers.Failed(job.batch, job.backend, text, job.number)
 
 
 def _threshold_reader(session: Session) -> Callable[[int], int]:
@@ -176,41 +188,31 @@ def _threshold_reader(session: Session) -> Callable[[int], int]:
     return threshold
 
 
-def _told(changes: Sequence[Change], runner: str, now: int) -> list[Told]:
-    told: list[Told] = []
+def _told(changes: Sequence[Change], runner: str, now: int) -> list[tuple[Any, ...]]:
+    """What ``Told`` holds, in its order."""
+    told: list[tuple[Any, ...]] = []
     for change in changes:
         job = change.job
         for from_state, move in change.moves:
-            told.append(
-                Told(
-                    now,
-                    job.batch,
-                    job.number,
-                    move.event._value_,
-                    from_state,
-                    move.to._value_,
-                    move.reason._value_ if move.reason else None,
-                    job.token,
-                    job.attempts,
-                    runner,
-                    encoded(move.detail),
-                )
-            )
+            reason = move.reason._value_ if move.reason else None
+            detail = encoded(move.detail) if move.detail else None
+            told.append((
+                now, job.batch, job.number, move.event._value_, from_state, move.to._value_, reason,
+                job.token, job.attempts, runner, detail,
+            ))  # fmt: skip
     return told
 
 
-def _record_receipts(session: Session, change: Change, now: int) -> None:
-    job = change.job
-    for _, move in change.moves:
-        if move.event is Event.PUBLISHED and move.detail:
-            receipt = (move.detail["target"], move.detail["sha256"])
-            session.change(_RECEIPT, (job.number, job.revision, *receipt, job.token, now))
+def _record_receipt(session: Session, job: Job, move: Move, now: int) -> None:
+    if move.event is Event.PUBLISHED and move.detail:
+        receipt = (move.detail["target"], move.detail["sha256"])
+        session.change(_RECEIPT, (job.number, job.revision, *receipt, job.token, now))
 
 
-def _count_refused_writes(session: Session, change: Change) -> None:
+def _count_refused_write(session: Session, job: Job, move: Move) -> None:
     """A target had seen a newer claim: one more write that a fence kept out."""
-    if any(move.reason is Reason.FENCED for _, move in change.moves):
-        session.change("UPDATE batch SET fenced = fenced + 1 WHERE number = ?", (change.job.batch,))
+    if move.reason is Reason.FENCED:
+        session.change("UPDATE batch SET fenced = fenced + 1 WHERE number = ?", (job.batch,))
 
 
 def _attempt_row(job: Job, ending: Ending) -> tuple[Any, ...]:
