@@ -132,7 +132,7 @@ def test_the_environment_is_what_was_allowed(backend: CommandBackend, tmp_path: 
         "env": {"MODE": "night", "BYDAWN_TOKEN": "99", "HOME": "/elsewhere"},
         "pass_env": ["API_KEY", "NOT_SET"],
     }
-    wanted = request(tmp_path, "one", payload, budget_usd_micros=1_500_000, trace_parent="00-ab")
+    wanted = request(tmp_path, "one", payload, budget_usd_micros=1_500_000)
     outcome_of(backend, wanted)
     seen = dict(pair.split("=", 1) for pair in output(wanted).split("\0") if pair)
     assert seen == {
@@ -154,7 +154,7 @@ def test_the_environment_is_what_was_allowed(backend: CommandBackend, tmp_path: 
         "BYDAWN_REPORT": f"{wanted.folder}/report.jsonl",
         "BYDAWN_DEADLINE": "2025-11-20T06:30:00.000Z",
         "BYDAWN_BUDGET_USD": "1.5",
-        "TRACEPARENT": "00-ab",
+        "TRACEPARENT": wanted.trace_parent,
     }
 
 

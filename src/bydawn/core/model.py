@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bydawn.core.alarms import TOLD_OF
+from bydawn.core.values import value
 
 
 class Effects(StrEnum):
@@ -128,7 +129,7 @@ class JobSpec:
         return bool(self.expect or self.check or self.publish or self.approve)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlannedJob:
     """One job as the plan expands to it, before the store has seen it.
 

@@ -65,26 +65,25 @@ def begin(job: Job) -> Change:
 
 def apply(change: Change, move: Move, usage: Usage | None) -> None:
     """Carry one move out in memory. ``usage`` is what the meter said when a move ends it."""
-    job = change.job
+    job, event = change.job, move.event
     # ``_value_`` is what ``.value`` looks up slowly; nothing runs oftener than this function.
     before, after = job.state, move.to._value_
-    assert_legal(before, move.event, after)
+    assert_legal(before, event, after)
+    bearing = _bearing(before, event, after)
     change.moves.append((before, move))
-    held_as = job.handle, job.container
-    generation, faults = job.generation, job.faults
+    held_as, faults = (job.handle, job.container, job.generation), job.faults
     for name, value in move.changes.items():
         setattr(job, name, value)
     job.state = after
     job.reason = move.reason._value_ if move.reason else None
-    bearing = _bearing(before, move.event, after)
     if bearing.slots:
         _add(change.deltas, counting.slot_change(job, bearing.slots))
-    if move.event is Event.SUCCEEDED:
+    if event is Event.SUCCEEDED:
         _add(change.deltas, {counting.succeeded(job.batch): 1})
     elif job.faults > faults:
         _add(change.deltas, {counting.retries(job.batch): 1})
     if bearing.ends_attempt:
-        change.endings.append(_ending(job, move, held_as, generation, usage))
+        change.endings.append(_ending(job, event, held_as, usage))
     if bearing.settles or (bearing.settles_if_metered and usage is not None):
         _settle(change, None if bearing.was_never_launched else usage or Usage())
 
@@ -136,18 +135,15 @@ def _settle(change: Change, usage: Usage | None) -> None:
 
 
 def _ending(
-    job: Job,
-    move: Move,
-    held_as: tuple[str | None, str | None],
-    generation: int,
-    usage: Usage | None,
+    job: Job, event: Event, held_as: tuple[str | None, str | None, int], usage: Usage | None
 ) -> Ending:
+    handle, container, generation = held_as
     meter = json.dumps(usage.tokens, sort_keys=True) if usage and usage.tokens else None
     # In the order of its fields: by name it would take five times as long to make.
     return Ending(
-        job.attempts, move.event._value_, job.reason, held_as[0], generation, job.started_at,
-        job.ended_at, job.exit_code, meter, usage.cost_micros if usage else None, job.error_class,
-        job.error_code, job.error_message, usage.prices if usage else None, held_as[1],
+        job.attempts, event._value_, job.reason, handle, generation, job.started_at, job.ended_at,
+        job.exit_code, meter, usage.cost_micros if usage else None, job.error_class, job.error_code,
+        job.error_message, usage.prices if usage else None, container,
     )  # fmt: skip
 
 

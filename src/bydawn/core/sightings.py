@@ -9,6 +9,7 @@ from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
+from bydawn.core.traces import trace_parent
 from bydawn.core.values import value
 
 
@@ -228,9 +229,13 @@ class Request:
     deadline_at: int
     budget_usd_micros: int | None = None
     budget_tokens: int | None = None
-    trace_parent: str = ""
     isolate: str = "none"
     plan_folder: str = ""
     store_id: str = ""
     send_by: int = 0
     container: str = ""
+
+    @property
+    def trace_parent(self) -> str:
+        """By what others can follow this attempt."""
+        return trace_parent(self.key, self.token)

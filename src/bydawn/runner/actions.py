@@ -20,7 +20,7 @@ from bydawn.core.decide.step import (
 )
 from bydawn.core.errors import TemplateError
 from bydawn.core.keys import effect_key, launch_key
-from bydawn.core.model import JobSpec
+from bydawn.core.model import Bound, Job, JobSpec
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -37,7 +37,6 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
-from bydawn.core.traces import trace_parent
 from bydawn.runner.belief import Belief
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
@@ -80,6 +79,9 @@ class Actor:
         act, argument = held.act, held.argument
         if act is Act.POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
+        if act is Act.LAUNCH:
+            request = partial(self._request, held, place, earlier)
+            return lambda: self._priced(self._launch(held, request), held, place)
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
         if act is Act.PUBLISH:
@@ -91,8 +93,6 @@ class Actor:
             return lambda: self._reserve(held, request)
         if act is Act.CHECK:
             return lambda: self._check(held, place, request())
-        if act is Act.LAUNCH:
-            return lambda: self._priced(self._launch(held, request), held, place)
         return lambda: self._find(held, request)
 
     def folder(self, held: Held) -> str:
@@ -112,32 +112,15 @@ class Actor:
             payload = rendered_payload(job, spec, place, beside)
         else:
             payload = plain_payload(job, spec)
-        left = reservation(spec.bound, spent(job))
+        usd_micros, tokens = _left_of(spec.bound, job)
+        # In the order of its fields: made for every launch, by name it would take thrice as long.
         return Request(
-            launch_key=launch_key(job.key, job.revision, job.generation),
-            effect_key=effect_key(job.key, job.revision),
-            job_id=job.job_id,
-            batch=place.batch,
-            job=job.name,
-            edition=place.edition,
-            key=job.key,
-            attempt=job.attempts,
-            token=job.token,
-            nonce=job.nonce,
-            folder=folder,
-            payload=payload,
-            timeout_ms=spec.limits.timeout_ms,
-            grace_ms=spec.limits.grace_ms,
-            deadline_at=deadline,
-            budget_usd_micros=None if spec.bound.usd_micros is None else left.usd_micros,
-            budget_tokens=None if spec.bound.tokens is None else left.tokens,
-            trace_parent=trace_parent(job.key, job.token),
-            isolate=spec.isolate,
-            plan_folder=place.plan_folder,
-            store_id=self.publisher.store_id,
-            send_by=self.belief.until,
-            container=job.container or "",
-        )
+            launch_key(job.key, job.revision, job.generation), effect_key(job.key, job.revision),
+            job.job_id, place.batch, job.name, place.edition, job.key, job.attempts, job.token,
+            job.nonce, folder, payload, spec.limits.timeout_ms, spec.limits.grace_ms, deadline,
+            usd_micros, tokens, spec.isolate, place.plan_folder, self.publisher.store_id,
+            self.belief.until, job.container or "",
+        )  # fmt: skip
 
     def _reserve(self, held: Held, request: Callable[[], Request]) -> Fact:
         return self._start(held.backend.reserve, request)
@@ -221,6 +204,17 @@ class Actor:
                 fact = _check_fact(held.spec, sighting, Path(request.folder, "draft"))
                 return self._approvable(fact, held, place)
         return CheckEnded(_refused_by_check("its supervisor was killed, three times over"))
+
+
+def _left_of(bound: Bound, job: Job) -> tuple[int | None, int | None]:
+    """What is left of a job's own bounds, in millionths and in tokens; None where it has none."""
+    if bound.usd_micros is None and bound.tokens is None:
+        return None, None
+    left = reservation(bound, spent(job))
+    return (
+        None if bound.usd_micros is None else left.usd_micros,
+        None if bound.tokens is None else left.tokens,
+    )
 
 
 def _fetched(held: Held, request: Callable[[], Request], draft: Path) -> Fact | None:

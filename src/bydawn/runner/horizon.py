@@ -14,6 +14,7 @@ from bydawn.store.store import Store, Written
 
 _FAR = 1 << 60
 _BETWEEN_LOOKS_MS = 50
+_NOTHING = Earlier()
 
 
 class Horizon:
@@ -46,17 +47,14 @@ class Horizon:
         self._scope.refresh()
         return True
 
-    def halt_of(self, number: int, now: int) -> str | None:
-        """Why runs of a batch must end now, if they must."""
+    def limits_of(self, number: int, now: int) -> tuple[str | None, int]:
+        """Why runs of a batch must end now, if they must; and what it has left of its retry
+        budget, as far as this runner knows."""
         served = self._scope.served.get(number)
-        if served is None or not _is_past(served, now):
-            return None
-        return "deadline" if served.batch.terms.on_deadline == "cancel" else None
-
-    def retries_left(self, number: int) -> int:
-        """What a batch has left of its retry budget, as far as this runner knows."""
-        served = self._scope.served.get(number)
-        return served.retries_left if served else 0
+        if served is None:
+            return None, 0
+        must_end = _is_past(served, now) and served.batch.terms.on_deadline == "cancel"
+        return "deadline" if must_end else None, served.retries_left
 
     def spend_retry(self, number: int) -> None:
         served = self._scope.served.get(number)
@@ -106,6 +104,8 @@ class Horizon:
     def earlier_for(self, held: Held) -> Earlier:
         """What runs before this one left, as far as its payload speaks of it."""
         job, nature = held.job, held.nature
+        if not (nature.speaks_of_results or nature.speaks_of_errors):
+            return _NOTHING
         after = held.spec.after if nature.speaks_of_results else ()
         results = {name: self._result_of(job.batch, name) for name in after}
         if not nature.speaks_of_errors:

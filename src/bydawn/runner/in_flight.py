@@ -185,6 +185,8 @@ class InFlight:
             self._prepare(held, step)
         elif job.state in _HELD and not _is_unwatched(job):
             self._schedule(held, step.due_in_ms or 0, boot, step.slack_ms)
+        else:
+            held.due_at = None  # nothing is to be looked at any more
 
     def _prepare(self, held: Held, step: Step) -> None:
         if step.due_in_ms:
@@ -202,10 +204,10 @@ class InFlight:
         self.ready.append(held)
 
     def _around(self, held: Held, now: int, boot: int) -> Circumstances:
-        tools, horizon, batch = self._tools, self._horizon, held.job.batch
-        halt = self.halt or horizon.halt_of(batch, now)
-        left = horizon.retries_left(batch)
-        return held.around(now, boot, tools.chance.random(), halt, left, tools.machine)
+        tools = self._tools
+        halt, retries_left = self._horizon.limits_of(held.job.batch, now)
+        chance = tools.chance.random()
+        return held.around(now, boot, chance, self.halt or halt, retries_left, tools.machine)
 
     def _schedule(self, held: Held, in_ms: int, boot: int, slack_ms: int = 0) -> None:
         """What may wait waits for a moment it shares with others: one turn looks at many."""

@@ -32,6 +32,8 @@ _LOOK_AT_CHECK_MS = 200
 _PUBLISH_TRIES = 5
 _COLLECT_TRIES = 10
 _COLLECTED, _CHECKED, _APPROVED = "collected", "checked", "approved"
+# The same for every job, and not made anew for each.
+_SUCCEEDED = Move(Event.SUCCEEDED, State.SUCCEEDED, None, {**NO_FAILURE, "stopping": None})
 
 
 def after_end(job: Job, ended: Move, outcome: Outcome, around: Circumstances) -> Step:
@@ -42,7 +44,7 @@ def after_end(job: Job, ended: Move, outcome: Outcome, around: Circumstances) ->
             return _no_output(job, ended, around)
     if around.spec.needs_finishing or around.capabilities.collects:
         return Step(moves=(ended,), due_in_ms=0)
-    return Step(moves=(ended, _succeeded()))
+    return Step(moves=(ended, _SUCCEEDED))
 
 
 def next_step(job: Job, around: Circumstances) -> Step:
@@ -66,7 +68,7 @@ def _next_step(job: Job, around: Circumstances) -> Step:
         return _ask_approval(job)
     if published < len(spec.publish):
         return Step(act=Act.PUBLISH, argument=str(published))
-    return Step(moves=(_succeeded(),))
+    return Step(moves=(_SUCCEEDED,))
 
 
 def is_bound_to_draft(job: Job) -> bool:
@@ -95,10 +97,6 @@ def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Broken):
         return _broken(job, fact, around)
     return Step(due_in_ms=_LOOK_AT_CHECK_MS)
-
-
-def _succeeded() -> Move:
-    return Move(Event.SUCCEEDED, State.SUCCEEDED, None, {**NO_FAILURE, "stopping": None})
 
 
 def _no_output(job: Job, ended: Move, around: Circumstances) -> Step:
