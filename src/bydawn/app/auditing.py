@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bydawn.app.app import App
 from bydawn.app.sealing import note_head, noted_heads, read_head, sealers
 from bydawn.core.audit import Findings
 from bydawn.core.chain import Head
+from bydawn.core.values import value
 from bydawn.store import audit, receipts
 from bydawn.watch.audit import verify
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Audited:
     """What an audit found, and against how many noted heads of which file it was held."""
 

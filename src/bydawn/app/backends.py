@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from bydawn.core.model import JobSpec
 from bydawn.core.offers import Offer
 from bydawn.core.sightings import Guarantee
+from bydawn.core.values import value
 
 if TYPE_CHECKING:
     from bydawn.backends.backend import Backend, Surroundings
@@ -22,7 +22,7 @@ GROUP = "bydawn.backends"
 _VERBS = ("launch", "find", "poll", "cancel")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """A backend as it is offered, and what makes it: a class, made from its surroundings."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bydawn.core.values import value
 
 FLAKY, HOPELESS, FRONT = "mediation-report", "embed-refresh", "front-page"
 FAILURES = 2
@@ -103,7 +104,7 @@ print(NAME, "is done")
 '''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Night:
     """One night in a folder of its own."""
 
@@ -136,7 +137,7 @@ class Night:
         return _JOB.format(name=name, argv=json.dumps(argv)) + (_FRONT if name == FRONT else "")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """The recorder's lines; no part of bydawn writes them."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from bydawn.core.errors import BydawnError, PlanInvalid
+from bydawn.core.values import value
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """One thing that was looked at. A night may begin with warnings, not with failures."""
 

@@ -8,10 +8,11 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from bydawn.core.values import value
 
 _REMEDY = "define it at the top level of a module, and pass what it needs in the item"
 
@@ -25,7 +26,7 @@ class NotImportable(ValueError):
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Importable:
     """``module:function``, and the folder its module is found from, where it has one."""
 

@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import BydawnError, Fenced, Refused, StoreUnavailable, UsageError
 from bydawn.core.fencing import Claim
 from bydawn.core.leases import margin_ms, may_act, renew_at, trusted_until
+from bydawn.core.values import value
 from bydawn.store import leases
 from bydawn.store.leases import Lease
 from bydawn.store.receipts import store_id
@@ -49,7 +49,7 @@ _TRY_AGAIN_SHARE = 20
 SHORTEST_MS = 500
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Granted:
     """A lease that is ours. ``trusted_until`` is on this machine's clock that counts sleep."""
 

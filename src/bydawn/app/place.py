@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from bydawn.app.names import RUNS
 from bydawn.app.values import Invocation
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
+from bydawn.core.values import value
 from bydawn.store.hosts import move_here
 from bydawn.store.shared import existing_server_store, open_server_store
 from bydawn.store.store import Store, open_store
@@ -21,7 +21,7 @@ _FILE = "store.db"
 _SERVERS = ("postgresql", "postgres")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """``state_folder`` is always local. ``server_url`` says where the store is when it is not the
     file at ``store_path``; it may hold a password, so it is never shown and never an argument."""

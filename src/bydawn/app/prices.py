@@ -10,7 +10,6 @@ import functools
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from bydawn.core.errors import Complaint, PlanInvalid, UsageError
 from bydawn.core.folders import user_folder
 from bydawn.core.prices import Price, PriceOf
+from bydawn.core.values import value
 
 _MICROS = 1_000_000
 _MOST = Decimal(1_000_000)
@@ -26,7 +26,7 @@ _NAMES = ("input", "output", "cache_read", "cache_write")
 FILE = "prices.toml"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Listed:
     """One model of a list."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from bydawn.core.errors import BackendMissing
 from bydawn.core.model import JobSpec
 from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
+from bydawn.core.values import value
 from bydawn.processes.worktrees import why_no_worktree
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Table = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """One backend as it stands here. ``why_not`` is empty when it could run something now."""
 

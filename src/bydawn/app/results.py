@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
+from bydawn.core.values import value
+
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobResult:
     """One job (``bydawn/job/1``). Instants are UTC in RFC 3339, money is a decimal string."""
 
@@ -45,7 +47,7 @@ class JobResult:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Counts:
     """How many jobs are in each state; ``already_done`` is a part of ``succeeded``."""
 
@@ -58,7 +60,7 @@ class Counts:
     already_done: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cost:
     """What the batch cost; None is unknown, never nothing."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bydawn.app.values import Face
 from bydawn.core.errors import NoRoom, UsageError
 from bydawn.core.sizes import SizeError, parse_size
+from bydawn.core.values import value
 
 FLOOR = "BYDAWN_MIN_FREE"
 _FLOOR_BYTES = 100_000_000
@@ -18,7 +18,7 @@ _SCARCE = 5
 _LEAST_FILES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Room:
     """What this user may still put somewhere, beside the floor that a night needs."""
 

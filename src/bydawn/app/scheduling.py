@@ -24,6 +24,7 @@ from bydawn.core.schedules import (
     moments_after,
     moments_between,
 )
+from bydawn.core.values import value
 from bydawn.plan.scheduling import Scheduled, read_env_file, read_schedule
 from bydawn.processes.schedulers.cron import Cron
 from bydawn.processes.schedulers.entry import Entry, Scheduler, SchedulerFailed
@@ -36,7 +37,7 @@ _SHOWN = 5
 _UNFINISHED = frozenset({70, 75, 129, 143})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Shown:
     """A plan's schedule as it stands on this machine; ``nights``: moment and edition."""
 
@@ -53,7 +54,7 @@ class Shown:
     carried: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prepared:
     """What a scheduler is given; ``notes`` are for the person who asked."""
 

@@ -17,6 +17,7 @@ from bydawn.app.posting import ping, post
 from bydawn.app.tracing import Send, Trail
 from bydawn.core.alarms import DIGEST, Due
 from bydawn.core.chain import Head
+from bydawn.core.values import value
 from bydawn.runner.secrets import Secrets, redacted
 from bydawn.store import audit, notices, read
 from bydawn.store.notices import Address
@@ -30,7 +31,7 @@ _RECENT_MS = 2 * 86_400_000
 _UNSET = "is not set"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outlets:
     """The ways out. Each answers what went wrong, or nothing. ``trace`` and ``measure`` are there
     for who asked for them, and then see every batch."""
@@ -50,7 +51,7 @@ class Sender:
     environment: Mapping[str, str]
     is_alive: Callable[[int], bool]
     report: Callable[[Batch], tuple[str, list[str]]]
-    outlets: Outlets = Outlets()
+    outlets: Outlets = field(default_factory=Outlets)
     _listeners: dict[int, Listener] = field(default_factory=dict)
     _trails: dict[int, Trail] = field(default_factory=dict)
 

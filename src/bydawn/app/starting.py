@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from bydawn.core.errors import UsageError
+from bydawn.core.values import value
 
 STARTERS = ("nightly", "items", "ci")
 _IGNORED = ".bydawn/"
@@ -16,7 +16,7 @@ _FOLDER = "starters"
 _PROGRAM = ".txt"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Started:
     """What was written, and the plan among it."""
 

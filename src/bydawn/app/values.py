@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bydawn.core.errors import Complaint
+from bydawn.core.values import value
 
 if TYPE_CHECKING:
     from bydawn.core.overshoot import Overshoot
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from bydawn.store.store import Batch, Store
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Invocation:
     """Where a command was typed, and what was said there."""
 
@@ -99,7 +100,7 @@ class Ran:
     served: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckRow:
     """What would become of one job. ``is_held_to_bound``: it cannot spend beyond its bound."""
 
@@ -115,7 +116,7 @@ class CheckRow:
     is_held_to_bound: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Checked:
     """A valid plan, and what running it now would do."""
 

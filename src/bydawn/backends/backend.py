@@ -10,7 +10,7 @@ launch is then ambiguous, a look learns nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from bydawn.core.clock import Clock
@@ -27,6 +27,7 @@ from bydawn.core.sightings import (
     ReserveAnswer,
     Sighting,
 )
+from bydawn.core.values import value
 from bydawn.processes.runs import LocalRuns
 
 
@@ -84,7 +85,7 @@ class Backend(Protocol):
         return
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Surroundings:
     """What every backend is made from. ``environment`` is this machine's: secrets are read from it
     at the call and kept nowhere. ``options`` is the backend's own table of the plan

@@ -13,7 +13,8 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from bydawn.core.values import value
 
 _PIECE = 65_536
 _MOST_HEAD = 65_536
@@ -40,7 +41,7 @@ class TooLong(Garbled):
     """A reply beyond the size that is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """A reply, whole. Names of ``headers`` are in small letters; ``leaves_open``: another request
     may follow on the same line."""

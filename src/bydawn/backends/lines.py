@@ -12,13 +12,13 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from bydawn.backends.exchange import Answer, Garbled, exchanged, led_through, written
 from bydawn.core.addresses import sign_in
+from bydawn.core.values import value
 
 _KEPT_S = 15.0
 _ENCODED_ALREADY = "!$%&'()*+,/:;=?@[]~"
@@ -27,7 +27,7 @@ _WITH_BODY = ("POST", "PUT", "PATCH")
 _ALWAYS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "bydawn"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Origin:
     """Whom a line leads to."""
 
@@ -48,7 +48,7 @@ class Origin:
         return self.place.rpartition(":")[0]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """Where one request goes: to ``origin``, for ``target``."""
 

@@ -7,7 +7,8 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from bydawn.core.values import value
 
 MOST_BYTES = 100_000_000
 _LEFT_OUT = frozenset(
@@ -20,7 +21,7 @@ class TooLarge(Exception):
     """The folder holds more than is sent anywhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parcel:
     """The archive, and a name that only this content has."""
 

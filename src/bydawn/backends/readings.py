@@ -23,6 +23,7 @@ from bydawn.core.sightings import (
     Sighting,
     Usage,
 )
+from bydawn.core.values import value
 from bydawn.processes.outcomes import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _ENDED = ("succeeded", "failed", "cancelled")
 _GIVE_UP = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reading:
     """Where things stand. ``states`` maps the service's words to ours; a word that is neither
     listed nor one of ours means that the job goes on. ``usage`` names counts by their path, of

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bydawn.core.values import value
 from bydawn.processes.outcomes import printable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Unanswered(Exception):
     """The call was sent, or may have been, and no answer of use came back."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """One request, complete. ``body`` is JSON already; ``once`` keeps it off connections that were
     used before, which may be closing at this very moment."""
@@ -59,7 +60,7 @@ class Call:
         return f"{self.method} {parts.scheme}://{host}{parts.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """An answer, whole. ``retry_after`` is the header as it came."""
 

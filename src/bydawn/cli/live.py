@@ -11,6 +11,7 @@ from bydawn.cli.following import QuietFace
 from bydawn.cli.keyboard import Keyboard
 from bydawn.cli.screen import Screen
 from bydawn.cli.talk import Talk
+from bydawn.core.values import value
 from bydawn.watch.follow import Following
 from bydawn.watch.painting import Frame, Room, board_lines, keys_lines, log_lines, marked_state
 from bydawn.watch.sanitise import inert
@@ -23,7 +24,7 @@ _OVER = ("succeeded", "failed", "cancelled")
 BOARD, KEYS, LOG, ASK = "board", "keys", "log", "ask"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hands:
     """What the keys can do: cancel a job, pause a batch or go on with it, leave; and what a job
     printed last. ``leaving`` says what leaving means here."""

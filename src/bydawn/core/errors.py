@@ -16,7 +16,7 @@ Anything else that reaches the top is a bug in bydawn (70).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bydawn.core.values import value
 
 
 class BydawnError(Exception):
@@ -41,7 +41,7 @@ class UsageError(BydawnError):
     exit_code = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Complaint:
     """One thing wrong with a file a person wrote, with its place and what to do."""
 

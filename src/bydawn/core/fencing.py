@@ -8,15 +8,16 @@ the token alone, which comes from one ever-rising sequence per store.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 
 from bydawn.core.errors import Fenced, Refused
+from bydawn.core.values import value
 
 SCHEMA = "bydawn/fence/1"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claim:
     """The right to write. ``subject`` is ``plan/job`` or ``lease:NAME``; ``effect_key`` names the
     effect that is to happen once, and is empty where every write is an effect of its own."""
@@ -33,7 +34,7 @@ class Claim:
         return f"{self.subject}{edition} with token {self.token}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FenceRecord:
     """What a target remembers of the newest claim. ``applied`` False says that the content named by
     ``sha256`` was about to be written; ``receipt`` is the target's own proof (ETag, commit)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bydawn.core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Open:
     """Open jobs of one kind: how many, of how many the rest is known, its sum, the longest."""
 

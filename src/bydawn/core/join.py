@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bydawn.core.values import value
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -21,7 +21,7 @@ _ORDER: tuple[tuple[str, int], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """What the join needs to know of a batch, counted in one snapshot. ``launching`` jobs are
     shown, and counted, as queued."""
@@ -48,7 +48,7 @@ class Standing:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Joined:
     """The result of a batch: one outcome, its exit code, and everything that applies."""
 

@@ -39,7 +39,7 @@ class When(StrEnum):
     ANY_SUCCEEDED = "any_succeeded"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bound:
     """The most something may cost; None is unbounded in that unit."""
 
@@ -52,13 +52,13 @@ class Bound:
         return self.usd_micros is None and self.tokens is None and self.launches is None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Backoff:
     initial_ms: int = 15_000
     max_ms: int = 600_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Limits:
     """Lengths imposed on one attempt from outside."""
 
@@ -68,7 +68,7 @@ class Limits:
     check_timeout_ms: int = 300_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expect:
     """Evidence a success must show. ``json_schema`` is the schema itself, read with the plan."""
 
@@ -79,7 +79,7 @@ class Expect:
     allow_empty: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Publication:
     """One draft file to be installed at one target. ``kind`` is file, git or http."""
 
@@ -89,7 +89,7 @@ class Publication:
     branch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobSpec:
     """One ``[[job]]`` of a plan, with every default filled in.
 
@@ -146,7 +146,7 @@ class PlannedJob:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pool:
     """A named, store-wide limit on concurrency or rate."""
 
@@ -155,7 +155,7 @@ class Pool:
     per_minute: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notify:
     """Whom to tell of what. ``urls`` and ``ping`` name variables, they never hold an address;
     ``digest_at`` is a local time of day; ``anchor`` is a command for every noted head."""
@@ -170,7 +170,7 @@ class Notify:
         return bool(self.urls or self.ping or self.anchor)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BatchTerms:
     """What a plan says about its batch as a whole; recorded with every revision."""
 
@@ -196,7 +196,7 @@ class BatchTerms:
     notify: Notify = Notify()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Listing:
     """Planned jobs that are read anew each time somebody goes through them."""
 
@@ -206,7 +206,7 @@ class Listing:
         return self.source()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlannedBatch:
     """A valid plan at one edition, all but its jobs, which are streamed."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.sightings import Guarantee
+from bydawn.core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Offer:
     """One type of backend.
 

@@ -8,12 +8,12 @@ unless the backend itself ends a run at its bound.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from bydawn.core.model import JobSpec
+from bydawn.core.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Overshoot:
     """``usd_micros`` None: no number bounds it. ``runs`` at once may each pass their own bound, for
     ``look_ms`` at a time; of ``uncounted`` jobs the dollars are not counted at all."""

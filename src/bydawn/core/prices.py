@@ -7,9 +7,10 @@ was worked out from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bydawn.core.sightings import Usage
+from bydawn.core.values import value
 
 _MILLION = 1_000_000
 # Parts of the input under the names that meters use; whatever is left of it costs the plain price.
@@ -21,7 +22,7 @@ _WRITTEN_TO_CACHE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Price:
     """A million tokens of each kind, in millionths of a dollar. ``snapshot`` names the list.
 

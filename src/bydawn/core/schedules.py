@@ -8,11 +8,13 @@ on with it. Times that a clock change leaves out or repeats begin one night each
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 
 from cronsim import CronSim, CronSimError
+
+from bydawn.core.values import value
 
 CATCH_UP_MS = 2 * 3_600_000
 LOOK_EVERY = 5
@@ -35,7 +37,7 @@ class ScheduleError(ValueError):
     """The text is no cron line that ever comes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Schedule:
     """Five cron fields, read by the clock of ``timezone``; how late a night may still begin."""
 
@@ -44,7 +46,7 @@ class Schedule:
     catch_up_ms: int = CATCH_UP_MS
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Night:
     """One night that was begun. ``ended_at`` None: whoever runs it has not come back to say so;
     ``seen_at`` is when somebody was last seen to run it."""
@@ -57,7 +59,7 @@ class Night:
     resumes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Watched:
     """What is known of a schedule on this machine: everything up to ``looked_at`` is settled."""
 
@@ -66,7 +68,7 @@ class Watched:
     missed: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Due:
     """What to do now: begin or go on with ``night`` (None: nothing), and which were missed."""
 

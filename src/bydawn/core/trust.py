@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from bydawn.core.keys import digest
 from bydawn.core.model import BatchTerms, JobSpec
+from bydawn.core.values import value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@value
 class Trust:
     """Where a plan stands. ``clean_nights`` are watched ones, counted since the last incident."""
 
@@ -22,7 +23,7 @@ class Trust:
     incident_at: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@value
 class Autonomy:
     """Where a plan that must earn it stands, and what it still owes."""
 

@@ -6,8 +6,9 @@ Medians and not means: one strange night among many moves neither of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from bydawn.core.values import value
 
 LEAST_NIGHTS = 5
 # Distances from the middle count in spreads; as many as this are beyond what chance explains.
@@ -36,7 +37,7 @@ _QUANTA: dict[Measure, float] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Usual:
     """The middle of so many nights, and how far around it they lie."""
 
@@ -70,8 +71,8 @@ def is_unusual(value: float, usual: Usual) -> bool:
 def nights_since(values: Iterable[float], usual: Usual) -> int:
     """For how many of the newest nights (newest first) it has been like this."""
     count = 0
-    for value in values:
-        if not is_unusual(value, usual):
+    for each in values:
+        if not is_unusual(each, usual):
             break
         count += 1
     return count

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from bydawn.core.model import Effects, JobSpec, OnDoubt
 from bydawn.core.sightings import Failure, FailureClass
 from bydawn.core.states import Reason
+from bydawn.core.values import value
 
 
 class Verdict(StrEnum):
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     PARK = "park"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judgement:
     """The verdict, its public reason, and whether it uses up one of the job's retries."""
 

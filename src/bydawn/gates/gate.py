@@ -7,11 +7,11 @@ effect; apply writes, in the same critical section. A gate declares what that is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from bydawn.core.fencing import Claim, FenceRecord
+from bydawn.core.values import value
 
 
 class Guarantee(StrEnum):
@@ -29,7 +29,7 @@ class Guarantee(StrEnum):
     BLIND = "blind"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """Proof of an effect. ``written`` False says that it stood there already."""
 

@@ -11,7 +11,6 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bydawn.core.fencing import (
@@ -24,6 +23,7 @@ from bydawn.core.fencing import (
     encoded,
     is_done,
 )
+from bydawn.core.values import value
 from bydawn.gates.drafts import tree_digest
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
 from bydawn.processes.tools import Answered, ask
@@ -41,7 +41,7 @@ OURS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """What the remote holds: the branch's commit and the fence's; empty where there is none."""
 

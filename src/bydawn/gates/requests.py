@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mimetypes
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -27,6 +27,7 @@ from bydawn.core.fencing import (
     is_done,
     is_same_effect,
 )
+from bydawn.core.values import value
 from bydawn.gates.beside import PATIENCE_MS, Beside
 from bydawn.gates.drafts import bytes_inside
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
@@ -42,7 +43,7 @@ _MAYBE_DONE = (408, 425)
 _SHOWS_KEY = ("idempotency-key", "idempotency-replayed", "x-bydawn-token")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """What a server said. ``code`` 0: it was never reached; -1: nobody knows whether it acted."""
 

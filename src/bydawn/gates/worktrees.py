@@ -11,11 +11,11 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from bydawn.core.fencing import Claim, FenceRecord
+from bydawn.core.values import value
 from bydawn.gates.drafts import Leaving, leaving
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
 from bydawn.gates.git import OURS, GitGate, message_for
@@ -27,7 +27,7 @@ _TOLD = ("number", "kind", "size")
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Made:
     """What a workspace came to: a commit, and a number that is the same for the same work."""
 

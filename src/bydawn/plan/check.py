@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path as Folder
 from typing import Any
@@ -15,6 +14,7 @@ from bydawn.core.lengths import parse_length
 from bydawn.core.model import Bound
 from bydawn.core.offers import Offer
 from bydawn.core.templates import is_template
+from bydawn.core.values import value
 from bydawn.plan.complaints import Complaints, Path, quoted
 from bydawn.plan.schema import JobTable, PublishTable
 from bydawn.plan.specs import BACKEND_FIELDS, after, resolved
@@ -27,7 +27,7 @@ _STATE_FOLDER = ".bydawn"
 _SHORTEST_LEASE_MS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """One ``[[job]]``: its place in the file, what it says itself, and with the defaults.
 

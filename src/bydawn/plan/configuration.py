@@ -15,6 +15,7 @@ from typing import Any
 
 from bydawn.core.errors import PlanInvalid
 from bydawn.core.folders import user_folder
+from bydawn.core.values import value
 from bydawn.plan.complaints import Complaints
 from bydawn.plan.read import Source, read_toml
 from bydawn.plan.values import Overrides
@@ -28,7 +29,7 @@ _PROJECT_FILE = "bydawn.toml"
 _SYSTEM_FOLDER = "/etc/xdg"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Layer:
     """What one place says; ``complaints`` and ``warnings`` know the lines of its file."""
 
@@ -41,7 +42,7 @@ class Layer:
     is_flags: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Setting:
     """One value and the place that decided it, for ``config show --origin``."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from bydawn.core.errors import Complaint, PlanInvalid, TemplateError
 from bydawn.core.keys import canonical, job_key, suspicious
 from bydawn.core.model import JobSpec, PlannedJob
 from bydawn.core.templates import is_template, render
+from bydawn.core.values import value
 from bydawn.plan.complaints import Complaints, quoted
 from bydawn.plan.items import Item, ItemsFile, read_items
 
@@ -28,7 +28,7 @@ _SCALARS = (str, int, float)
 Fields = list[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Naming:
     """What all keys of a batch share, and the names its tags may use."""
 

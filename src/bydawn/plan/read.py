@@ -6,11 +6,11 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bydawn.core.errors import Complaint, PlanInvalid
+from bydawn.core.values import value
 from bydawn.plan.complaints import Complaints
 from bydawn.plan.lines import line_finder
 
@@ -19,7 +19,7 @@ _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _AT_END = " (at end of document)"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Source:
     """One TOML file as it was read, once."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.lengths import LengthError
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob, Pool
 from bydawn.core.offers import Offer
+from bydawn.core.values import value
 from bydawn.plan import check
 from bydawn.plan.caps import Effective, check_raises, effective
 from bydawn.plan.complaints import Complaints
@@ -34,7 +35,7 @@ from bydawn.plan.values import Overrides, Plan, all_priced
 _SUSPECTED_ITEMS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Time:
     """When the plan is read, in its own timezone, and the edition that makes."""
 

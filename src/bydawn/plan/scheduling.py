@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ from bydawn.core.editions import PERIODS, edition
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.lengths import LengthError, parse_length, parse_time_of_day
 from bydawn.core.schedules import CATCH_UP_MS, Schedule, ScheduleError, parse_cron
+from bydawn.core.values import value
 from bydawn.plan.complaints import Complaints
 from bydawn.plan.identity import source_folder, zone
 from bydawn.plan.read import read_toml
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scheduled:
     """When a plan is due, and which edition a moment stands for."""
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.errors import TemplateError
 from bydawn.core.model import JobSpec
 from bydawn.core.templates import TABLE_NAMES, is_template, render
+from bydawn.core.values import value
 from bydawn.plan.check import Entry
 from bydawn.plan.complaints import Complaints, Path
 
@@ -29,7 +29,7 @@ class Anything(dict[str, Any]):
         return Anything()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scene:
     """What is known of the batch when its templates are tried."""
 

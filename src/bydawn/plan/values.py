@@ -10,6 +10,7 @@ from pathlib import Path
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.keys import digest
 from bydawn.core.model import PlannedBatch, PlannedJob
+from bydawn.core.values import value
 
 
 def all_priced(model: str) -> bool:
@@ -18,7 +19,7 @@ def all_priced(model: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identity:
     """Which batch a plan file means, and whether it is still the one that was read before."""
 
@@ -27,7 +28,7 @@ class Identity:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Overrides:
     """What the command line says about a plan. ``raise_cap`` maps a cap's name to its new value.
 

@@ -13,11 +13,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bydawn.core.folders import user_folder
 from bydawn.core.sightings import Request
+from bydawn.core.values import value
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.worktrees import GIT, borrowed
 
@@ -38,7 +38,7 @@ os.execvp(sys.argv[4], sys.argv[4:])
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Apart:
     """A command as it is started to be apart, and what its environment says otherwise."""
 

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from bydawn.core.sightings import (
     Sighting,
     Vanished,
 )
+from bydawn.core.values import value
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.link import Link, NoNursery
 from bydawn.processes.outcomes import NO_SUPERVISOR, failure_told, outcome_of, void_outcome
@@ -34,7 +34,7 @@ from bydawn.processes.stop import ask_to_stop, call_off
 from bydawn.processes.wake import Listener
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """An importable function to call: ``module:function``, with one JSON value or with nothing."""
 
@@ -45,7 +45,7 @@ class Call:
     with_item: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Order:
     """One run to be started at most once. ``environment`` is complete and is never written down;
     the values of ``secrets`` in it are covered in all that is.

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from typing import IO
 
+from bydawn.core.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Answered:
     """How the program ended. ``code`` is None when it was ended because its time was up."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
 from bydawn.core.searching import SECRET_IN_DRAFT
 from bydawn.core.sightings import Failure, FailureClass
+from bydawn.core.values import value
 from bydawn.gates.choosing import DraftGate, leaving_by
 from bydawn.gates.drafts import Leaving
 from bydawn.gates.gate import PublishError
@@ -35,7 +35,7 @@ _SAYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wanted:
     """One publication with its templates filled in. ``has_history``: this store published there."""
 

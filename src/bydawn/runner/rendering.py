@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bydawn.core.keys import effect_key, launch_key
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.templates import is_template, render_value
+from bydawn.core.values import value
 
 # Other fields speak of these as {{ job.prompt }}, so they must be whole by then.
 _RENDERED_FIRST = frozenset({"model", "prompt"})
 _NOT_RENDERED = frozenset({"pass_env", "may_publish", "backend_config", "script", "call"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """Where a job belongs: its batch by name, edition and the plan's folder."""
 
@@ -25,7 +26,7 @@ class Place:
     plan_folder: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Earlier:
     """What was left by runs before this one: results of the jobs it waits for, and what went wrong
     with its own last attempt."""
@@ -34,7 +35,7 @@ class Earlier:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Beside:
     """What templates may name that is known only at launch."""
 
@@ -61,7 +62,7 @@ def plain_payload(job: Job, spec: JobSpec) -> dict[str, Any]:
     return {**spec.payload, "item": json.loads(job.item)}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Nature:
     """What can be said of a spec once and for all its jobs."""
 

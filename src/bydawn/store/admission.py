@@ -15,6 +15,7 @@ from bydawn.core import counting
 from bydawn.core.accounts import accounts_of, booking, caps_of, fits, launches_of, tokens_of, usd_of
 from bydawn.core.budgets import Amount, reservation, total_tokens
 from bydawn.core.model import BatchTerms, Bound, Job, JobSpec, Pool
+from bydawn.core.values import value
 from bydawn.store import breakers, counters
 from bydawn.store.connect import Session
 
@@ -117,7 +118,7 @@ def fill_pool(session: Session, name: str, pool: Pool | None, count: int, now: i
         counters.put(session, name, paid + math.ceil(count * _pace(pool.per_minute)[1]))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Booking:
     """What one launch books, and where; the same for all jobs alike in spec, tags and past."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from bydawn.core.breakers import opens, probe_delay_ms
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
 
@@ -30,7 +30,7 @@ UPDATE breaker SET probe_at = ?, probes = probes + 1
 WHERE batch = ? AND backend = ? AND opened_at IS NOT NULL"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failed:
     """One judged failure, as the breaker counts it."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from bydawn.core.model import When
 from bydawn.core.states import Event, State
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, tell
 
@@ -28,7 +28,7 @@ UPDATE job SET reason = NULL, not_before = 0
 WHERE number = ? AND state = 'queued' AND reason = 'dependency'"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Template:
     """One [[job]] of a batch: what it waits for, and whether its items are still to come."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bydawn.core.keys import canonical
 from bydawn.core.model import Job
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.rows import HELD, JOB_FIELDS, LISTED, job_from
 
@@ -29,7 +30,7 @@ SELECT {_COLUMNS} FROM job j WHERE j.batch = ? AND j.state IN ('failed', 'parked
 ORDER BY CASE j.state WHEN 'parked' THEN 0 ELSE 1 END, j.position, j.number LIMIT ?"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wanted:
     """Which jobs a person wants to see: in a state as it is shown, with a tag ``site=a``, with
     these letters in the name; empty is any."""

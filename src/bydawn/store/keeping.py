@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bydawn.core.model import BatchTerms
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.rows import terms_from
 
@@ -15,7 +14,7 @@ FROM job j JOIN batch b ON b.number = j.batch WHERE j.key >= ? AND j.key < ?"""
 _TERMS = "SELECT terms FROM batch WHERE number = ?"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kept:
     """A job that may have left something. ``is_awaited``: others of its batch read its draft."""
 

@@ -8,8 +8,8 @@ lost, even where nobody else has taken it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from bydawn.core.values import value
 from bydawn.store.connect import Row, Session, Statement
 
 # Whether a lease is over is said here as core.leases.has_lapsed says it.
@@ -40,7 +40,7 @@ UPDATE lease SET released_at = ? WHERE name = ? AND token = ? AND nonce = coales
     AND released_at IS NULL"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lease:
     """One name as it stands. ``left_ms`` is how long it is still held; 0 when nobody holds it."""
 
@@ -57,7 +57,7 @@ class Lease:
         return self.left_ms > 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Acquired:
     """``is_ours`` says whether the lease was given to whoever asked, or is still another's."""
 

@@ -7,8 +7,8 @@ jobs of a night by the index of names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from bydawn.core.values import value
 from bydawn.store.connect import Row, Session
 from bydawn.store.rows import HELD
 
@@ -47,7 +47,7 @@ ORDER BY coalesce(cost_micros, 0) DESC, coalesce(ended_at, started_at) - started
 LIMIT ?"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Night:
     """One batch of a plan and what was spent in it."""
 
@@ -58,7 +58,7 @@ class Night:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Took:
     """What one job took in one night."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.states import Event, Reason
+from bydawn.core.values import value
 from bydawn.store import listing
 from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
@@ -53,7 +53,7 @@ _REVISED_NOW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opened:
     """The batch a plan led to, and whether this call made it."""
 

@@ -4,12 +4,12 @@ anything."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core import counting
 from bydawn.core.join import Standing
 from bydawn.core.model import Job
+from bydawn.core.values import value
 from bydawn.store import counters
 from bydawn.store.admission import Lane
 from bydawn.store.connect import Session
@@ -57,7 +57,7 @@ _TERMINAL_MARK = """
 SELECT number FROM job WHERE batch = ? AND withdrawn = 0 AND state IN ('failed', 'cancelled')"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """One launch of a job that has ended."""
 
@@ -82,7 +82,7 @@ class Attempt:
     container: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EventRow:
     """One line of the journal, with the names people use."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bydawn.core import counting
 from bydawn.core.leases import has_lapsed
+from bydawn.core.values import value
 from bydawn.store import counters
 from bydawn.store.connect import Session
 
@@ -27,7 +27,7 @@ WHERE ended_at IS NULL ORDER BY started_at, id"""
 _GUARDS = "SELECT machine, batches FROM runner WHERE boot = ? AND lease_until > ?"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Registered:
     """A runner row whose lease has not been ended."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.decide.step import Move
@@ -11,6 +10,7 @@ from bydawn.core.fingerprints import fingerprint
 from bydawn.core.model import Job
 from bydawn.core.recording import Change, Ending
 from bydawn.core.states import TERMINAL, Event, Reason, State
+from bydawn.core.values import value
 from bydawn.store import breakers, counters
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
@@ -55,7 +55,7 @@ _JUDGED = frozenset({Event.JUDGED, Event.REFUSED, Event.STOPPED})
 _TERMINAL_VALUES = frozenset(state.value for state in TERMINAL)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Progressed:
     """A run that was seen to move, under the claim that saw it."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.rows import WASTED
 
@@ -20,7 +20,7 @@ SELECT spec, tags, coalesce(sum(cost_micros), 0) FROM job
 WHERE batch = ? AND attempts > 0 GROUP BY spec, tags"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spent:
     """One job that was launched at least once; ``launched_at`` is its last launch."""
 

@@ -11,6 +11,7 @@ from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
+from bydawn.core.values import value
 from bydawn.store import claiming, dependencies, hosts, opening, people, read, receipts, runners
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
@@ -24,7 +25,7 @@ from bydawn.store.settling import Progressed, note_progress, settle
 from bydawn.store.sqlite import open_sqlite
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Batch:
     """A batch as the store holds it."""
 

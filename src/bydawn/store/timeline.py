@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.rows import LISTED, WASTED
 
@@ -41,7 +41,7 @@ _COUNT_LOST = f"""
 SELECT count(*) FROM job WHERE batch = ? AND state = 'succeeded' AND attempts > 1 AND {LISTED}"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Span:
     """One attempt of a job; ``ended_at`` None is under way. Only the last one came to the job's
     state."""
@@ -54,7 +54,7 @@ class Span:
     is_last: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LostTries:
     """A job that came to a good end after attempts that came to none."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bydawn.core.model import Job
+from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.rows import HELD, JOB_COLUMNS, LISTED, WASTED, job_from
 
@@ -56,7 +56,7 @@ SELECT count(*), min(number) FROM job WHERE batch = ? AND state = 'queued' AND {
 GROUP BY reason, backend, not_before > 0"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Money:
     """What a batch has cost, in millionths; ``unmetered`` counts jobs without a price by their
     spec."""
@@ -67,7 +67,7 @@ class Money:
     unmetered: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ends:
     """When the last job ended, how many attempts were repeats, and which job took longest."""
 

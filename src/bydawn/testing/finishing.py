@@ -26,6 +26,7 @@ from bydawn.core.sightings import (
     Sighting,
     Vanished,
 )
+from bydawn.core.values import value
 from bydawn.gates.files import FileGate
 from bydawn.gates.gate import PublishError, Receipt
 from bydawn.testing.crashpoints import Points
@@ -34,7 +35,7 @@ SOURCE = "out"
 _TARGETS = "targets"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Obstacles:
     """How often each thing goes wrong on the way out, or on the way in, as chances in [0, 1]."""
 
@@ -45,7 +46,7 @@ class Obstacles:
     arrives_late: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Effect:
     """What became visible at a target, under which claim, out of which run's draft."""
 

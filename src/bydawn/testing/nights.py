@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bydawn.core.keys import job_key
 from bydawn.core.model import (
@@ -27,6 +27,7 @@ from bydawn.core.model import (
     When,
 )
 from bydawn.core.sightings import Guarantee
+from bydawn.core.values import value
 from bydawn.testing.finishing import SOURCE, Obstacles
 from bydawn.testing.remote import Troubles
 
@@ -37,7 +38,7 @@ COST = 1_000
 _GUARANTEES = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Night:
     """Everything one simulation needs to know; the same seed gives the same night."""
 

@@ -37,6 +37,7 @@ from bydawn.core.sightings import (
     Usage,
     Vanished,
 )
+from bydawn.core.values import value
 
 NEVER = 1 << 60
 SETTLE_MS = 4_000
@@ -45,7 +46,7 @@ _REPLAY = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.TWO_PHASE)
 LATE_MS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Troubles:
     """How often each thing goes wrong, as chances in [0, 1]."""
 

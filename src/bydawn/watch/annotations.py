@@ -4,10 +4,11 @@ line of the plan that a job stands on. The form is that of GitHub's workflow com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from bydawn.core.errors import Complaint
+from bydawn.core.values import value
 from bydawn.watch import wording
 from bydawn.watch.morning import Morning
 from bydawn.watch.report import Report, headline
@@ -20,7 +21,7 @@ _IN_MESSAGES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTIES = {**_IN_MESSAGES, ":": "%3A", ",": "%2C"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Places:
     """A plan's file as the forge names it (empty: there is none), and where its jobs begin."""
 
@@ -82,7 +83,7 @@ def _first(items: list[Item], unlisted: int, address: str) -> Iterator[Item]:
         yield Item(f"and {more + 1} more", command=f"bydawn report {address}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Place:
     file: str
     line: int | None

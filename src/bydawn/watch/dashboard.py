@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
 from bydawn.core.states import shown
+from bydawn.core.values import value
 from bydawn.store import finding, leases, read
 from bydawn.store.finding import Wanted
 from bydawn.store.leases import Lease
@@ -20,7 +20,7 @@ from bydawn.watch.documents import Reading, elapsed_ms, reason_shown
 from bydawn.watch.rows import Batch, Store
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobRow:
     """One job in a list."""
 
@@ -37,7 +37,7 @@ class JobRow:
     backend: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Try:
     """One attempt that has ended."""
 
@@ -51,7 +51,7 @@ class Try:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobSight:
     """Everything about one job."""
 
@@ -63,7 +63,7 @@ class JobSight:
     guarantee: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OnDuty:
     """Who is at work, and who holds which name."""
 

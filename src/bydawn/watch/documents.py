@@ -26,7 +26,7 @@ _UNDER_WAY = (State.QUEUED.value, State.LAUNCHING.value, State.RUNNING.value)
 _OWN_CAUSE = (Reason.WITHDRAWN.value, Reason.DEPENDENCY.value, Reason.BUDGET.value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """What is known beside the rows: the time, which batches a live runner serves, what backends
     promise about launching, and which jobs had succeeded before this run."""
@@ -47,7 +47,7 @@ class Reading:
         return self._kept[batch.number]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """How a run that was just driven came out; it overrides what the rows alone would say."""
 

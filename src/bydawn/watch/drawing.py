@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 
 from bydawn.core.usual import median
+from bydawn.core.values import value
 from bydawn.store.nights import Night
 from bydawn.store.timeline import Span
 from bydawn.watch.amounts import count, dollars, length, local
@@ -25,7 +25,7 @@ _STEPS_MS = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Window:
     """The stretch of time a picture shows."""
 
@@ -196,8 +196,8 @@ def costs(nights: Sequence[Night], cap_micros: int | None) -> Markup | None:
 def _columns(nights: Sequence[Night], values: Sequence[int], top: int) -> Iterable[Markup]:
     step = min(48.0, _PLOT / len(values))
     last = len(values) - 1
-    for place, (night, value) in enumerate(zip(reversed(nights), values, strict=True)):
-        high = round(_CHART * value / top, 1)
+    for place, (night, amount) in enumerate(zip(reversed(nights), values, strict=True)):
+        high = round(_CHART * amount / top, 1)
         x, y = round(_LEFT + place * step, 1), 16 + _CHART - high
         class_ = "bar tonight" if place == last else "bar rest"
         told = element("title", f"{night.edition}: {dollars(night.usd_micros)}, "

@@ -6,10 +6,10 @@ Made of sums and of the few jobs that are shown, never of all jobs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 
 from bydawn.core.model import Job
+from bydawn.core.values import value
 from bydawn.store import finding, nights, timeline, totals
 from bydawn.store.finding import Tally
 from bydawn.watch import drawing, wording
@@ -26,7 +26,7 @@ _GLANCED, _PICTURED, _NIGHTS, _NEEDS = 4, 24, 14, 5
 _COUNTED = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Need:
     """One job a person should look at, and why."""
 
@@ -36,7 +36,7 @@ class Need:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Told:
     """One batch as a line of a list."""
 
@@ -48,7 +48,7 @@ class Told:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Glance:
     """One batch as a card shows it."""
 

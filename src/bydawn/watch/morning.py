@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.usual import LEAST_NIGHTS
+from bydawn.core.values import value
 from bydawn.store import nights as past_nights
 from bydawn.store import spending, timeline, totals
 from bydawn.store.nights import Night
@@ -24,7 +24,7 @@ _LISTED = 5
 Shares = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Morning:
     """Everything the report of a night tells. ``nights`` are the newest first, tonight included;
     ``shares`` is what was spent by model and by each tag, the largest first; ``head`` is where the
@@ -122,7 +122,7 @@ def _shares(reading: Reading, batch: Batch) -> dict[str, Shares]:
     for spec, tags, usd in spending.spent_in(reading.store.session, batch.number):
         model = reading.store.spec(spec).payload.get("model")
         named = {"model": str(model)} if model else {}
-        for name, value in {**named, **json.loads(tags)}.items():
-            found.setdefault(name, Counter())[str(value)] += usd
+        for name, said in {**named, **json.loads(tags)}.items():
+            found.setdefault(name, Counter())[str(said)] += usd
     ranked = {name: tuple(counter.most_common()) for name, counter in found.items()}
     return {name: shares for name, shares in ranked.items() if any(usd for _, usd in shares)}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from bydawn.core.alarms import Cause
 from bydawn.core.chain import Head
 from bydawn.core.model import Job
+from bydawn.core.values import value
 from bydawn.store.notices import Told, is_parcel
 from bydawn.watch import ways, wording
 from bydawn.watch.amounts import length, rfc3339
@@ -29,7 +29,7 @@ _SAYS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """One notice as it is sent. ``id`` stays the same when it has to be sent again."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import tzinfo
 
+from bydawn.core.values import value
 from bydawn.watch.amounts import count, dollars, length, time_of_day
 from bydawn.watch.progress import WORDS, tally
 from bydawn.watch.sanitise import fitted, inert, width
@@ -26,7 +27,7 @@ KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Shown:
     """One row of the screen. ``sign_ms`` is how long ago it last showed progress."""
 
@@ -41,7 +42,7 @@ class Shown:
     sign_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Purse:
     """What was spent or set aside, of how much: millionths of a dollar, and tokens."""
 
@@ -52,7 +53,7 @@ class Purse:
     tokens_cap: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """Everything one drawing of the screen needs. ``pools``: name, places taken, places."""
 
@@ -72,7 +73,7 @@ class Frame:
         return sum(self.counts.values())
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Room:
     """How much of the terminal there is."""
 
@@ -166,7 +167,7 @@ def _pools(frame: Frame) -> str:
     return "  ".join(told)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Column:
     """One column after the name; left out on terminals narrower than ``from_columns``."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bydawn.core.budgets import total_tokens
 from bydawn.core.model import Job
 from bydawn.core.states import State
+from bydawn.core.values import value
 from bydawn.store import notices, read, totals
 from bydawn.store.store import Batch, Store
 from bydawn.watch import ways, wording
@@ -30,7 +31,7 @@ _DEARER_SHOWN = 5
 _NEEDY = {State.FAILED.value: "FAILED", State.PARKED.value: "PARKED"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Need:
     """One job a person should look at, and the command to begin with."""
 
@@ -40,13 +41,13 @@ class Need:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Longest:
     name: str
     elapsed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dearer:
     """A job that came to a good end for more than its own cap."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import tzinfo
 
 from bydawn.core.usual import LEAST_NIGHTS, Measure, median
+from bydawn.core.values import value
 from bydawn.store.nights import Night
 from bydawn.store.timeline import LostTries
 from bydawn.watch import wording
@@ -24,7 +24,7 @@ _WEEK = 7
 _UNITS = {Measure.TOKENS: " tokens", Measure.RETRIES: " retries"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """One thing that is told: what it is about (if a job), the sentence, the command to type."""
 
@@ -33,7 +33,7 @@ class Item:
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Section:
     name: str
     items: tuple[Item, ...]

@@ -18,6 +18,7 @@ from bydawn.core.join import Joined
 from bydawn.core.keys import digest
 from bydawn.core.states import TERMINAL, Event
 from bydawn.core.traces import span_id, trace_id
+from bydawn.core.values import value
 from bydawn.store import read
 from bydawn.store.read import Attempt, EventRow
 from bydawn.store.store import Batch, Store
@@ -49,7 +50,7 @@ _ACTIONS = {
 _BAD = frozenset({"failed", "parked"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SpanId:
     """A place in a trace, in hexadecimal digits."""
 
@@ -57,7 +58,7 @@ class SpanId:
     span: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Span:
     """One stretch of time that a viewer of traces shows."""
 
@@ -81,7 +82,7 @@ class _Attempt:
     steps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Round:
     """A job from its first attempt to its end; one that is retried by a person has another."""
 

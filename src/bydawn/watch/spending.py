@@ -16,6 +16,7 @@ from bydawn.core.editions import logical_day
 from bydawn.core.errors import UsageError
 from bydawn.core.model import BatchTerms, JobSpec
 from bydawn.core.states import HELD, State
+from bydawn.core.values import value
 from bydawn.store import spending
 from bydawn.store.spending import Spent
 from bydawn.store.store import Batch, Store
@@ -31,7 +32,7 @@ _TAG = "tag:"
 _IN_FLIGHT = frozenset(state.value for state in HELD - {State.PARKED})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """One job that was launched, with all it may be put under."""
 
@@ -73,7 +74,7 @@ class Group:
         self.tokens_of[entry.day] += tokens
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spending:
     """The answer: a group for each name, what cost most first (days in order), and all of it."""
 

@@ -11,6 +11,7 @@ from bydawn.core.budgets import total_tokens
 from bydawn.core.model import JobSpec
 from bydawn.core.states import State
 from bydawn.core.usual import LEAST_NIGHTS, Measure, Usual, is_unusual, nights_since, usual_of
+from bydawn.core.values import value
 from bydawn.store import nights as past_nights
 from bydawn.store.nights import Night, Took
 from bydawn.store.store import Batch, Store
@@ -25,7 +26,7 @@ _NAMED = ("backend", "model")
 _HASHED = ("prompt",)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Strange:
     """One measure of a job that is far from its usual one."""
 
@@ -38,7 +39,7 @@ class Strange:
         return self.value / self.usual.middle if self.usual.middle else float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Difference:
     """One thing that is not as it was: its name, and both sides where they can be told."""
 
@@ -47,7 +48,7 @@ class Difference:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """One job that was unlike its usual self: in what, since when, and what changed then."""
 
@@ -58,7 +59,7 @@ class Finding:
     changes: tuple[Difference, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Comparison:
     """All that was found, and how much there was to compare with."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
 from bydawn.core.model import BatchTerms, Job
 from bydawn.core.states import Event, Reason, State
+from bydawn.core.values import value
 from bydawn.store.read import EventRow
 from bydawn.watch.amounts import count, dollars, length, time_of_day
 from bydawn.watch.sanitise import inert, shortened
@@ -49,7 +49,7 @@ _WHY: dict[str, str] = {
 UNSERVED = "nobody is at work on it; the command that began it goes on with it"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Facts:
     """What a line may add to an event: how long the run took, what it used, when it goes again."""
 
@@ -59,7 +59,7 @@ class Facts:
     again_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Waiting:
     """How many jobs wait for the same, and the name of the first."""
 

@@ -11,13 +11,15 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bydawn.core.values import value
 
 TOKEN, FORM_TOKEN = "token", "form"
 _OPEN = frozenset({"/healthz"})
@@ -42,7 +44,7 @@ _HEADERS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keys:
     """The secrets of one process, and the names it may be called by."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from starlette.responses import HTMLResponse
 
+from bydawn.core.values import value
 from bydawn.watch.markup import Markup, element, joined
 from bydawn.web import wording
 from bydawn.web.guarding import FORM_TOKEN
@@ -24,7 +24,7 @@ _HTMX = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """What a page needs beside its own content. ``after`` is the newest event it has seen."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from bydawn.app import App, Invocation, open_app
 from bydawn.app.readings import reading_of
+from bydawn.core.values import value
 from bydawn.watch.documents import Reading
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Site:
     """What every page needs: where the store is, and the keys of its forms; ``leaving`` is set
     when the dashboard is being ended."""

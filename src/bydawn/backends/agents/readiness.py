@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from bydawn.core.sightings import Readiness
+from bydawn.core.values import value
 from bydawn.processes.environment import passed_on
 from bydawn.processes.tools import Answered, ask
 
@@ -17,7 +18,7 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 Words = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Program:
     """A vendor's program: what it is called, what it needs, how one gets it.
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bydawn.backends.agents.words import Said
 from bydawn.backends.managed.meters import counted
 from bydawn.core.sightings import Alive, Failure, FailureClass, Outcome, Usage
+from bydawn.core.values import value
 
 _MOST = 2**53
 _TEXT_CAP = 8_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ending:
     """How the program ended, and the last of what it printed beside its envelope."""
 

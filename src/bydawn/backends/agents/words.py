@@ -8,11 +8,11 @@ that a forged message does is to hold or fail the agent's own job.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bydawn.core.sightings import Failure, FailureClass
+from bydawn.core.values import value
 from bydawn.processes.outcomes import printable
 
 _HELD, _AUTH = FailureClass.HELD, FailureClass.AUTH
@@ -79,7 +79,7 @@ _TIME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Said:
     """A message and when it was said; ``http`` is the HTTP answer where the program tells it,
     ``reset_at`` when a spent quota is there again."""

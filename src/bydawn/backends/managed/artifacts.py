@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from bydawn.core.sightings import Failure, FailureClass
+from bydawn.core.values import value
 
 MOST_FILES = 2_000
 MOST_BYTES = 256 << 20
@@ -19,7 +19,7 @@ MOST_IN_REPLY = 32 << 20
 ANSWER = "answer.txt"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Artifact:
     """One remote file: its place below the draft, and the call that reads it."""
 

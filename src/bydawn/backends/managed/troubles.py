@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bydawn.backends.answers import retry_after_ms
 from bydawn.core.sightings import Failure, FailureClass, LaunchRefused, LaunchUnclear
+from bydawn.core.values import value
 
 _TRANSIENT, _HELD, _PERMANENT = FailureClass.TRANSIENT, FailureClass.HELD, FailureClass.PERMANENT
 _AMBIGUOUS, _AUTH = FailureClass.AMBIGUOUS, FailureClass.AUTH
@@ -23,7 +23,7 @@ _LONGEST_MESSAGE = 400
 _SHORTEST_SECRET = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One kind of reply: its HTTP code (0: any from 500 on, 300 and 400 likewise), words of its
     error envelope, and what it means."""
@@ -35,7 +35,7 @@ class Row:
     definite: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trouble:
     """``is_definite``: nothing was started; ``is_gone``: the thing asked about is not there."""
 

@@ -13,7 +13,6 @@ import json
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,6 +31,7 @@ from bydawn.core.sightings import (
     Request,
     Sighting,
 )
+from bydawn.core.values import value
 
 _T = TypeVar("_T")
 PATIENCE = "30s"
@@ -41,7 +41,7 @@ LAG = "60s"
 _MOST_PAGES = 500
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Vendor:
     """What is particular to one SDK: its package, our extra for it, where keys and addresses are
     looked for in the environment, and its rows of troubles."""

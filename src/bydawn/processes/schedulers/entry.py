@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bydawn.core.values import value
 from bydawn.processes.tools import Answered
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """One program to be called at ``minutes`` of every hour, in ``folder``. ``environment`` is
     written where others may read it, so it holds no secrets."""

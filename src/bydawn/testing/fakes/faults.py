@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bydawn.core.values import value
+
 HUGE_BYTES = 10_000_000
 
 
@@ -34,7 +36,7 @@ class Kind(StrEnum):
 NOT_CARRIED_OUT = frozenset({Kind.RESET, Kind.ERROR, Kind.TOO_MANY, Kind.REDIRECT})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fault:
     """Befalls ``times`` requests of one verb (launch, poll, find, cancel, …), after the first
     ``after`` of them, where their body or address contains ``match``. ``code`` is what ``error``

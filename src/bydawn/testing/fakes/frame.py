@@ -10,12 +10,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
+from bydawn.core.values import value
 from bydawn.testing.fakes.faults import HUGE_BYTES, NOT_CARRIED_OUT, Fault, Faults, Kind
 from bydawn.testing.fakes.runs import FakeRun, Runs, Scene
 
@@ -24,7 +25,7 @@ _LATE_S = 0.2
 _NOTICE_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """A request as it came in; ``parts`` are what its route's pattern picked out of the path."""
 
@@ -48,7 +49,7 @@ class Asked:
             return None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """``body`` is sent as it is when it is bytes, else as JSON."""
 
@@ -265,8 +266,8 @@ class _Connection(BaseHTTPRequestHandler):
         self.send_response(answer.code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
+        for name, text in answer.headers.items():
+            self.send_header(name, text)
         self.end_headers()
         self.wfile.write(content)
 

@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bydawn.core.values import value
 from bydawn.testing.fakes.frame import Act, Answer, Asked, Route, WireFormat
 
 NEVER = 1 << 60
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Life:
     """What becomes of one run. ``ends`` is "ok", or the vendor's own word for another ending;
     ``asks``: it waits for a person instead of ending; ``told``: more words for the ending."""
@@ -35,7 +36,7 @@ class Life:
     lag_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Taken:
     """One launch that was taken on: the line of a ledger."""
 

@@ -8,8 +8,10 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bydawn.core.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Scene:
     """How a run plays out. ``takes_ms`` None: until somebody calls ``finish``."""
 
@@ -21,7 +23,7 @@ class Scene:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Launch:
     """One launch as it reached the service; ``run`` is what came of it, empty for nothing."""
 
