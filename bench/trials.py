@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import audits
 import bare
 import nights
 import peers
@@ -257,5 +258,6 @@ TRIALS = (
     Trial("night", night_once, night_tell),
     Trial("nights", nights.nights_once, nights.nights_tell, rounds=1),
     Trial("waste", nights.waste_once, nights.waste_tell, rounds=1),
+    Trial("audit", audits.audits_once, audits.audits_tell, rounds=1),
     Trial("million", million_once, million_tell, rounds=1),
 )

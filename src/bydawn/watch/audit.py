@@ -40,7 +40,7 @@ class _Account:
                 each.frombytes(bytes(8 * more))
 
     def take(self, row: Sequence[Any]) -> None:
-        _, _, _, job, kind, _, to_state, _, token, attempt, *_ = row
+        job, kind, to_state, token, attempt = row[3], row[4], row[6], row[8], row[9]
         if job is None or kind == _REFUSED:
             return
         try:
