@@ -12,10 +12,12 @@ from bydawn.app.keeping import Ageing, age_now_and_then
 from bydawn.app.place import Place
 from bydawn.app.room import FLOOR, floor_of, look_for_room
 from bydawn.app.values import Silent
+from bydawn.core.audit import Flaw
 from bydawn.core.errors import NoRoom, StoreUnavailable, UsageError
 from bydawn.core.model import Job
 from bydawn.processes.folder import RunFolder
 from bydawn.store.store import Batch
+from bydawn.watch.audit import verify
 
 DAY = 86_400_000
 
@@ -76,6 +78,21 @@ def test_old_logs_and_drafts_go_and_the_claim_stays(scene: Scene) -> None:
     assert names(folder) == {"claim", "end.json"}
     assert RunFolder(str(folder)).is_claimed()
     assert prune(scene) == {}
+
+
+def test_the_journal_stays_whole_with_every_detail(scene: Scene) -> None:
+    batch = night(scene)
+    left_behind(scene, scene.job(batch, "bad"))
+    session = scene.store.session
+    before = list(session.rows("SELECT * FROM event ORDER BY seq"))
+    scene.clock.wind(4_000 * DAY)
+    assert prune(scene) == {"nightly": 1}
+    assert list(session.rows("SELECT * FROM event ORDER BY seq")) == before
+    found = verify(scene.store, [])
+    assert {fault.flaw for fault in found.faults} == {Flaw.UNSEALED}, "a scene has no key"
+    spoil = "UPDATE event SET detail = NULL WHERE detail LIKE '%exit_3%'"
+    assert session.transact(lambda: session.change(spoil)) == 1
+    assert Flaw.CHANGED in {fault.flaw for fault in verify(scene.store, []).faults}
 
 
 def test_each_plan_keeps_as_long_as_it_says(scene: Scene) -> None:
