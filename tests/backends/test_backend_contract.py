@@ -12,6 +12,7 @@ from agent_stages import Agents
 from stages import Calls, Closing, Clusters, Commands, JobServices, Managed, Programs
 
 from bydawn.app.backends import BUILT_IN
+from bydawn.core.offers import kept_ms
 from bydawn.testing.backend_contract import CHECKS
 from bydawn.testing.stage import Stage
 from vendors import KINDS
@@ -53,4 +54,5 @@ def test_what_a_row_says_is_what_the_backend_declares(tmp_path: Path) -> None:
             assert offer.guarantee_of(options) is backend.capabilities.guarantee
             assert offer.default_effects == backend.capabilities.default_effects
             assert offer.caps == backend.capabilities.caps
+            assert kept_ms(options, offer.keeps_ms) == backend.capabilities.keeps_ms
             backend.close()

@@ -87,12 +87,13 @@ class App:
     def check(self, plan: Path, overrides: Overrides) -> Checked:
         """Validate a plan and say what running it would do; changes nothing."""
         from bydawn.app.checking import check
+        from bydawn.app.readings import reading_of
         from bydawn.app.readying import refuse_unready
 
         with self.reading_plan(plan, overrides) as found:
             refuse_unready(found.batch.specs, self.invocation.environment, self.state_folder)
-            store = self.store if self.has_store() else None
-            return check(found, store, self.invocation.environment)
+            reading = reading_of(self) if self.has_store() else None
+            return check(found, reading, self.invocation.environment, self.clock.utc_ms())
 
     def run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan, or go on with it; unattended, the machine is kept awake meanwhile."""

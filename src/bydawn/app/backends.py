@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from bydawn.core.model import JobSpec
-from bydawn.core.offers import Offer
+from bydawn.core.offers import Offer, kept_ms
 from bydawn.core.sightings import Guarantee
 from bydawn.core.values import value
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bydawn.backends.backend import Backend, Surroundings
 
 GROUP = "bydawn.backends"
+DAY_MS = 86_400_000
 _VERBS = ("launch", "find", "poll", "cancel")
 
 
@@ -115,6 +116,7 @@ _ROWS: tuple[Row, ...] = (
             needs=(("prompt", "prompt_file"),),
             options=_named("bydawn.backends.managed.options:GeminiOptions"),
             caps=frozenset({"tokens"}),
+            keeps_ms=DAY_MS,
         ),
         lambda: _gemini_agent,
     ),
@@ -124,6 +126,7 @@ _ROWS: tuple[Row, ...] = (
             _always(Guarantee.BLIND),
             needs=(("prompt", "prompt_file"), ("model",)),
             options=_named("bydawn.backends.managed.options:OpenAIBackgroundOptions"),
+            keeps_ms=30 * DAY_MS,
         ),
         _named("bydawn.backends.managed.openai_background:OpenAIBackground"),
     ),
@@ -222,6 +225,11 @@ class Registry(Mapping[str, Offer]):
         offer = self.get(kind_of(spec))
         return offer is not None and "usd" in offer.caps
 
+    def keeps_ms(self, spec: JobSpec) -> int | None:
+        """How long the service of a job keeps a result; None is until it is deleted."""
+        offer = self.get(kind_of(spec))
+        return None if offer is None else kept_ms(table_of(spec), offer.keeps_ms)
+
     def _others(self) -> dict[str, Row]:
         if self._outside is None:
             points = [one for one in _points() if one.name not in BUILT_IN]
@@ -270,6 +278,7 @@ def _outside_row(point: EntryPoint) -> Row:
         options=(lambda: options) if options is not None else None,
         needs_options=bool(getattr(made_by, "needs_options", False)),
         caps=declared.caps,
+        keeps_ms=declared.keeps_ms,
     )
     return Row(offer, lambda: made_by, _package(point))
 
@@ -280,20 +289,3 @@ def _broken(point: EntryPoint, why: str) -> Row:
 
     words = f"of the package {_package(point)} {why}"
     return Row(Offer(point.name, _always(Guarantee.BLIND), broken=words), fail, _package(point))
-
-
-class Makers(Mapping[str, "Callable[[Mapping[str, Any]], Backend]"]):
-    """From a type to what makes it of a table, for one runner."""
-
-    def __init__(self, around: Callable[[Mapping[str, Any]], Surroundings]) -> None:
-        self._around = around
-
-    def __getitem__(self, name: str) -> Callable[[Mapping[str, Any]], Backend]:
-        row = REGISTRY.row(name)
-        return lambda table: row.load()(self._around(table))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(REGISTRY)
-
-    def __len__(self) -> int:
-        return len(REGISTRY)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from bydawn.app.backends import REGISTRY
 from bydawn.app.earning import autonomy
+from bydawn.app.retention import retention_warnings
 from bydawn.app.secrecy import secret_warnings, unset_warnings
 from bydawn.app.values import Checked, CheckRow
 from bydawn.core.decide.step import LOOK_MS
@@ -16,10 +17,12 @@ from bydawn.core.states import State
 from bydawn.plan import Plan
 from bydawn.store import read
 from bydawn.store.store import Batch, Store
+from bydawn.watch.documents import Reading
 
 
-def check(plan: Plan, store: Store | None, environment: Mapping[str, str]) -> Checked:
+def check(plan: Plan, reading: Reading | None, environment: Mapping[str, str], now: int) -> Checked:
     """Every job of the plan against what the store already has of it."""
+    store = reading.store if reading else None
     batch = store.find_batch(plan.batch.plan, plan.batch.edition) if store else None
     known = _known(store, batch) if store and batch else {}
     specs = {spec.id: spec for spec in plan.batch.specs}
@@ -35,6 +38,7 @@ def check(plan: Plan, store: Store | None, environment: Mapping[str, str]) -> Ch
     told = (
         *plan.warnings,
         *secret_warnings(plan.batch.source, plan.batch.specs, environment),
+        *retention_warnings(plan, reading, now),
         *unset_warnings(plan.batch.source, plan.batch.terms.notify, environment),
     )
     return Checked(plan, rows, told, bound, worst, stage)

@@ -12,7 +12,9 @@ from bydawn.app.app import App
 from bydawn.app.findings import FAIL, OK, WARN, Finding, caught
 from bydawn.app.isolating import refuse_unavailable
 from bydawn.app.prices import price_finder
+from bydawn.app.readings import reading_of
 from bydawn.app.readying import inquiries, model_of, readiness_of_each, refuse_no_worktree
+from bydawn.app.retention import retention_warnings
 from bydawn.core.model import JobSpec, Publication
 from bydawn.core.sightings import FailureClass
 from bydawn.core.templates import is_template
@@ -33,6 +35,7 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
     with app.reading_plan(path, Overrides()) as plan:
         yield Finding("plan", OK, f"{path}: {plan.batch.address}, {len(plan.batch.specs)} jobs")
         yield from (Finding("plan", WARN, str(warning)) for warning in plan.warnings)
+        yield from caught("results", lambda: _results(app, plan))
         yield from caught("isolation", lambda: _isolation(app, plan))
         yield from caught("backend", lambda: _backends(app, plan))
         yield from caught("backend", lambda: _vendors(app, plan))
@@ -42,6 +45,13 @@ def _plan(app: App, path: Path) -> Iterator[Finding]:
         yield from _targets(app, plan)
         yield from caught("prices", partial(_prices, app, plan))
     yield from caught("notify", lambda: _heard(app, app.invocation.directory / path))
+
+
+def _results(app: App, plan: Plan) -> Iterator[Finding]:
+    """What services keep only for a while is fetched in time, or lost."""
+    reading = reading_of(app) if app.has_store() else None
+    for one in retention_warnings(plan, reading, app.clock.utc_ms()):
+        yield Finding("results", WARN, f"{one.path}: {one.message}", one.remedy)
 
 
 def _isolation(app: App, plan: Plan) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bydawn.app.backends import Makers
+from bydawn.app.makers import Makers
 from bydawn.app.names import RUNNERS, STOP
 from bydawn.app.place import Place
 from bydawn.backends.backend import Surroundings

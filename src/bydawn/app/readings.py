@@ -12,4 +12,5 @@ def reading_of(app: App, before: frozenset[int] = frozenset()) -> Reading:
     store = app.existing_store()
     live = [runner.batches for runner in app.runners()]
     served: frozenset[int] = frozenset().union(*live)
-    return Reading(store, app.clock.utc_ms(), served, REGISTRY.guarantee_of, before)
+    promised = REGISTRY.guarantee_of, before, REGISTRY.keeps_ms
+    return Reading(store, app.clock.utc_ms(), served, *promised)

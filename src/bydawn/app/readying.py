@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bydawn.app.backends import REGISTRY, Makers, kind_of, table_of
+from bydawn.app.backends import REGISTRY, kind_of, table_of
 from bydawn.app.isolating import refuse_unavailable
+from bydawn.app.makers import Makers
 from bydawn.core.errors import BackendMissing
 from bydawn.core.model import JobSpec
 from bydawn.core.offers import Offer

@@ -55,9 +55,8 @@ def make_sender(place: Place, invocation: Invocation, store: Store) -> Sender:
 
     def reading() -> Reading:
         served = frozenset[int]().union(*(one.batches for one in live_runners(place, store)))
-        return Reading(
-            store, store.session.clock.utc_ms(), served, REGISTRY.guarantee_of, frozenset()
-        )
+        now, promised = store.session.clock.utc_ms(), REGISTRY.guarantee_of
+        return Reading(store, now, served, promised, frozenset(), REGISTRY.keeps_ms)
 
     def report(batch: Batch) -> tuple[str, list[str]]:
         told = gather(reading(), batch)

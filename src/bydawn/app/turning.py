@@ -21,8 +21,7 @@ from bydawn.runner.scope import Scope
 from bydawn.runner.stopping import Interrupt, Stop
 from bydawn.store import audit, receipts
 from bydawn.store.store import Store
-
-_HOUR_MS = 3_600_000
+from bydawn.watch.amounts import about
 
 
 def carry_out(
@@ -73,6 +72,6 @@ def _name_unwatched(runner: Runner, face: Face) -> None:
     for held in list(runner.held.values()):
         job, can = held.job, held.backend.capabilities
         if job.handle and not can.local:
-            kept = f"; its result is kept for {can.keeps_ms // _HOUR_MS} h" if can.keeps_ms else ""
+            kept = f"; its result is kept for {about(can.keeps_ms)}" if can.keeps_ms else ""
             run = f"{held.backend.name} {job.handle[:60]}"
             face.note(f"goes on unwatched: {job.name} ({run}){kept}")

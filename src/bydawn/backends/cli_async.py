@@ -22,6 +22,7 @@ from bydawn.backends.readings import pace_of, reading_of
 from bydawn.backends.unseen import Unseen
 from bydawn.core.errors import TemplateError
 from bydawn.core.lengths import parse_length
+from bydawn.core.offers import kept_ms
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -88,6 +89,7 @@ class CliAsync(Backend):
             wants_result=self._table.result_path is not None,
             settle_ms=settle if guarantee is Guarantee.SEARCHABLE else 0,
             reports=self._reading.meter,
+            keeps_ms=kept_ms(said),
         )
 
     def launch(self, request: Request) -> LaunchAnswer:

@@ -17,6 +17,7 @@ from bydawn.backends.unseen import Unseen
 from bydawn.backends.wire import Call, Impossible, Reply, Unanswered, Unsent, Untrusted, Wire
 from bydawn.core.errors import TemplateError
 from bydawn.core.lengths import parse_length
+from bydawn.core.offers import kept_ms
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -74,6 +75,7 @@ class HttpJobs(Backend):
             settle_ms=settle,
             collects=bool(self._table.files),
             reports=self._reading.meter,
+            keeps_ms=kept_ms(said),
         )
 
     def launch(self, request: Request) -> LaunchAnswer:

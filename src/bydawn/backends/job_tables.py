@@ -36,6 +36,7 @@ class StatePaths(Table):
     poll_every: PollEvery = PollEvery()
     timeout: Length = "30s"
     settle: Length = "60s"
+    keeps: Length | None = None
 
 
 class CliAsyncTable(StatePaths):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bydawn.core.lengths import parse_length
 from bydawn.core.sightings import Guarantee
 from bydawn.core.values import value
 
@@ -17,7 +18,8 @@ class Offer:
     least one. ``options`` gives the model of its table ``[backends.X]``, None where it has none;
     ``needs_options``: it cannot do without. What it promises may depend on that table.
     ``isolates``: its runs can be kept apart. ``caps``: the bounds at which it ends a run by itself.
-    ``broken`` says why it cannot be used at all.
+    ``keeps_ms``: how long its service keeps a result, where the table does not say ``keeps``; None
+    is until it is deleted. ``broken`` says why it cannot be used at all.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Offer:
     needs_options: bool = False
     isolates: bool = False
     caps: frozenset[str] = frozenset()
+    keeps_ms: int | None = None
     broken: str = ""
 
 
@@ -37,3 +40,9 @@ def offer_of(name: str, tables: Mapping[str, Any], known: Mapping[str, Offer]) -
     table = tables.get(name)
     kind = table.get("type", name) if isinstance(table, Mapping) else name
     return known.get(kind) if isinstance(kind, str) else None
+
+
+def kept_ms(table: Mapping[str, Any], usual_ms: int | None = None) -> int | None:
+    """How long a service keeps a result: as the table says, else as is known of it."""
+    said = table.get("keeps")
+    return parse_length(said) if said else usual_ms

@@ -51,6 +51,10 @@ ORDER BY ended_at - started_at DESC, number LIMIT 1"""
 _NEEDY = f"""
 SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND state IN ('failed', 'parked') AND {LISTED}
 ORDER BY position, number"""
+_UNFETCHED = f"""
+SELECT {JOB_COLUMNS} FROM job WHERE batch = ? AND state IN ('running', 'finishing', 'parked')
+    AND handle IS NOT NULL AND step IS NULL
+ORDER BY position, number"""
 _WAITING = f"""
 SELECT count(*), min(number) FROM job WHERE batch = ? AND state = 'queued' AND {LISTED}
 GROUP BY reason, backend, not_before > 0"""
@@ -134,6 +138,11 @@ def ends(session: Session, batch: int) -> Ends:
 def needy(session: Session, batch: int) -> Iterator[Job]:
     """The jobs a person should look at, in input order."""
     return map(job_from, session.each(_NEEDY, (batch,)))
+
+
+def unfetched(session: Session, batch: int) -> Iterator[Job]:
+    """Jobs with a run whose result nobody has fetched yet, in input order."""
+    return map(job_from, session.each(_UNFETCHED, (batch,)))
 
 
 def waiting(session: Session, batch: int) -> list[tuple[int, int]]:

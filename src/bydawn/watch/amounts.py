@@ -59,6 +59,13 @@ def length(length_ms: int | None) -> str:
     return f"{minutes}m{rest // _SECOND:02d}s" if minutes else f"{rest // _SECOND}s"
 
 
+def about(length_ms: int) -> str:
+    """A long length for people, rounded down to one unit: ``55 days``, ``24 h``, ``30 min``."""
+    if length_ms >= 3 * _DAY:
+        return f"{length_ms // _DAY} days"
+    return f"{length_ms // _HOUR} h" if length_ms >= _HOUR else f"{length_ms // _MINUTE} min"
+
+
 def count(number: int) -> str:
     """A large count for people: ``1.04M``, ``388k``, ``12``."""
     if number >= 1_000_000:

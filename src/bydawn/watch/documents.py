@@ -29,13 +29,14 @@ _OWN_CAUSE = (Reason.WITHDRAWN.value, Reason.DEPENDENCY.value, Reason.BUDGET.val
 @dataclass(slots=True)
 class Reading:
     """What is known beside the rows: the time, which batches a live runner serves, what backends
-    promise about launching, and which jobs had succeeded before this run."""
+    promise about launching, which jobs had succeeded before, and how long services keep results."""
 
     store: Store
     now: int
     served: frozenset[int] = frozenset()
     guarantee_of: Callable[[JobSpec], str | None] = lambda _: None
     before: frozenset[int] = frozenset()
+    keeps_of: Callable[[JobSpec], int | None] = lambda _: None
     _kept: dict[int, tuple[frozenset[str], bool]] = field(default_factory=dict)
 
     def kept_back(self, batch: Batch) -> tuple[frozenset[str], bool]:
@@ -274,8 +275,7 @@ def _cost(reading: Reading, batch: Batch) -> Document:
 
 def _changed(reading: Reading, batch: Batch) -> frozenset[int]:
     """Succeeded jobs that the plan now describes otherwise than they were run."""
-    found = read.changed(reading.store.session, batch.number, State.SUCCEEDED.value)
-    return frozenset(found)
+    return frozenset(read.changed(reading.store.session, batch.number, State.SUCCEEDED.value))
 
 
 def _decoded(text: str | None, default: Any) -> Any:

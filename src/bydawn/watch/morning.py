@@ -70,6 +70,7 @@ def morning_document(morning: Morning) -> dict[str, Any]:
     return {
         "headline": headline(report),
         "needs": [dataclasses.asdict(need) for need in report.needs],
+        "expiring": [dataclasses.asdict(need) for need in report.expiring],
         "unusual": [_told(finding) for finding in morning.comparison.findings],
         "compared": {
             "nights": morning.comparison.nights,

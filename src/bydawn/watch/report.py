@@ -22,6 +22,7 @@ from bydawn.watch.documents import (
     unpriced,
     wall_ms,
 )
+from bydawn.watch.expiring import expiring
 from bydawn.watch.notices import unsent_lines
 from bydawn.watch.sanitise import inert, shortened, width
 
@@ -76,6 +77,7 @@ class Report:
     untold: tuple[str, ...] = ()
     assumed_micros: int = 0
     dearer: tuple[Dearer, ...] = ()
+    expiring: tuple[Need, ...] = ()
 
     @property
     def total(self) -> int:
@@ -111,6 +113,10 @@ def gather(reading: Reading, batch: Batch) -> Report:
         untold=tuple(unsent_lines(notices.told(session, number))),
         assumed_micros=totals.assumed(session, number),
         dearer=tuple(_dearer(reading.store, number)),
+        expiring=tuple(
+            Need("EXPIRES", inert(one.name), one.told(reading.now), one.command)
+            for one in expiring(reading, batch)
+        ),
     )
 
 
@@ -146,6 +152,7 @@ def summary(report: Report) -> list[str]:
     more = len(report.needs) - _AT_MOST
     if more > 0:
         lines.append(f"… and {more} more: bydawn jobs list {report.batch.address} --state failed")
+    lines += _need_lines(list(report.expiring[:_AT_MOST]))
     return [*lines, *wording.waiting(report.waiting), _numbers(report)]
 
 

@@ -66,6 +66,8 @@ def _needs(report: Report) -> Iterator[Item]:
     if more > 0:
         listing = f"bydawn jobs list {report.batch.address}"
         yield Item(f"and {more} more", command=f"{listing} --state failed")
+    for one in report.expiring[:_NEEDS_SHOWN]:
+        yield Item(f"{one.word.lower()}: {one.why}", one.name, one.command)
 
 
 def _unusual(morning: Morning) -> Iterator[Item]:

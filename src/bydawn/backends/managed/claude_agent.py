@@ -25,6 +25,7 @@ from bydawn.backends.managed.meters import claude_cost_micros, claude_tokens
 from bydawn.backends.managed.troubles import Row
 from bydawn.backends.managed.two_phase import InContainer
 from bydawn.backends.managed.vendor import Vendor, as_result, cents_of, prompt_of, with_options
+from bydawn.core.offers import kept_ms
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -87,6 +88,7 @@ class ClaudeAgent(InContainer):
             collects=True,
             reports=Meter.USD,
             caps=frozenset({"usd"}),
+            keeps_ms=kept_ms(self.options),
         )
 
     def open_client(self, key: str, base_url: str | None, http: Any) -> Any:

@@ -32,6 +32,7 @@ from bydawn.backends.managed.vendor import (
     prompt_of,
     with_options,
 )
+from bydawn.core.offers import kept_ms
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -102,7 +103,7 @@ class GeminiAgent(InOneCall):
             reports=Meter.TOKENS,
             caps=frozenset({"tokens"} if self.agent.startswith(_CAPPED) else ()),
             # A day on the free tier, 55 on the paid one: nothing tells which one a key has.
-            keeps_ms=DAY_MS,
+            keeps_ms=kept_ms(self.options, DAY_MS),
         )
 
     def open_client(self, key: str, base_url: str | None, http: Any) -> Any:

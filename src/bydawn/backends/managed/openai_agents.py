@@ -23,6 +23,7 @@ from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
 from bydawn.backends.managed.troubles import Trouble, Troubled
 from bydawn.backends.managed.two_phase import InContainer
 from bydawn.backends.managed.vendor import as_result, cents_of, prompt_of, with_options
+from bydawn.core.offers import kept_ms
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -60,6 +61,7 @@ class OpenAIAgents(InContainer, OpenAIBackend):
             collects=True,
             reports=Meter.USD,
             caps=frozenset({"usd"}),
+            keeps_ms=kept_ms(self.options),
         )
 
     def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:

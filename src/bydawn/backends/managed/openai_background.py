@@ -23,6 +23,7 @@ from bydawn.backends.managed.meters import openai_tokens
 from bydawn.backends.managed.one_call import InOneCall
 from bydawn.backends.managed.openai_vendor import KINDS, OpenAIBackend
 from bydawn.backends.managed.vendor import as_result, prompt_of, with_options
+from bydawn.core.offers import kept_ms
 from bydawn.core.sightings import (
     Alive,
     CancelAnswer,
@@ -57,7 +58,7 @@ class OpenAIBackground(InOneCall, OpenAIBackend):
             settle_ms=self.settle_ms,
             collects=True,
             reports=Meter.TOKENS,
-            keeps_ms=_MONTH_MS,
+            keeps_ms=kept_ms(self.options, _MONTH_MS),
         )
 
     def start(self, request: Request) -> str:

@@ -26,12 +26,14 @@ Address = Annotated[
 
 class VendorOptions(Table):
     """``key_env`` names the variable with the key; ``settle`` is how long the vendor's listings may
-    lag; ``options`` is added to the request as it is."""
+    lag, ``keeps`` how long it keeps a result where you know better; ``options`` is added to the
+    request as it is."""
 
     base_url: Address | None = None
     key_env: Variable | None = None
     timeout: Length = "30s"
     settle: LengthOrZero = "60s"
+    keeps: Length | None = None
     poll_every: PollEvery = PollEvery()
     collect: list[Filled] = []
     options: dict[str, Any] = {}
