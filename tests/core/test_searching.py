@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from test_redaction import FORMS, SECRETS
 
-from bydawn.core.searching import Search
+from bydawn.core.searching import Search, looks_secret
 
 NAMES = {f"SECRET_{number}": secret for number, secret in enumerate(SECRETS)}
 
@@ -63,3 +63,20 @@ def test_memory_does_not_grow_with_what_is_searched() -> None:
 
 def test_values_are_not_shown() -> None:
     assert SECRETS[0] not in repr(Search(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_so"),
+    [
+        ("sk-live-49x-correct-horse", True),
+        ("p@ss w/9x&=?#-and-so-on", True),
+        ("postgres://me:pa55@db.example/nightly", True),
+        ("https://example.com/a/rather/long/page-1", False),
+        ("/srv/site/2026-11-19/pages", False),
+        ("hello to everybody, 12 of us", False),
+        ("night-and-day-for-ever", False),
+        ("short-1", False),
+    ],
+)
+def test_what_looks_secret(value: str, is_so: bool) -> None:
+    assert looks_secret(value) is is_so

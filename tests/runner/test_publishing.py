@@ -251,7 +251,7 @@ AS_BASE64 = base64.b64encode(f"u:{SECRET}".encode()).decode()
 @pytest.fixture
 def secretive(night: Night) -> Night:
     """Its job is given a secret, and something that only might be one."""
-    night.world.environment |= {"SITE_TOKEN": SECRET, "MODE": "night-and-day"}
+    night.world.environment |= {"SITE_TOKEN": SECRET, "MODE": "night-and-day-2026-11"}
     return night
 
 
@@ -273,12 +273,21 @@ def test_a_draft_with_a_secret_is_not_published_and_not_touched(
 
 
 def test_what_may_be_published_is(secretive: Night) -> None:
-    batch = secretive.submit("2026-11-19", "by night-and-day", GIVEN | {"may_publish": ["MODE"]})
+    said = f"by {secretive.world.environment['MODE']}"
+    batch = secretive.submit("2026-11-19", said, GIVEN | {"may_publish": ["MODE"]})
     secretive.world.drive(batch)
-    assert secretive.target.read_text() == "by night-and-day"
-    batch = secretive.submit("2026-11-20", "by night-and-day", GIVEN)
+    assert secretive.target.read_text() == said
+    batch = secretive.submit("2026-11-20", said, GIVEN)
     secretive.world.drive(batch)
     assert secretive.job(batch).error_code == "secret_in_draft"
+
+
+@pytest.mark.parametrize("value", ["https://example.com/a-long-path-1", "hello to everybody 1"])
+def test_what_neither_is_called_nor_looks_secret_is_published(night: Night, value: str) -> None:
+    night.world.environment["SITE"] = value
+    batch = night.submit("2026-11-19", f"see {value}", {"pass_env": ["SITE"]})
+    night.world.drive(batch)
+    assert night.target.read_text() == f"see {value}"
 
 
 def test_where_one_of_several_may_not_leave_none_does(secretive: Night) -> None:

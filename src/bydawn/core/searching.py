@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -11,6 +12,10 @@ from bydawn.core.redaction import forms_of, is_hideable
 SECRET_IN_DRAFT = "secret_in_draft"
 # Every key in this form begins and ends alike: these lines give nothing away.
 _FRAME = b"-----"
+# Longer than words and names, and what no text holds by chance.
+NOT_BY_CHANCE = 16
+_WORDS = re.compile(r"[\w.,:;!?()-]+(?: [\w.,:;!?()-]+)+")
+_WITH_PASSWORD = re.compile(r"://[^/?#@:]*:[^/?#@]+@")
 
 
 class Search:
@@ -44,6 +49,16 @@ class Search:
                     return name
             before = data[-self._overlap :]
         return None
+
+
+def looks_secret(value: str) -> bool:
+    """Whether a value is like a key or a token; words, paths and addresses are not, but for an
+    address with a password in it."""
+    if "://" in value:
+        return _WITH_PASSWORD.search(value) is not None
+    if len(value) < NOT_BY_CHANCE or value.startswith(("/", "~", ".")) or _WORDS.fullmatch(value):
+        return False
+    return any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 @lru_cache(maxsize=32)

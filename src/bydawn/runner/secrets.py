@@ -14,7 +14,7 @@ from typing import Any
 
 from bydawn.core.model import JobSpec
 from bydawn.core.redaction import Redactor, redactor_of
-from bydawn.core.searching import Search, search_of
+from bydawn.core.searching import NOT_BY_CHANCE, Search, looks_secret, search_of
 from bydawn.processes.environment import secret_names
 
 _CALLED_SO = re.compile(
@@ -25,7 +25,6 @@ _CALLED_SO = re.compile(
 _IDENTITIES = frozenset({"handle", "witness", "steps", "sha256"})
 _NUMBERS = frozenset({"int", "int | None", "float", "float | None", "bool", "bool | None"})
 _LISTS = (list, tuple)
-_NOT_BY_CHANCE = 16
 
 
 class Secrets:
@@ -62,11 +61,13 @@ class Secrets:
 
 
 def search_for(spec: JobSpec, environment: Mapping[str, str]) -> Search:
-    """What finds the secrets in what a job is about to publish: the values it was given, and those
-    of this process that cannot stand there by chance; ``may_publish`` names the exceptions."""
-    names = secret_names(_passed_on(spec))
+    """What finds the secrets in what a job is about to publish: of the values it was given those
+    that are called or look secret, and those of this process that cannot stand there by chance;
+    ``may_publish`` names the exceptions."""
+    names = {name for name in secret_names(_passed_on(spec))
+             if is_called_secret(name) or looks_secret(environment.get(name, ""))}  # fmt: skip
     names |= {name for name, value in environment.items()
-              if len(value) >= _NOT_BY_CHANCE and is_called_secret(name)}  # fmt: skip
+              if len(value) >= NOT_BY_CHANCE and is_called_secret(name)}  # fmt: skip
     names -= set(spec.payload.get("may_publish") or ())
     return search_of(tuple((name, environment[name]) for name in sorted(names & {*environment})))
 
