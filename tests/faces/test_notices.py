@@ -315,10 +315,10 @@ def test_a_real_night_is_told_by_a_process_of_its_own(
         else:
             assert store.execute("SELECT count(*) FROM notice WHERE sent_at IS NULL").fetchone()
     store.close()
-    _end_sender(tmp_path)
+    end_sender(tmp_path)
 
 
-def _end_sender(folder: Path) -> None:
+def end_sender(folder: Path) -> None:
     """End the sender of this place, if it is still at it."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -6,14 +6,20 @@ import base64
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from receiving import Received
+from starlette.testclient import TestClient
 from test_real_runs import Place, until
 
+from bydawn.app import Invocation
 from bydawn.core.redaction import Redactor
+from bydawn.web.guarding import Keys, hosts_of
+from bydawn.web.looking import Site
+from bydawn.web.site import build
 
 SHAPES = (
     "sk-live-{}-Qw9z",
@@ -100,8 +106,8 @@ key = ["n"]
 backend = "python"
 call = "called:leak"
 """
-VERBS = ("report", "results", "events", "status")
-JOBS = ("good", "bad", "shell", "not-there")
+VERBS = (("report",), ("results", "night"), ("events",), ("status",))
+JOBS = ("good", "bad", "not-there")
 
 
 @pytest.fixture
@@ -145,9 +151,34 @@ def command_lines() -> bytes:
 def words() -> Iterator[tuple[str, ...]]:
     for more in ((), ("--json",)):
         for verb in VERBS:
-            yield (verb, *more)
+            yield (*verb, *more)
         for verb, job in itertools.product(("show", "logs"), JOBS):
             yield (verb, f"night/{job}", *more)
+
+
+def printed() -> Iterator[tuple[str, ...]]:
+    """What people file away or hand to other tools, and did not ask the run for."""
+    for form in ("html", "csv"):
+        yield ("report", "--format", form)
+    yield ("results", "night", "--format", "csv")
+    yield ("events", "--format", "logfmt")
+    yield from (("db", "export"), ("export", "metrics"), ("cost", "--by", "job"))
+
+
+def pages(place: Place) -> dict[str, str]:
+    """Every page of the dashboard that a link leads to, as a browser would find them."""
+    keys = Keys(hosts_of("127.0.0.1", 8377))
+    site = build(Site(Invocation(place.folder, environment=place.environment), keys))
+    entered = {"authorization": f"Bearer {keys.token}"}
+    found: dict[str, str] = {}
+    with TestClient(site, base_url="http://127.0.0.1:8377") as browser:
+        ahead = ["/"]
+        while ahead:
+            path = ahead.pop()
+            found[path] = browser.get(path, headers=entered).text
+            links = set(re.findall(r'(?:href|action)="(/[^"#]*)"', found[path]))
+            ahead += sorted(links - {*found, *ahead})
+    return found
 
 
 def is_inert(text: str) -> bool:
@@ -177,11 +208,15 @@ def test_no_secret_is_written_printed_listed_or_sent(place: Place, receiver: Rec
     assert is_inert(out + err + said)
     until(lambda: {"/hook", "/v1/traces"} <= {path for path, _ in list(received)})
     assert [path for path, body in list(received) if leaks(body)] == []
-    for argv in words():
-        _, out, err = place.run(*argv)
-        assert "Traceback" not in err, argv
+    for argv in (*words(), *printed()):
+        code, out, err = place.run(*argv)
+        assert (code, "Traceback" in err) == (0, False), argv
         assert leaks((out + err).encode()) == [], argv
         assert is_inert(out + err), argv
+    shown = pages(place)
+    assert {one.split("/")[1] for one in shown} >= {"batches", "jobs"}, sorted(shown)
+    assert any("forged" in page for page in shown.values()), "no page shows what a job printed"
+    assert [path for path, page in shown.items() if leaks(page.encode())] == []
     assert json.loads(place.run("show", "night/page", "--json")[1])["error"]["code"] == (
         "secret_in_draft"
     )

@@ -11,6 +11,7 @@ from bydawn.app.backends import REGISTRY
 from bydawn.app.beside import wants_traces
 from bydawn.app.names import METRICS_FILE, SENDER
 from bydawn.app.place import Place
+from bydawn.app.posting import bounded
 from bydawn.app.sender import Outlets, Sender
 from bydawn.app.telemetry import send_spans, write_metrics
 from bydawn.app.values import Invocation
@@ -98,7 +99,7 @@ def _trace(invocation: Invocation) -> Callable[[list[Span]], str]:
             return str(error)
         return ""
 
-    return act
+    return lambda spans: bounded(lambda: act(spans))
 
 
 def _measure(invocation: Invocation, reading: Callable[[], Reading]) -> Callable[[], None] | None:
