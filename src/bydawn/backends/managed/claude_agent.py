@@ -94,13 +94,7 @@ class ClaudeAgent(InContainer):
     def open_client(self, key: str, base_url: str | None, http: Any) -> Any:
         import anthropic
 
-        return anthropic.Anthropic(
-            api_key=key,
-            base_url=base_url,
-            timeout=self.patience_ms / 1_000,
-            max_retries=0,
-            http_client=http,
-        )
+        return anthropic.Anthropic(**self.client_terms(key, base_url, http))
 
     def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
         agent, environment = self.options.get("agent"), self.options.get("environment")

@@ -70,13 +70,7 @@ class OpenAIBackend(VendorBackend):
     def open_client(self, key: str, base_url: str | None, http: Any) -> Any:
         import openai
 
-        return openai.OpenAI(
-            api_key=key,
-            base_url=base_url,
-            timeout=self.patience_ms / 1_000,
-            max_retries=0,
-            http_client=http,
-        )
+        return openai.OpenAI(**self.client_terms(key, base_url, http))
 
     def questions(self, model: str | None) -> Iterator[Callable[[Any], Any]]:
         if model:

@@ -76,6 +76,16 @@ class VendorBackend(Backend):
     def open_client(self, key: str, base_url: str | None, http: Any) -> Any:
         """The SDK's client over ``http``, with retries off."""
 
+    def client_terms(self, key: str, base_url: str | None, http: Any) -> dict[str, Any]:
+        """What an SDK's client is made from where it is generated as most are."""
+        return {
+            "api_key": key,
+            "base_url": base_url,
+            "timeout": self.patience_ms / 1_000,
+            "max_retries": 0,
+            "http_client": http,
+        }
+
     @abstractmethod
     def look(self, handle: str) -> Sighting:
         """One look at the run; Troubled where the vendor gave no usable answer."""

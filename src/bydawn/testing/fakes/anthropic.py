@@ -5,11 +5,11 @@ As anthropic 2.11 sends and reads it. Events are listed by type, newest first wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from bydawn.testing.fakes.frame import Act, Answer, Asked, Route
-from bydawn.testing.fakes.lives import LivesFake, Living, written
+from bydawn.testing.fakes.frame import Answer, Asked, Route
+from bydawn.testing.fakes.lives import Living, SessionsFake, written
 
 TROUBLES: dict[str, tuple[int, str, str]] = {
     "bad_key": (401, "authentication_error", "invalid x-api-key"),
@@ -23,7 +23,6 @@ TROUBLES: dict[str, tuple[int, str, str]] = {
 }
 _TOKENS_OF_A_CENT = 1_000
 _SESSION = r"/v1/sessions/([^/]+)"
-Of = Callable[[str, Asked], Answer]
 
 
 def trouble(kind: str) -> Answer:
@@ -33,17 +32,17 @@ def trouble(kind: str) -> Answer:
     return Answer(code, body, {"retry-after": "12"} if kind == "rate_limited" else {})
 
 
-class AnthropicFake(LivesFake):
+class AnthropicFake(SessionsFake):
     """A session has one run at most. One that has done its work is idle, and says why."""
 
     def routes(self) -> Iterable[Route]:
-        self.sessions: dict[str, dict[str, Any]] = {}
+        self.sessions = {}
         self.turns: dict[str, Living] = {}
         return self.keyed(
             ("POST", r"/v1/sessions", "reserve", self._new_session),
-            ("GET", _SESSION, "poll", self._of_session(self._show)),
-            ("POST", rf"{_SESSION}/events", "launch", self._of_session(self._take)),
-            ("GET", rf"{_SESSION}/events", "find", self._of_session(self._events)),
+            ("GET", _SESSION, "poll", self.of_session(self._show)),
+            ("POST", rf"{_SESSION}/events", "launch", self.of_session(self._take)),
+            ("GET", rf"{_SESSION}/events", "find", self.of_session(self._events)),
             ("GET", r"/v1/files", "collect", self._list_files),
             ("GET", r"/v1/files/([^/]+)/content", "collect", self._content),
             ("GET", r"/v1/(?:models|agents|environments)/([^/]+)", "model", self._model),
@@ -59,14 +58,6 @@ class AnthropicFake(LivesFake):
 
     def denial(self, code: int, words: str) -> Any:
         return {"type": "error", "error": {"type": "api_error", "message": f"{code}: {words}"}}
-
-    def _of_session(self, act: Of) -> Act:
-        def acting(asked: Asked) -> Answer:
-            name = asked.parts[0]
-            is_known = name in self.sessions and name not in self.runs.forgotten
-            return act(name, asked) if is_known else trouble("missing")
-
-        return acting
 
     def _new_session(self, asked: Asked) -> Answer:
         name = f"sesn_{self.runs.number()}"

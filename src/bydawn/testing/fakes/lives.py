@@ -180,3 +180,19 @@ def page(items: list[Any], start: int, size: int) -> tuple[list[Any], int | None
 def written(at_ms: int) -> str:
     """An instant as RFC 3339."""
     return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+class SessionsFake(LivesFake):
+    """A vendor whose runs are started in sessions; ``sessions`` are those there are, by id."""
+
+    sessions: dict[str, dict[str, Any]]
+
+    def of_session(self, act: Callable[[str, Asked], Answer]) -> Act:
+        """For routes whose first part is the id of a session."""
+
+        def acting(asked: Asked) -> Answer:
+            name = asked.parts[0]
+            is_known = name in self.sessions and name not in self.runs.forgotten
+            return act(name, asked) if is_known else self.trouble("missing")
+
+        return acting

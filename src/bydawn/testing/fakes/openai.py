@@ -5,11 +5,11 @@ As openai 3.52 sends and reads them. Times are seconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from bydawn.testing.fakes.frame import Act, Answer, Asked, Route
-from bydawn.testing.fakes.lives import LivesFake, Living, page
+from bydawn.testing.fakes.frame import Answer, Asked, Route
+from bydawn.testing.fakes.lives import Living, SessionsFake, page
 
 TROUBLES: dict[str, tuple[int, str, str, str]] = {
     "bad_key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided"),
@@ -22,7 +22,6 @@ TROUBLES: dict[str, tuple[int, str, str, str]] = {
     "server_error": (500, "server_error", "server_error", "The server had an error"),
 }
 _SESSION = r"/v1/agents/sessions/([^/]+)"
-Of = Callable[[str, Asked], Answer]
 
 
 def trouble(kind: str) -> Answer:
@@ -33,12 +32,12 @@ def trouble(kind: str) -> Answer:
     return Answer(code, {"error": error}, headers)
 
 
-class OpenAIFake(LivesFake):
+class OpenAIFake(SessionsFake):
     """Responses and the turns of sessions are the runs. What comes under a key that a session has
     seen is not heeded again."""
 
     def routes(self) -> Iterable[Route]:
-        self.sessions: dict[str, dict[str, Any]] = {}
+        self.sessions = {}
         self.turns: dict[str, list[Living]] = {}
         self.used: set[tuple[str, str]] = set()
         return self.keyed(
@@ -46,13 +45,13 @@ class OpenAIFake(LivesFake):
             ("GET", r"/v1/responses/([^/]+)", "poll", self.of_run(self._response)),
             ("POST", r"/v1/responses/([^/]+)/cancel", "cancel", self.of_run(self._cancel)),
             ("POST", r"/v1/agents/sessions", "reserve", self._new_session),
-            ("GET", _SESSION, "poll", self._of_session(self._show)),
-            ("POST", rf"{_SESSION}/events", "launch", self._of_session(self._take)),
-            ("GET", rf"{_SESSION}/turns", "find", self._of_session(self._turns)),
-            ("GET", rf"{_SESSION}/items", "collect", self._of_session(self._items)),
-            ("GET", rf"{_SESSION}/artifacts", "collect", self._of_session(self._artifacts)),
+            ("GET", _SESSION, "poll", self.of_session(self._show)),
+            ("POST", rf"{_SESSION}/events", "launch", self.of_session(self._take)),
+            ("GET", rf"{_SESSION}/turns", "find", self.of_session(self._turns)),
+            ("GET", rf"{_SESSION}/items", "collect", self.of_session(self._items)),
+            ("GET", rf"{_SESSION}/artifacts", "collect", self.of_session(self._artifacts)),
             ("GET", rf"{_SESSION}/artifacts/([^/]+)/content", "collect",
-             self._of_session(self._content)),
+             self.of_session(self._content)),
             ("GET", r"/v1/(?:models|agents)/([^/]+)", "model", self._model),
             ("GET", r"/v1/models", "model", lambda _: _listed([])),
         )  # fmt: skip
@@ -93,14 +92,6 @@ class OpenAIFake(LivesFake):
             "usage": _usage(*run.spent(now)) if run.is_over(now) else None,
             **(run.life.told if is_done else {}),
         }
-
-    def _of_session(self, act: Of) -> Act:
-        def acting(asked: Asked) -> Answer:
-            name = asked.parts[0]
-            is_known = name in self.sessions and name not in self.runs.forgotten
-            return act(name, asked) if is_known else trouble("missing")
-
-        return acting
 
     def _new_session(self, asked: Asked) -> Answer:
         name = f"session_{self.runs.number()}"
