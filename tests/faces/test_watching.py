@@ -29,8 +29,10 @@ def test_a_night_nobody_is_at_work_on_is_told_and_then_followed(abandoned: Place
         line = watching.stderr.readline()
         assert line, "it left"
         said += line
+    assert f"night: {UNSERVED}" in abandoned.run("status")[2]
     (abandoned.folder / "go").touch()
-    assert abandoned.run("run", "night.toml")[0] == 0
+    code, _, told = abandoned.run("run", "night.toml")
+    assert (code, "night: 1 job, 1 already running" in told) == (0, True)
     out, err = watching.communicate(timeout=60)
     assert watching.returncode == 0
     assert out.startswith("1 succeeded in ")

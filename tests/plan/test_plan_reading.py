@@ -323,3 +323,19 @@ def test_the_package_is_cheap_to_import() -> None:
 def test_complaints_are_raised_before_any_job_is_made(tmp_path: Path) -> None:
     with pytest.raises(PlanInvalid):
         read(tmp_path, SMALL + "retries = -1\n")
+
+
+def test_a_script_of_the_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Once for each job that could start now, and only where a program is looked for."""
+    here, gone = "{{ plan.dir }}/here.sh", "{{plan.dir}}/tools/gone.py"
+    (tmp_path / "here.sh").touch()
+    jobs = [["sh", here, gone], ["python3", gone, "--out", gone], [gone], ["x", "{{ plan.dir }}"]]
+    text = "".join(f'[[job]]\nid = "j{n}"\nargv = {json.dumps(argv)}\n'
+                   for n, argv in enumerate(jobs))  # fmt: skip
+    later = f'[[job]]\nid = "later"\nafter = ["j0"]\nargv = ["sh", "{gone}"]\n'
+    found = read(tmp_path, f'name = "p"\n{text}{later}').warnings
+    assert [(one.line, one.path) for one in found] == [
+        (7, "job[1].argv[1]"),
+        (10, "job[2].argv[0]"),
+    ]
+    assert found[0].message == f"{gone}: there is no such file"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -23,8 +25,15 @@ def demo(settings: Settings, talk: Talk, fast: bool) -> int:
         talk.document({"schema": "bydawn/demo/1", "ok": code == 0})
         return code
     code = play(talk.say, fast, time.sleep if sys.stdout.isatty() else _at_once)
-    talk.lead_on("bydawn init nights writes a plan of your own that runs at once")
+    talk.lead_on(f"{_program()} init nights writes a plan of your own that runs at once")
     return code
+
+
+def _program() -> str:
+    """What can be typed here: make leaves the program where PATH does not look."""
+    name = "bydawn"
+    typed = sys.argv[0]
+    return typed if Path(typed).name == name and not shutil.which(name) else name
 
 
 def _at_once(_: float) -> None:

@@ -34,9 +34,9 @@ class PlainFace(QuietFace):
 
     def opened(self, store: Store, batch: Batch, already_done: int) -> None:
         self.following = Following(store, batch)
-        total = self.following.board.total
+        counts = self.following.board.counts
         line = wording.opened(
-            batch.address, total, already_done, batch.terms, batch.deadline_at, None
+            batch.address, counts, already_done, batch.terms, batch.deadline_at, None
         )
         self._line(self._now(), line)
 

@@ -11,7 +11,7 @@ from bydawn.cli.opening import opened, reading_of
 from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
-from bydawn.watch import report
+from bydawn.watch import report, wording
 from bydawn.watch.documents import batch_document, batches_document
 from bydawn.watch.follow import Following
 from bydawn.watch.painting import Room, board_lines
@@ -19,6 +19,7 @@ from bydawn.watch.telling import batches_table
 
 if TYPE_CHECKING:
     from bydawn.app import App
+    from bydawn.watch.rows import Batch
 
 _ROWS = 40
 
@@ -45,7 +46,16 @@ def _say_batches(talk: Talk, app: App, limit: int) -> None:
     document = batches_document(reading_of(app), batches)
     talk.answer(document, batches_table(document["batches"], batches))
     if batches:
-        talk.lead_on(f"bydawn report {batches[0].address} tells what happened there")
+        talk.lead_on(_ahead(batches[0], document["batches"][0]["state"]))
+
+
+def _ahead(batch: Batch, state: str) -> str:
+    """What is worth typing next about the newest batch."""
+    if state == "interrupted":
+        return f"{batch.address}: {wording.UNSERVED}"
+    verb = "watch" if state == "running" else "report"
+    told = "shows it as it goes" if state == "running" else "tells what happened there"
+    return f"bydawn {verb} {batch.address} {told}"
 
 
 def _say_batch(talk: Talk, app: App, address: str) -> None:

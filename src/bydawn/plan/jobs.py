@@ -20,6 +20,7 @@ from bydawn.plan.configuration import Layer
 from bydawn.plan.configured import check_tables
 from bydawn.plan.identity import source_folder
 from bydawn.plan.items import ItemsFile, first_item
+from bydawn.plan.programs import check_program
 from bydawn.plan.read import read_text
 from bydawn.plan.schema import JobTable
 from bydawn.plan.specs import job_spec, merged
@@ -83,6 +84,7 @@ def read_jobs(
         if offer or entry.table.backend not in tables:
             check_backend(entry, offer, backends, plan.complaints)
         check_fields(entry, plan.complaints, plan.warnings)
+        check_program(entry, source_folder(path), plan.warnings)
         _under_ceilings(entry, said, plan.warnings)
         jobs.specs.append(_spec(entry, plan, path, overrides, offer))
         file = _items_file(entry, path, overrides, stdin)

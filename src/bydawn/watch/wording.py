@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -96,13 +96,16 @@ def _ended_as(state: str | None, reason: str | None, code: str | None, message: 
 
 
 def opened(
-    batch: str, total: int, already: int, terms: BatchTerms, deadline_at: int | None,
-    zone: tzinfo | None,
+    batch: str, counts: Mapping[str, int], already: int, terms: BatchTerms,
+    deadline_at: int | None, zone: tzinfo | None,
 ) -> str:  # fmt: skip
-    """The first line of a run."""
+    """The first line of a run: what there is, and what of it is done or under way already."""
+    total = sum(counts.values())
     parts = [f"{total} job{'' if total == 1 else 's'}"]
     if already:
         parts.append(f"{already} already done")
+    if counts.get("running"):
+        parts.append(f"{counts['running']} already running")
     caps = cap(terms)
     if caps:
         parts.append(f"cap {caps}")
