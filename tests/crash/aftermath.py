@@ -15,7 +15,7 @@ name = "troubled"
 parallel = 4
 lease = "2s"
 [defaults]
-backoff = {{ initial = "100ms", max = "200ms" }}
+backoff = {{ initial = "{pause}", max = "{pause}" }}
 [[job]]
 id = "work"
 items = "records.jsonl"
@@ -46,9 +46,9 @@ class Told:
         return found + [f"said {self.errors[-700:]}" for word in words if word in self.errors]
 
 
-def prepared(night: Night, takes: str = "0.03") -> Night:
+def prepared(night: Night, takes: str = "0.03", pause: str = "200ms") -> Night:
     night.items(ITEMS)
-    night.plan(PLAN.format(recorder=night.recorder, page=PAGE, takes=takes))
+    night.plan(PLAN.format(recorder=night.recorder, page=PAGE, takes=takes, pause=pause))
     return night
 
 
@@ -61,6 +61,18 @@ def troubled(night: Night, *store: str) -> Told:
 def harm_after(night: Night, *store: str) -> list[str]:
     """The same command again, all being well: whatever is lost, done twice or told wrongly."""
     code, batch = night.json(*store, "run", "plan.toml")
+    return harm_told(night, code, batch, *store)
+
+
+def undone_after(night: Night, *store: str) -> list[str]:
+    """The same where nothing but time was lost: all of it must be done."""
+    code, batch = night.json(*store, "run", "plan.toml")
+    left = [one for one in batch["jobs"] if one["state"] != "succeeded"]
+    told = [f"{one['job']} {one['state']} {one['reason']} {one['error']}" for one in left]
+    return told + harm_told(night, code, batch, *store)
+
+
+def harm_told(night: Night, code: int, batch: dict[str, Any], *store: str) -> list[str]:
     found = _harm_to_jobs(batch, code) + _harm_outside(night, batch)
     verified = night.run(*store, "audit", "verify")
     return found + ([verified.stdout[-700:]] if verified.returncode else [])
