@@ -210,6 +210,20 @@ def test_a_put_whose_answer_was_lost_is_found_to_have_been_done(
     assert stand.read() == "three"
 
 
+def test_a_put_is_repeated_only_where_nobody_else_wrote_meanwhile(
+    stand: PutStand, place: Place
+) -> None:
+    """It used to go out without a condition, over whatever had come there since."""
+    place.drops = 1
+    with pytest.raises(PublishError, match="no answer"):
+        stand.write(claim(1, effect_key="e"), "one")
+    place.content = b"theirs"
+    for _ in range(2):
+        with pytest.raises(Refused, match="never put there"):
+            stand.write(claim(2, effect_key="e"), "one")
+    assert stand.read() == "theirs"
+
+
 def test_a_post_whose_answer_was_lost_is_never_repeated_blindly(
     post: PutStand, place: Place
 ) -> None:

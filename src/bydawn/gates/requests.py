@@ -160,7 +160,7 @@ class RequestGate:
         }
         if self._method == "PUT" and known.etag:
             headers["If-Match"] = known.etag
-        elif self._method == "PUT" and seen is None:
+        elif self._method == "PUT" and _is_unanswered(seen):
             headers["If-None-Match"] = "*"
         return headers
 
@@ -172,7 +172,7 @@ class RequestGate:
         claim = replace(record.claim, effect_key="")
         kept = replace(seen, claim=claim, applied=True) if seen else None
         self._forget_intent(kept)
-        if answer.code == 412 and seen is None:
+        if answer.code == 412 and _is_unanswered(seen):
             raise asks_for_a_person(self.target, "holds something that this store never put there")
         if answer.code in _FENCED:
             raise Fenced(f"{said}: somebody else has written there; nothing was changed")
@@ -247,6 +247,11 @@ def _answer(response: HTTPResponse) -> Answer:
 
 def _receipt(answer: Answer) -> str:
     return json.dumps({"etag": answer.etag, "heeds_key": answer.heeds_key})
+
+
+def _is_unanswered(seen: FenceRecord | None) -> bool:
+    """Whether the target has never said that it took anything of ours."""
+    return seen is None or not seen.receipt
 
 
 def _known(seen: FenceRecord | None) -> Answer:
