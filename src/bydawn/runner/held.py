@@ -15,7 +15,8 @@ from bydawn.runner.rendering import Nature
 @dataclass(slots=True)
 class Held:
     """A job in flight. Its moments are on the clock that counts sleep; ``due_at`` is None while an
-    act is out, ``ends_at`` is the attempt's limit as this process counts it."""
+    act is out, ``ends_at`` is the attempt's limit as this process counts it, ``sought_at`` and
+    ``seeks_at`` are its first and its newest question after an unclear launch."""
 
     job: Job
     spec: JobSpec
@@ -30,6 +31,7 @@ class Held:
     progress_at: int = 0
     asked_at: int | None = None
     sought_at: int | None = None
+    seeks_at: int = 0
     tries: int = 0
     witness: str = ""
     usage: Usage | None = None
@@ -80,7 +82,7 @@ class Held:
             None if self.asked_at is None else boot - self.asked_at,
             self.tries,
             retries_left,
-            None if self.sought_at is None else boot - self.sought_at,
+            None if self.sought_at is None else self.seeks_at - self.sought_at,
             self.is_elsewhere(machine),
             self.is_draft_elsewhere(machine),
             boot - self.stepped_at if self.is_spending else 0,

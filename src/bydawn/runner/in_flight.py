@@ -199,8 +199,9 @@ class InFlight:
             held.asked_at = held.asked_at or self._tools.clock.boot_ms()
         elif step.act in (Act.PUBLISH, Act.COLLECT):
             held.tries += 1
-        elif step.act is Act.FIND and held.sought_at is None:
-            held.sought_at = self._tools.clock.boot_ms()
+        elif step.act is Act.FIND:
+            held.seeks_at = self._tools.clock.boot_ms()
+            held.sought_at = held.seeks_at if held.sought_at is None else held.sought_at
         self.ready.append(held)
 
     def _around(self, held: Held, now: int, boot: int) -> Circumstances:

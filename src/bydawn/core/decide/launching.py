@@ -86,7 +86,8 @@ def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 
 def _absent(job: Job, around: Circumstances) -> Step:
-    """A listing shows a run only after the settle delay, counted from our first question."""
+    """A listing shows a run only after the settle delay, counted from our first question to the
+    one that was answered: not to the answer, which may have been heard late."""
     settle_ms = around.capabilities.settle_ms
     if around.sought_ms is not None and around.sought_ms < settle_ms:
         return Step(act=Act.FIND, due_in_ms=settle_ms - around.sought_ms)

@@ -169,9 +169,10 @@ class Circumstances:
     progress, ``spending_ms`` for which its meter has risen and nothing else moved (0: not so),
     ``asked_ms`` since we first asked the run to end (None: not by this process). ``looks`` counts
     polls of this attempt, ``tries`` cancels, collects or publishes tried in a row, ``sought_ms``
-    the time since this process first asked what became of an unclear launch. ``is_elsewhere``: it
-    is a local run of another machine; ``is_draft_elsewhere``: a remote one, whose draft was fetched
-    by another machine.
+    how long after its first question about an unclear launch this process asked the newest one: an
+    answer is as old as its question, however late it is heard. ``is_elsewhere``: it is a local run
+    of another machine; ``is_draft_elsewhere``: a remote one, whose draft was fetched by another
+    machine.
     """
 
     spec: JobSpec
