@@ -92,6 +92,19 @@ def test_a_call_meant_under_a_lost_lease_is_not_made_under_the_next(world: World
     assert world.ledger == []
 
 
+def test_a_call_that_was_not_begun_when_its_runner_let_go_is_not_made(world: World) -> None:
+    """Its store was not to be had, so it ended; a thread of its pool that had waited for its turn
+    then started a run whose job somebody else had found unlaunched."""
+    batch = world.submit(spec())
+    runner = world.runner(batch)
+    held_back = HeldBack()
+    runner.tools.dispatcher = held_back
+    runner.turn()
+    runner.leave()
+    assert [call() for call in held_back.calls] == [Absent()]
+    assert world.ledger == []
+
+
 def test_parallel_holds(world: World) -> None:
     batch = world.submit(spec(script=[{"takes_ms": 1000}]), count=10, parallel=2)
     began = world.clock.utc_ms()

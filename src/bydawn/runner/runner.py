@@ -152,7 +152,8 @@ class Runner:
         self.in_flight.rouse_all()
 
     def leave(self) -> None:
-        """Let go: whoever comes next takes over at once."""
+        """Let go: whoever comes next takes over at once. Calls that were not begun are not made."""
+        self._belief.until = 0
         self.store.end_runner(self.name)
 
     def _look_around(self, now: int, boot: int) -> None:
