@@ -1,4 +1,5 @@
-"""One night by its seed: ``pytest tests/sim/test_nights.py -k test_one_night --night 42``."""
+"""One night by its kind and seed: ``pytest tests/sim/test_nights.py -k test_one_night --night
+swarm:42``."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--night", type=int, default=None, help="play the night of this seed")
+    parser.addoption("--night", default="swarm:0", help="play this night: large:SEED, swarm:SEED")
 
 
 @pytest.fixture
-def night_seed(request: pytest.FixtureRequest) -> int:
-    chosen = request.config.getoption("--night")
-    return 0 if chosen is None else int(chosen)
+def chosen_night(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """A seed alone is one of the large nights."""
+    kind, _, seed = str(request.config.getoption("--night")).rpartition(":")
+    return kind or "large", int(seed)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from playing import check_all
 
-from bydawn.core.clock import Clock
 from bydawn.core.model import (
     Backoff,
     BatchTerms,
@@ -22,12 +20,12 @@ from bydawn.core.model import (
 from bydawn.core.sightings import Guarantee
 from bydawn.store.store import Store
 from bydawn.testing.finishing import SOURCE
+from bydawn.testing.ground import Opener
 from bydawn.testing.invariants import all_jobs
 from bydawn.testing.nights import LEASE_MS, Night
 from bydawn.testing.remote import Troubles
 from bydawn.testing.simulation import Simulation
 
-Opener = Callable[[Clock], Store]
 KINDS = tuple(Guarantee)
 _PARKED_AS = {"awaiting_approval", "in_doubt"}
 

@@ -6,13 +6,14 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
-from doomed import KINDS, Opener, survive
+from doomed import KINDS, survive
 
 from between import database_of
 from bydawn.core.clock import Clock
 from bydawn.core.sightings import Guarantee
 from bydawn.store.shared import open_server_store
 from bydawn.store.store import Store
+from bydawn.testing.ground import Opener
 from bydawn.testing.remote import Troubles
 from bydawn.testing.virtual import HandWoundClock
 from layers import Count, part_of
@@ -45,7 +46,8 @@ def survives(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def opener_at(url: str) -> Opener:
-    def opened(clock: Clock) -> Store:
+    def opened(clock: Clock, judge: Clock | None = None) -> Store:
+        assert judge is None, "its own clock is wound by hand"
         return open_server_store(url, clock, "s_simulated")
 
     return opened

@@ -9,20 +9,33 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playing import play_seed
+from playing import play
 
 from bydawn.core import counting, recording
 from bydawn.core.decide import Act, Step, judging, launching, running
 from bydawn.core.sightings import Reserved
 from bydawn.core.verdicts import Judgement, Verdict
-from bydawn.runner import actions
-from bydawn.store import admission, claiming, counters, people, read, settling
-from bydawn.testing import remote
+from bydawn.gates import paths, requests
+from bydawn.runner import actions, runner
+from bydawn.store import (
+    admission,
+    claiming,
+    counters,
+    fences,
+    people,
+    read,
+    runners,
+    settling,
+    store,
+)
+from bydawn.store.connect import CommitUnknown
+from bydawn.testing import remote_backend
+from bydawn.testing.swarms import swarm_of
 
 pytestmark = pytest.mark.wide
 
 Patch = pytest.MonkeyPatch
-NIGHTS = 80
+SEEDS = 600
 
 
 def without_token(patch: Patch) -> None:
@@ -92,9 +105,11 @@ def joins_over_runs_in_flight(patch: Patch) -> None:
 
 
 def believes_a_listing_at_once(patch: Patch) -> None:
-    whole = remote.capabilities_of
+    whole = remote_backend.capabilities_of
     patch.setattr(
-        remote, "capabilities_of", lambda kind: dataclasses.replace(whole(kind), settle_ms=0)
+        remote_backend,
+        "capabilities_of",
+        lambda kind: dataclasses.replace(whole(kind), settle_ms=0),
     )
 
 
@@ -132,6 +147,43 @@ def retries_for_ever(patch: Patch) -> None:
     patch.setattr(running, "judged_move", judged)
 
 
+def forgets_that_another_boot_ends_leases(patch: Patch) -> None:
+    patch.setattr(runners, "has_lapsed", lambda until, _boot, now, _current: now >= until)
+
+
+def trusts_its_lease_too_long(patch: Patch) -> None:
+    patch.setattr(runner, "trusted_until", lambda asked, lease: asked + 20 * lease)
+
+
+def takes_a_lost_commit_for_kept(patch: Patch) -> None:
+    whole = store.Store.write
+
+    def written(self: Any, turn: Any, claimer: Any) -> Any:
+        try:
+            return whole(self, turn, claimer)
+        except CommitUnknown:
+            return store.Written()
+
+    patch.setattr(store.Store, "write", written)
+
+
+def lets_older_claims_through_a_files_gate(patch: Patch) -> None:
+    patch.setattr(paths, "admit", lambda *_: None)
+
+
+def forgets_what_came_to_a_table(patch: Patch) -> None:
+    patch.setattr(fences.ForeignDatabase, "has_happened", lambda *_: False)
+    patch.setattr(fences.ForeignDatabase, "note", lambda *_: None)
+
+
+def posts_again_where_nobody_knows(patch: Patch) -> None:
+    patch.setattr(requests.RequestGate, "_refuse_doubt", lambda *_: None)
+
+
+def puts_without_a_condition(patch: Patch) -> None:
+    patch.setattr(requests, "_is_unanswered", lambda _: False)
+
+
 MUTANTS = (
     without_any_guard, launches_whatever_it_finds_launching,
     gives_tokens_out_again, keeps_the_generation_after_a_failure, repeats_what_vanished,
@@ -139,21 +191,27 @@ MUTANTS = (
     ignores_the_budget, tells_no_events_of_what_it_writes, lets_people_cancel_what_is_over,
     joins_over_runs_in_flight, believes_a_listing_at_once,
     undercuts_retry_after, adopts_from_the_living, retries_for_ever,
-    reserves_without_committing_it,
+    reserves_without_committing_it, forgets_that_another_boot_ends_leases,
+    trusts_its_lease_too_long, takes_a_lost_commit_for_kept,
+    lets_older_claims_through_a_files_gate, forgets_what_came_to_a_table,
+    posts_again_where_nobody_knows, puts_without_a_condition,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_a_night_notices(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
-    assert first_noticed(mutant, monkeypatch) is not None, "no night noticed the missing guard"
+    found = first_noticed(mutant, monkeypatch, SEEDS)
+    assert found is not None, "no night noticed the missing guard"
 
 
-def first_noticed(mutant: Callable[[Patch], None], patch: Patch) -> tuple[int, str] | None:
-    """The first seed whose night breaks an invariant, and which."""
+def first_noticed(
+    mutant: Callable[[Patch], None], patch: Patch, seeds: int
+) -> tuple[int, str] | None:
+    """The first seed of a small night that breaks an invariant, and which."""
     mutant(patch)
-    for seed in range(NIGHTS):
+    for seed in range(seeds):
         try:
-            play_seed(seed)
+            play(swarm_of(seed))
         except Exception as noticed:
             return seed, str(noticed)
     return None

@@ -20,7 +20,8 @@ from bydawn.core.states import Event, Reason, State
 from bydawn.store import read
 from bydawn.store.sqlite import forgo_durability
 from bydawn.store.store import Store, open_store
-from bydawn.testing.invariants import check_journal, check_now, check_tokens
+from bydawn.testing.counted import check_now
+from bydawn.testing.invariants import check_journal, check_tokens
 from bydawn.testing.virtual import HandWoundClock
 
 SPECS = tuple(

@@ -16,6 +16,7 @@ _PAGE = f"{_EVENT} WHERE seq > ? ORDER BY seq LIMIT ?"
 _ONE = f"{_EVENT} WHERE seq = ?"
 _NUMBERS = "SELECT seq FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
 _HEAD = "SELECT seq, hash FROM event WHERE hash IS NOT NULL ORDER BY seq DESC LIMIT 1"
+_HASHES = "SELECT seq, hash FROM event WHERE hash IS NOT NULL"
 _STATES = """
 SELECT number, key, state, attempts, token FROM job WHERE number > ? ORDER BY number LIMIT ?"""
 _MOST = "SELECT coalesce(max(number), 0) FROM job"
@@ -26,6 +27,11 @@ def head(session: Session) -> Head | None:
     """The end of the chain; None while nothing has been written to it."""
     found = session.row(_HEAD)
     return Head(*found) if found else None
+
+
+def hashes(session: Session) -> dict[int, str]:
+    """Every event's place and hash."""
+    return dict(session.rows(_HASHES))
 
 
 def page(session: Session, after: int) -> list[Row | int]:

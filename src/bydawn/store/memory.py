@@ -34,9 +34,10 @@ class Memory:
         image.connection.backup(self.connection)
         self.commits += 1
 
-    def session(self, clock: Clock) -> SqliteSession:
-        """The database as one more process sees it."""
-        return _MemorySession(self, clock)
+    def session(self, clock: Clock, judge: Clock | None = None) -> SqliteSession:
+        """The database as one more process sees it. Leases are judged by its own clock, or by
+        ``judge``, as by that of a server."""
+        return _MemorySession(self, clock, judge or clock)
 
     def close(self) -> None:
         self.connection.close()
@@ -45,13 +46,19 @@ class Memory:
 class _MemorySession(SqliteSession):
     """Others' commits are counted, where a file is asked for the version of its pages."""
 
-    def __init__(self, memory: Memory, clock: Clock) -> None:
-        self._memory, self._changes = memory, 0
+    def __init__(self, memory: Memory, clock: Clock, judge: Clock) -> None:
+        self._memory, self._judge, self._changes = memory, judge, 0
         super().__init__(memory.connection, _NAME, clock)
 
     def transact(self, act: Callable[[], T]) -> T:
         self._changes = self._memory.connection.total_changes
         return super().transact(act)
+
+    def lease_now(self) -> int:
+        return self._judge.boot_ms()
+
+    def lease_boot(self) -> str:
+        return self._judge.boot_id()
 
     def size_bytes(self) -> int:
         pages, size = self.row("PRAGMA page_count"), self.row("PRAGMA page_size")
@@ -72,3 +79,20 @@ class _MemorySession(SqliteSession):
 
     def _version(self) -> int:
         return self._memory.commits
+
+
+class UsersTable:
+    """A database of a user's own, for simulations, and a table in it to which effects come."""
+
+    ADD = "INSERT INTO came (effect, target) VALUES (?, ?)"
+
+    def __init__(self) -> None:
+        self.connection = sqlite3.connect(_NAME, isolation_level=None)
+        self.connection.execute("CREATE TABLE came (effect TEXT NOT NULL, target TEXT NOT NULL)")
+
+    def count(self) -> int:
+        """How much came."""
+        return int(self.connection.execute("SELECT count(*) FROM came").fetchone()[0])
+
+    def close(self) -> None:
+        self.connection.close()

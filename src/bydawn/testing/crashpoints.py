@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from bydawn.backends.backend import Backend
 from bydawn.core.sightings import (
@@ -23,6 +23,7 @@ from bydawn.core.sightings import (
     Sighting,
 )
 from bydawn.store.connect import Session
+from bydawn.testing.sessions import Around
 
 T = TypeVar("T")
 
@@ -47,14 +48,12 @@ class Points:
             raise Crash(name)
 
 
-class _CrashingSession:
+class _CrashingSession(Around):
     """A session whose process may die before a transaction, inside it, or after its commit."""
 
     def __init__(self, session: Session, points: Points) -> None:
-        self._session, self._points = session, points
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+        super().__init__(session)
+        self._points = points
 
     def transact(self, act: Callable[[], T]) -> T:
         def dying() -> T:

@@ -9,10 +9,11 @@ from bydawn.core.keys import effect_key
 from bydawn.core.model import BatchTerms, Job, JobSpec
 from bydawn.core.states import State
 from bydawn.store.read import EventRow
-from bydawn.testing.finishing import Effect, Finishing
+from bydawn.testing.finishing import Finishing
 from bydawn.testing.invariants import demand
 from bydawn.testing.nights import SHARED
 from bydawn.testing.remote import Remote
+from bydawn.testing.targets import TABLE, Effect, kind_of
 
 
 def check_effects(
@@ -23,6 +24,9 @@ def check_effects(
 ) -> None:
     """I3, I5 and the order check, approval, effect."""
     check_fences(finishing.effects)
+    noted = sum(kind_of(effect.target) == TABLE for effect in finishing.effects)
+    rows = finishing.rows()
+    demand(rows == noted, "I3", f"the table has {rows} rows, and {noted} came through its gate")
     check_once(finishing, jobs, specs, _said_so(events, "resolved"))
     check_checked(finishing, specs)
     check_approved(finishing, specs, _said_so(events, "approved") | _said_so(events, "resolved"))
@@ -33,7 +37,7 @@ def _said_so(events: Iterable[EventRow], kind: str) -> set[str]:
 
 
 def check_fences(effects: Iterable[Effect]) -> None:
-    """I5: at a target, what was accepted never falls."""
+    """I5: at a target, what was accepted never falls. One address is one job's."""
     last: dict[str, tuple[str, int]] = {}
     for effect in effects:
         number = (effect.claim.edition, effect.claim.token)
@@ -59,7 +63,7 @@ def check_once(
             continue
         key = effect_key(job.key, job.revision)
         for publication in specs[job.template].publish:
-            there = seen[key, publication.target]
+            there = seen[key, _short(publication.target)]
             demand(bool(there), "I3", f"{job.name} succeeded, nothing came to {publication.target}")
 
 

@@ -1,8 +1,5 @@
-"""What stands between a good end and success, played: drafts, checks, and files behind real gates.
-
-The gates are the product's own, on real files; what passes them is written down by an independent
-witness at the moment readers would see it.
-"""
+"""What stands between a good end and success, played: drafts, checks, and targets behind the
+product's own gates."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bydawn.core.clock import Clock
-from bydawn.core.fencing import Claim
 from bydawn.core.model import Publication
 from bydawn.core.sightings import (
     Alive,
@@ -27,12 +23,25 @@ from bydawn.core.sightings import (
     Vanished,
 )
 from bydawn.core.values import value
-from bydawn.gates.files import FileGate
-from bydawn.gates.gate import PublishError, Receipt
+from bydawn.gates.choosing import DraftGate
+from bydawn.gates.gate import Steps
+from bydawn.store.memory import UsersTable
 from bydawn.testing.crashpoints import Points
+from bydawn.testing.targets import (
+    TABLE,
+    Address,
+    AddressGate,
+    Effect,
+    TableGate,
+    Troubled,
+    WitnessedGate,
+    kind_of,
+)
 
 SOURCE = "out"
 _TARGETS = "targets"
+# Between these steps a transaction is open: whoever comes then waits for it, and time stands still.
+_INSIDE = ("installed", "applied")
 
 
 @value
@@ -44,15 +53,6 @@ class Obstacles:
     gate_fails: float = 0.0
     receipt_lost: float = 0.0
     arrives_late: float = 0.0
-
-
-@value
-class Effect:
-    """What became visible at a target, under which claim, out of which run's draft."""
-
-    target: str
-    run: str
-    claim: Claim
 
 
 @dataclass(slots=True)
@@ -71,10 +71,34 @@ class Finishing:
     random: random.Random
     obstacles: Obstacles
     folder: Path
-    effects: list[Effect] = field(default_factory=list)
     accepted: set[str] = field(default_factory=set)
     is_kind: bool = False
+    delays: Callable[[Callable[[], None]], bool] = lambda _: False
     _checks: dict[str, _Check] = field(default_factory=dict)
+    _addresses: dict[str, Address] = field(default_factory=dict)
+    _table: UsersTable | None = None
+    _around: Troubled = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._around = Troubled(
+            fails=lambda: self.happens(self.obstacles.gate_fails),
+            loses_answer=lambda: self.happens(self.obstacles.receipt_lost),
+            delays=lambda arrive: self.delays(arrive),
+            random=self.random,
+        )
+
+    @property
+    def effects(self) -> list[Effect]:
+        """All that became visible anywhere, in that order."""
+        return self._around.effects
+
+    def rows(self) -> int:
+        """How much came to the user's table, as the table says."""
+        return self._table.count() if self._table else 0
+
+    def close(self) -> None:
+        if self._table is not None:
+            self._table.close()
 
     def happens(self, chance: float) -> bool:
         drawn = self.random.random() < chance
@@ -115,36 +139,21 @@ class Finishing:
 
     # Gates
 
-    def gate(self, publication: Publication, points: Points) -> WitnessedGate:
+    def gate(self, publication: Publication, points: Points) -> DraftGate:
         """The gate of one target, as one process comes to it: it may pause or die at each step."""
-        target = self.folder / _TARGETS / publication.target
 
         def step(name: str) -> None:
-            points.nap()
+            if not (publication.kind == TABLE and name in _INSIDE):
+                points.nap()
             points.reach(f"gate.{name}")
 
-        return WitnessedGate(target, self, step)
+        if publication.kind == TABLE:
+            self._table = self._table or UsersTable()
+            return TableGate(self._table, publication.target, self._around, step)
+        if publication.kind == "http":
+            return self._at_address(publication.target, step)
+        return WitnessedGate(self.folder / _TARGETS / publication.target, self._around, step)
 
-
-class WitnessedGate(FileGate):
-    """The gate of a file, and a witness beside it. Nobody is waited for: time is played here."""
-
-    def __init__(self, target: Path, finishing: Finishing, steps: Callable[[str], None]) -> None:
-        super().__init__(target, patience_ms=0, steps=steps)
-        self._finishing = finishing
-        self._coming: Effect | None = None
-
-    def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
-        finishing = self._finishing
-        if finishing.happens(finishing.obstacles.gate_fails):
-            raise PublishError(f"{self.target}: the disk is busy")
-        self._coming = Effect(self.target, str(draft.parent), claim)
-        receipt = super().publish(draft, source, claim, has_history)
-        if finishing.happens(finishing.obstacles.receipt_lost):
-            raise PublishError(f"{self.target}: interrupted")
-        return receipt
-
-    def _show(self, fresh: Path) -> None:
-        super()._show(fresh)
-        assert self._coming is not None
-        self._finishing.effects.append(self._coming)
+    def _at_address(self, words: str, step: Steps) -> AddressGate:
+        address = self._addresses.setdefault(words, Address(kind_of(words)))
+        return AddressGate(words, self.folder, address, self._around, step)

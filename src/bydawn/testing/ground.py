@@ -4,8 +4,8 @@ people have."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from bydawn.core.clock import Clock
 from bydawn.store.memory import Memory
@@ -14,7 +14,13 @@ from bydawn.store.store import Store, open_store, opened
 from bydawn.testing.virtual import HandWoundClock
 
 STORE = "s_simulated"
-Opener = Callable[[Clock], Store]
+
+
+class Opener(Protocol):
+    """Makes one more connection to a night's store. ``judge`` is the clock of the server, where
+    several machines share a store: by it leases are judged."""
+
+    def __call__(self, clock: Clock, judge: Clock | None = None) -> Store: ...
 
 
 class InMemory:
@@ -23,8 +29,8 @@ class InMemory:
     def __init__(self) -> None:
         self._memory = Memory(_image())
 
-    def __call__(self, clock: Clock) -> Store:
-        return opened(self._memory.session(clock), STORE)
+    def __call__(self, clock: Clock, judge: Clock | None = None) -> Store:
+        return opened(self._memory.session(clock, judge), STORE)
 
     def close(self) -> None:
         self._memory.close()
@@ -44,7 +50,8 @@ class InFile:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
 
-    def __call__(self, clock: Clock) -> Store:
+    def __call__(self, clock: Clock, judge: Clock | None = None) -> Store:
+        assert judge is None, "one file belongs to one machine"
         store = open_store(self._path, clock, STORE)
         forgo_durability(store.session)
         return store

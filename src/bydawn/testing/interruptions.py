@@ -26,7 +26,8 @@ from bydawn.core.sightings import (
     ReserveAnswer,
     Sighting,
 )
-from bydawn.testing.remote import NEVER, Refusal, Remote, RemoteBackend, Run
+from bydawn.testing.remote import NEVER, Refusal, Remote, Run
+from bydawn.testing.remote_backend import RemoteBackend
 
 
 class Phase(StrEnum):

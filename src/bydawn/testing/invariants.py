@@ -1,27 +1,20 @@
 """The invariants of a batch, checked from outside: rows, counters, journal, the service's truth.
 
-``check_now`` holds after every commit, ``check_history`` over a whole night.
+``check_history`` holds over a whole night, ``check_ended`` where it came to its end.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC
 
-from bydawn.core import counting
-from bydawn.core.accounts import accounts_of, caps_of, launches_of, tokens_of, usd_of
 from bydawn.core.audit import Flaw
-from bydawn.core.budgets import total_tokens
-from bydawn.core.editions import logical_day
 from bydawn.core.join import fold
-from bydawn.core.model import BatchTerms, Effects, Job, JobSpec, OnDoubt
+from bydawn.core.model import Effects, Job, JobSpec, OnDoubt
 from bydawn.core.sightings import Guarantee
-from bydawn.core.states import HELD, SLOTTED, TERMINAL, Event, State, legal
-from bydawn.store import counters, read
+from bydawn.core.states import HELD, TERMINAL, Event, State, legal
+from bydawn.store import audit, read
 from bydawn.store.read import EventRow
 from bydawn.store.store import Store
 from bydawn.testing.remote import Remote, Run
@@ -55,71 +48,10 @@ def all_jobs(store: Store, batch: int, keys: Mapping[str, str]) -> list[Job]:
     return found
 
 
-def check_now(store: Store, keys: Mapping[str, str], terms: BatchTerms, batch: int) -> None:
-    """Counters equal a recount of the rows, and no cap is exceeded (I1, I8)."""
-    jobs = all_jobs(store, batch, keys)
-    used = counters.all_used(store.session)
-    slotted = [job for job in jobs if State(job.state) in SLOTTED]
-    check_places(slotted, terms)
-    day = _day(store.session.clock.utc_ms() // 60_000)
-    counted = {
-        counting.slots(batch): len(slotted),
-        counting.pool_slots("p"): sum(1 for job in slotted if job.pool == "p"),
-        **_booked(jobs, terms, batch, day),
-    }
-    for name, count in counted.items():
-        says = used.get(name, 0)
-        demand(says == count, "counters", f"{name} says {says}, a recount {count}")
-    check_caps(used, batch, terms, day)
-    for job in jobs:
-        may_spend = State(job.state) in HELD - {State.FINISHING}
-        demand(may_spend or not job.reserved_micros, "I8", f"{job.name} is {job.state}, reserved")
-
-
-def check_caps(used: Mapping[str, int], batch: int, terms: BatchTerms, day: str) -> None:
-    """I8 for money and launches, of the batch, its tags and the day."""
-    for account, bound in caps_of(batch, terms, day).items():
-        caps = {usd_of(account): bound.usd_micros, launches_of(account): bound.launches}
-        for name, cap in caps.items():
-            says = used.get(name, 0)
-            good = cap is None or says <= cap
-            demand(good, "I8", f"{name}: {says} are reserved and spent, the cap is {cap}")
-
-
-def check_places(slotted: list[Job], terms: BatchTerms) -> None:
-    """I8 for places: no more at a time than the batch, and each of its pools, has."""
-    story = f"{len(slotted)} at a time, parallel is {terms.parallel}"
-    demand(len(slotted) <= terms.parallel, "I8", story)
-    for pool in terms.pools:
-        used = sum(1 for job in slotted if job.pool == pool.name)
-        demand(pool.parallel is None or used <= pool.parallel, "I8", f"{used} in {pool}")
-
-
-def _booked(jobs: list[Job], terms: BatchTerms, batch: int, day: str) -> dict[str, int]:
-    """What every account must hold, by the rows; a night is too short for a second day."""
-    booked: Counter[str] = Counter()
-    for job in jobs:
-        usd = job.reserved_micros + (job.cost_micros or 0)
-        for account in accounts_of(batch, job.tags, terms, day):
-            booked[usd_of(account)] += usd
-            booked[tokens_of(account)] += job.reserved_tokens + _tokens(job.usage)
-    return booked
-
-
 def check_joined(jobs: Iterable[Job]) -> None:
     """Nobody takes a batch for joined over what is in flight, be it somebody else's."""
     flying = [job.name for job in jobs if State(job.state) in HELD - {State.PARKED}]
     demand(not flying, "join", f"it was taken for joined over {flying}")
-
-
-@functools.lru_cache(maxsize=256)
-def _tokens(usage: str | None) -> int:
-    return total_tokens(json.loads(usage)) if usage else 0
-
-
-@functools.lru_cache(maxsize=16)
-def _day(minute: int) -> str:
-    return logical_day(minute * 60_000, UTC, 0).isoformat()
 
 
 def journal(store: Store, batch: int) -> list[EventRow]:
@@ -142,9 +74,22 @@ def check_history(
     check_doubts(events, specs, set(touched))
     check_launches(remote, events)
     check_overlaps(remote, specs, {job.name: job for job in jobs}, set(touched))
-    check_outcome(store, batch, jobs)
-    check_nothing_forgotten(store, batch, jobs)
     check_chain(store)
+
+
+def check_ended(store: Store, batch: int, jobs: list[Job], now: int) -> None:
+    """What must be true once the troubles are over and everything is joined, by the latest of all
+    clocks: with clocks that differ it may be over for some only."""
+    check_outcome(store, batch, jobs, now)
+    check_nothing_forgotten(store, batch, jobs, now)
+
+
+def check_acknowledged(store: Store, heads: Mapping[int, str]) -> None:
+    """I7: whatever somebody was told is kept is there, with all that stood before it."""
+    there = audit.hashes(store.session)
+    for seq, known in heads.items():
+        is_kept = there.get(seq) == known
+        demand(is_kept, "I7", f"event {seq} was told to be kept, and is gone or another")
 
 
 def check_chain(store: Store) -> None:
@@ -262,10 +207,9 @@ def check_nothing_lives(remote: Remote, jobs: Iterable[Job], now: int) -> None:
         demand(is_free or not lives, "I10", f"{run.handle} of {run.launch_key} lives unwatched")
 
 
-def check_outcome(store: Store, batch: int, jobs: Iterable[Job]) -> None:
+def check_outcome(store: Store, batch: int, jobs: Iterable[Job], now: int) -> None:
     """I14: the exit code is what a plain count of the rows says; nothing unknown is success."""
     known = store.batch(batch)
-    now = store.session.clock.utc_ms()
     standing = read.standing(store.session, batch, now, known.deadline_at)
     joined = fold(standing, known.terms.allow_failures)
     listed = list(read.jobs(store.session, batch))
@@ -280,12 +224,12 @@ def check_outcome(store: Store, batch: int, jobs: Iterable[Job]) -> None:
     demand(over <= waiting, "I1", f"{sorted(over - waiting)} are neither over nor parked")
 
 
-def check_nothing_forgotten(store: Store, batch: int, jobs: Iterable[Job]) -> None:
+def check_nothing_forgotten(store: Store, batch: int, jobs: Iterable[Job], now: int) -> None:
     """I19: whoever waits, waits for something; a joined batch leaves nothing startable behind."""
     found = store.templates(batch)
     ready = {one.name for one in found if one.after and store.is_met(batch, one, found)}
     known = store.batch(batch)
-    is_over = known.deadline_at is not None and store.session.clock.utc_ms() >= known.deadline_at
+    is_over = known.deadline_at is not None and now >= known.deadline_at
     for job in jobs:
         if job.state != State.QUEUED or is_over:
             continue

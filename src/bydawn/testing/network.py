@@ -10,14 +10,17 @@ from bydawn.core.decide import Fact
 from bydawn.runner.dispatch import Call, Ticket, carried_out
 from bydawn.runner.runner import Runner
 from bydawn.testing.crashpoints import Crash, Points
+from bydawn.testing.machines import Machine
 from bydawn.testing.virtual import HandWoundClock
 
 
 @dataclass(slots=True)
 class Process:
-    """One runner's process. ``epoch`` makes turns that were planned earlier void."""
+    """One runner's process. ``epoch`` makes turns that were planned earlier void; ``lingers``: it
+    is over, but calls it had begun may still be carried out."""
 
     number: int
+    machine: Machine
     points: Points
     runner: Runner | None = None
     names: set[str] = field(default_factory=set)
@@ -26,6 +29,11 @@ class Process:
     epoch: int = 0
     done: list[tuple[Ticket, Fact]] = field(default_factory=list)
     out: int = 0
+    lingers: bool = False
+
+    def wakes_at(self) -> int:
+        """In the world's time; in the past while it is awake."""
+        return max(self.asleep_until, self.machine.asleep_until)
 
 
 class World(Protocol):
@@ -72,10 +80,10 @@ class Network:
 
     def _set_out(self, ticket: Ticket, call: Call) -> None:
         process, simulation = self._process, self._simulation
-        if not process.is_alive:
+        if not (process.is_alive or process.lingers):
             return
-        if simulation.clock.boot_ms() < process.asleep_until:
-            simulation.at(process.asleep_until, lambda: self._set_out(ticket, call))
+        if simulation.clock.boot_ms() < process.wakes_at():
+            simulation.at(process.wakes_at(), lambda: self._set_out(ticket, call))
             return
         try:
             fact = carried_out(call)

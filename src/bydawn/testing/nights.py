@@ -28,6 +28,7 @@ from bydawn.core.model import (
 )
 from bydawn.core.sightings import Guarantee
 from bydawn.core.values import value
+from bydawn.testing.disturbed import StoreTroubles
 from bydawn.testing.finishing import SOURCE, Obstacles
 from bydawn.testing.remote import Troubles
 
@@ -35,12 +36,18 @@ PLAN = "night"
 SHARED = "shared"
 LEASE_MS = 12_000
 COST = 1_000
+DEEDS = ("cancel", "retry", "resolve", "pause", "revise", "run")
+# Known since these nights were first drawn; others would make them other nights.
+_LATER = ("twice", "stale", "forgets_keys")
 _GUARANTEES = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Guarantee.BLIND)
 
 
 @value
 class Night:
-    """Everything one simulation needs to know; the same seed gives the same night."""
+    """Everything one simulation needs to know; the same seed gives the same night. ``machines``: by
+    how much the wall clock of each is ahead, and how many ms it counts while the world counts a
+    thousand. ``never_ends``: the troubles go on until it is broken off, and nothing need be joined.
+    """
 
     seed: int
     guarantee: Guarantee
@@ -57,14 +64,25 @@ class Night:
     sees_deaths: bool = True
     latency_ms: int = 50
     obstacles: Obstacles = field(default_factory=Obstacles)
+    store: StoreTroubles = field(default_factory=StoreTroubles)
+    machines: tuple[tuple[int, int], ...] = ((0, 1_000),)
+    suspends: int = 0
+    reboots: int = 0
+    never_ends: bool = False
+    deeds: tuple[str, ...] = DEEDS
+
+    @property
+    def is_on_time(self) -> bool:
+        """Whether the moments in the journal are those of the world."""
+        return self.jumps == 0 and self.machines == ((0, 1_000),)
 
     def planned(
-        self, specs: tuple[JobSpec, ...], opened_at: int
+        self, specs: tuple[JobSpec, ...], terms: BatchTerms, opened_at: int
     ) -> tuple[PlannedBatch, list[PlannedJob]]:
-        """The plan with these specs, as the store takes it."""
+        """The plan with these specs and terms, as the store takes it."""
         deadline = None if self.deadline_ms is None else opened_at + self.deadline_ms
         batch = PlannedBatch(
-            plan=PLAN, edition="", folder="/plans", source="night.toml", terms=self.terms,
+            plan=PLAN, edition="", folder="/plans", source="night.toml", terms=terms,
             specs=specs, fingerprint="f", deadline_at=deadline,
         )  # fmt: skip
         return batch, [planned_job(spec, number) for number, spec in enumerate(specs)]
@@ -94,7 +112,7 @@ def _with_more(night: Night, chance: random.Random) -> Night:
         per_day_usd_micros=chance.choice((None, COST * 2, COST * 9)),
         tag_bounds={"site=a": tagged},
     )
-    obstacles = Obstacles(*(_some(chance, 0.4) for _ in dataclasses.fields(Obstacles)))
+    obstacles = Obstacles(*(some(chance, 0.4) for _ in dataclasses.fields(Obstacles)))
     specs = tuple(_with_finishing(spec, chance) for spec in night.specs)
     return dataclasses.replace(night, terms=terms, obstacles=obstacles, specs=specs)
 
@@ -132,8 +150,8 @@ def _plain_night(seed: int) -> Night:
         terms=terms,
         runners=chance.randrange(1, 4),
         deadline_ms=chance.choice((None, None, None, 60_000, 140_000)),
-        crash=_some(chance, 0.03),
-        pause=_some(chance, 0.15),
+        crash=some(chance, 0.03),
+        pause=some(chance, 0.15),
         jumps=chance.choice((0, 0, 2)),
         people=chance.choice((0, 0, 3, 12)),
         sees_deaths=chance.random() < 0.5,
@@ -149,7 +167,7 @@ def _guarantee(seed: int, chance: random.Random) -> Guarantee:
     return drawn
 
 
-def _some(chance: random.Random, most: float) -> float:
+def some(chance: random.Random, most: float) -> float:
     """Off in half of all nights, else a rate of its own."""
     on, rate = chance.random() < 0.5, chance.random() * most
     return rate if on else 0.0
@@ -158,8 +176,8 @@ def _some(chance: random.Random, most: float) -> float:
 def _troubles(chance: random.Random) -> Troubles:
     most = {"reply_lost": 0.5, "breaks": 0.2, "hangs": 0.2, "stubborn": 0.3, "asks": 0.2,
             "forbidden": 0.1, "loses_run": 0.2}  # fmt: skip
-    names = [one.name for one in dataclasses.fields(Troubles)]
-    return Troubles(**{name: _some(chance, most.get(name, 0.3)) for name in names})
+    names = [one.name for one in dataclasses.fields(Troubles) if one.name not in _LATER]
+    return Troubles(**{name: some(chance, most.get(name, 0.3)) for name in names})
 
 
 def _specs(chance: random.Random) -> tuple[JobSpec, ...]:

@@ -6,14 +6,17 @@ import contextlib
 import dataclasses
 import random
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
 
 from bydawn.core.clock import Clock
-from bydawn.core.errors import Refused
+from bydawn.core.errors import Refused, StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec
 from bydawn.store import read
 from bydawn.store.store import Store
 from bydawn.testing.nights import PLAN, Night, planned_job
 
+T = TypeVar("T")
 _ANSWERS = ("succeeded", "failed", "retry", "approve")
 
 
@@ -32,21 +35,27 @@ class People:
 
     def open_batch(self) -> None:
         """Record the plan as it stands; the first time this opens the batch."""
-        planned, jobs = self.night.planned(self.specs, self._clock.utc_ms())
-        self.batch = self.store.open_batch(planned, jobs).number
+        planned, jobs = self.night.planned(self.specs, self.terms, self._clock.utc_ms())
+        self.batch = self._insisting(lambda: self.store.open_batch(planned, jobs)).number
         for number, spec in enumerate(self.specs):
             self.keys.setdefault(spec.id, planned_job(spec, number).key)
 
     def act(self) -> str:
         """One random deed; its name."""
-        deed = self._random.choice(("cancel", "retry", "resolve", "pause", "revise", "run"))
-        with contextlib.suppress(Refused):
+        deed = self._random.choice(self.night.deeds)
+        with contextlib.suppress(Refused, StoreUnavailable):
             getattr(self, f"_{deed}")(self._job())
         return deed
 
     def rest(self) -> None:
         """They go to bed: nothing stays paused."""
         self.store.pause(self.batch, False)
+
+    def _insisting(self, act: Callable[[], T]) -> T:
+        """The same command again, until the store takes it and says so."""
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                return act()
 
     def nonce(self) -> str:
         self._nonces += 1
@@ -70,6 +79,13 @@ class People:
         self.touched[job.name] += 1
         self.store.retry(job.number, self.nonce)
 
+    def _redo(self, job: Job) -> None:
+        """Once more what is over, if anything is."""
+        del job
+        found = [one for one in map(self.job_named, sorted(self.keys)) if one.ended_at]
+        if found:
+            self._retry(self._random.choice(found))
+
     def _resolve(self, job: Job) -> None:
         del job
         parked = [one for one in map(self.job_named, sorted(self.keys)) if one.state == "parked"]
@@ -88,6 +104,21 @@ class People:
         del job
         self.open_batch()
 
+    def _raise(self, job: Job) -> None:
+        """Edit the plan: more may be spent than so far."""
+        del job
+        bound, per_day = self.terms.bound, self.terms.per_day_usd_micros
+        self.terms = dataclasses.replace(
+            self.terms,
+            bound=dataclasses.replace(
+                bound,
+                usd_micros=_doubled(bound.usd_micros),
+                launches=_doubled(bound.launches),
+            ),
+            per_day_usd_micros=_doubled(per_day),
+        )
+        self.open_batch()
+
     def _revise(self, job: Job) -> None:
         """Edit the plan: another payload for one job, or one job less, or all of them back."""
         self._versions += 1
@@ -102,3 +133,7 @@ class People:
         )
         self.touched[job.name] += 1
         self.open_batch()
+
+
+def _doubled(cap: int | None) -> int | None:
+    return None if cap is None else cap * 2

@@ -6,36 +6,18 @@ really lived. Nothing in it is told to the runner but through the four verbs of 
 
 from __future__ import annotations
 
-import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.backends.backend import Backend
 from bydawn.core.clock import Clock
 from bydawn.core.sightings import (
-    Absent,
-    Alive,
-    CancelAnswer,
-    Capabilities,
-    Ended,
     Failure,
     FailureClass,
-    FindAnswer,
-    Found,
     Guarantee,
-    LaunchAnswer,
-    Launched,
-    LaunchRefused,
-    LaunchUnclear,
-    Outcome,
     Request,
-    ReserveAnswer,
-    Reserved,
-    Sighting,
-    Unknown,
     Usage,
-    Vanished,
 )
 from bydawn.core.values import value
 
@@ -44,11 +26,14 @@ SETTLE_MS = 4_000
 # Where asking twice is answered with the run there is already.
 _REPLAY = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.TWO_PHASE)
 LATE_MS = 2_000
+KEY_MS = 20_000
 
 
 @value
 class Troubles:
-    """How often each thing goes wrong, as chances in [0, 1]."""
+    """How often each thing goes wrong, as chances in [0, 1]. ``twice``: a proxy sends a request
+    once more, later; ``stale``: an answer is older than one before it; ``forgets_keys``: a key is
+    no longer known after a while, though the run can still be found."""
 
     reply_lost: float = 0.0
     not_accepted: float = 0.0
@@ -63,6 +48,9 @@ class Troubles:
     asks: float = 0.0
     silent_meter: float = 0.0
     cancel_lost: float = 0.0
+    twice: float = 0.0
+    stale: float = 0.0
+    forgets_keys: float = 0.0
 
 
 @dataclass(slots=True)
@@ -84,6 +72,7 @@ class Run:
     cancelled_at: int | None = None
     why: str = ""
     container: str = ""
+    key_until: int = NEVER
 
     @property
     def over_at(self) -> int:
@@ -126,8 +115,10 @@ class Remote:
     refusals: list[Refusal] = field(default_factory=list)
     containers: list[str] = field(default_factory=list)
     is_kind: bool = False
+    met: Counter[str] = field(default_factory=Counter)
     on_accepted: Callable[[Request], None] = lambda _: None
     is_late: Callable[[Callable[[], None]], bool] = lambda _: False
+    later: Callable[[Callable[[], None]], None] = lambda _: None
 
     def happens(self, chance: float) -> bool:
         """Drawn even when nothing may happen, so that being kind changes no other draw."""
@@ -151,7 +142,8 @@ class Remote:
 
     def accept(self, request: Request) -> Run:
         """Start a run, or give back the one of this key where the service knows keys."""
-        known = self.known(request)
+        now = self.clock.boot_ms()
+        known = [run for run in self.known(request) if run.key_until > now]
         if known and self.guarantee in _REPLAY:
             return known[0]
         run = self._new_run(request)
@@ -159,9 +151,29 @@ class Remote:
         self.on_accepted(request)
         return run
 
+    def lose_local_runs(self) -> None:
+        """The machine they lived on started anew."""
+        if self.guarantee is Guarantee.LOCAL_CLAIM:
+            now = self.clock.boot_ms()
+            for run in self.runs.values():
+                run.lost_at = min(run.lost_at, max(now, run.started_at))
+
     def take(self, request: Request) -> None:
         """A request that arrives when nobody waits for its answer any more."""
         self.accept(request)
+
+    def repeat(self, request: Request) -> None:
+        """What stands in between may send a request once more, where that is told to do no harm."""
+        often = self.troubles.twice
+        if often and self.guarantee in _REPLAY and self.happens(often):
+            self.met["request:twice"] += 1
+            self.later(lambda: self.take(request))
+
+    def shows_the_past(self) -> bool:
+        """Whether an answer comes from a copy that has not heard of the end yet."""
+        stale = bool(self.troubles.stale) and self.happens(self.troubles.stale)
+        self.met["answer:stale"] += stale
+        return stale
 
     def _new_run(self, request: Request) -> Run:
         now, troubles = self.clock.boot_ms(), self.troubles
@@ -181,7 +193,14 @@ class Remote:
             asks_from=asks if self.happens(troubles.asks) else NEVER,
             lost_at=asks if self.happens(troubles.loses_run) else NEVER,
             container=request.container,
+            key_until=now + KEY_MS if self._forgets_key() else NEVER,
         )
+
+    def _forgets_key(self) -> bool:
+        often = self.troubles.forgets_keys
+        forgets = bool(often) and self.happens(often)
+        self.met["key:forgotten"] += forgets
+        return forgets
 
     def _failure(self) -> Failure | None:
         fails = self.happens(self.troubles.fails)
@@ -198,96 +217,3 @@ class Remote:
         usd = self.random.randrange(0, most + 1)
         silent = self.happens(self.troubles.silent_meter)
         return Usage() if silent else Usage({"input_tokens": 3, "output_tokens": 2}, usd)
-
-
-def capabilities_of(guarantee: Guarantee) -> Capabilities:
-    """What a service of this guarantee declares."""
-    settles = guarantee in (Guarantee.SEARCHABLE, Guarantee.KEYED)
-    settle = SETTLE_MS + LATE_MS if settles else 0
-    return Capabilities(guarantee, local=guarantee is Guarantee.LOCAL_CLAIM, settle_ms=settle)
-
-
-@dataclass(slots=True)
-class RemoteBackend(Backend):
-    """The verbs over the service, as one process sees them."""
-
-    remote: Remote
-    name: str = "remote"
-    capabilities: Capabilities = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.capabilities = capabilities_of(self.remote.guarantee)
-
-    def launch(self, request: Request) -> LaunchAnswer:
-        remote, troubles = self.remote, self.remote.troubles
-        now = remote.clock.utc_ms()
-        payload = json.dumps(request.payload, sort_keys=True)
-        remote.requests.append(Asked(now, request.job_id, request.launch_key, payload))
-        if remote.happens(troubles.refused):
-            wait = remote.random.choice((1_000, 20_000, 90_000))
-            remote.refusals.append(Refusal(request.job_id, len(remote.requests), now + wait))
-            kind = remote.random.choice((FailureClass.HELD, FailureClass.TRANSIENT))
-            return LaunchRefused(Failure(kind, "429", "slow down", wait))
-        if remote.happens(troubles.not_accepted):
-            return LaunchUnclear("503, and nothing was started")
-        if not self.capabilities.local and remote.is_late(lambda: remote.take(request)):
-            return LaunchUnclear("no answer in time")
-        run = remote.accept(request)
-        if remote.happens(troubles.reply_lost):
-            return LaunchUnclear("the connection was reset")
-        return Launched(run.handle)
-
-    def reserve(self, request: Request) -> ReserveAnswer:
-        del request  # a container is free of whatever it will hold
-        remote = self.remote
-        if remote.happens(remote.troubles.refused):
-            return LaunchRefused(Failure(FailureClass.TRANSIENT, "503", "no room"))
-        container = remote.reserve()
-        if remote.happens(remote.troubles.reply_lost):
-            return LaunchUnclear("the connection was reset")
-        return Reserved(container)
-
-    def find(self, request: Request) -> FindAnswer:
-        remote = self.remote
-        if remote.guarantee is Guarantee.BLIND:
-            return Unknown("this service has no listing")
-        if remote.happens(remote.troubles.breaks):
-            raise ConnectionError("the listing could not be read to its end")
-        now, searchable = remote.clock.boot_ms(), remote.guarantee is Guarantee.SEARCHABLE
-        for run in remote.known(request):
-            if not searchable or run.visible_at <= now:
-                return Found(run.handle)
-        return Absent()
-
-    def poll(self, handle: str) -> Sighting:
-        remote, run = self.remote, self.remote.runs[handle]
-        if remote.happens(remote.troubles.breaks):
-            raise ConnectionError("reset")
-        now = remote.clock.boot_ms()
-        if run.lost_at <= now and (run.cancelled_at or NEVER) > run.lost_at:
-            return Vanished("404")
-        if run.cancelled_at is not None and run.cancelled_at <= now:
-            return self._ended(run, Failure(FailureClass.TRANSIENT, run.why), run.why)
-        if now >= run.ends_at:
-            return self._ended(run, run.failure, None)
-        asking = now >= run.asks_from and not remote.is_kind
-        return Alive(
-            witness=str(now // 1_000),
-            needs_input="which one?" if asking else None,
-            look_again_ms=remote.random.randrange(200, 5_000),
-        )
-
-    def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        remote, run = self.remote, self.remote.runs[handle]
-        if remote.happens(remote.troubles.cancel_lost):
-            return CancelAnswer(False, "not delivered")
-        now = remote.clock.boot_ms()
-        if run.over_at > now and run.cancelled_at is None and (not run.stubborn or remote.is_kind):
-            run.cancelled_at, run.why = now + remote.random.randrange(1, 3_000), reason
-        return CancelAnswer(True)
-
-    def _ended(self, run: Run, failure: Failure | None, stopped: str | None) -> Sighting:
-        now = self.remote.clock.utc_ms()
-        return Ended(
-            Outcome(failure, 0 if failure is None else 1, "null", run.usage, now, now, stopped)
-        )

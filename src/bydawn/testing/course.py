@@ -1,0 +1,38 @@
+"""The course of a simulated night: everything that is planned, in the order of its time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from bydawn.testing.virtual import HandWoundClock
+
+Act = Callable[[], None]
+
+
+class Course:
+    """The world's clock, and what is to happen when."""
+
+    def __init__(self) -> None:
+        self.clock = HandWoundClock()
+        self._planned: list[tuple[int, int, Act]] = []
+        self._count = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is to happen any more."""
+        return not self._planned
+
+    def at(self, moment: int, act: Act) -> None:
+        self._count += 1
+        heapq.heappush(self._planned, (moment, self._count, act))
+
+    def play(self, until: int) -> None:
+        """Let everything happen up to this moment, or until nothing is left."""
+        while self._planned and self._planned[0][0] <= until:
+            moment, _, act = heapq.heappop(self._planned)
+            self.wind_to(moment)
+            act()
+
+    def wind_to(self, moment: int) -> None:
+        self.clock.wind(max(0, moment - self.clock.boot_ms()))

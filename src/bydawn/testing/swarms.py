@@ -1,0 +1,92 @@
+"""Small nights, drawn from a seed: one to four jobs and much trouble, now and then a large one.
+
+Many small nights find more than few large ones, since what breaks takes few jobs and an odd order.
+Each seed switches a part of all troubles on, with rates of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+from bydawn.core.model import Bound, JobSpec, Publication
+from bydawn.core.sightings import Guarantee
+from bydawn.testing.disturbed import StoreTroubles
+from bydawn.testing.finishing import SOURCE, Obstacles
+from bydawn.testing.nights import COST, Night, night_of, some
+from bydawn.testing.remote import Troubles
+from bydawn.testing.targets import BLIND, FILE, KEYED, TABLE, TAGGED
+
+_SIZES = (1, 1, 1, 2, 2, 2, 3, 3, 4, 7)
+_LENGTHS_MS = (30_000, 60_000, 60_000, 150_000)
+_SKEWS_MS = (-60_000, -3_000, 0, 0, 3_000, 60_000)
+_FAR_OFF_MS = 7_200_000
+_PACES = (995, 1_000, 1_000, 1_005)
+_DEEDS = ("cancel", "redo", "resolve", "resolve", "pause", "revise", "run", "raise")
+
+
+def swarm_of(seed: int) -> Night:
+    """Draw a small night, out of the jobs, limits and rates of a large one."""
+    night, chance = night_of(seed), random.Random(f"{seed}/swarm")
+    specs = night.specs[: chance.choice(_SIZES)]
+    if chance.random() < 0.5:
+        specs = tuple(_published(spec, chance) for spec in specs)
+    guarantee = chance.choice(tuple(Guarantee))
+    return dataclasses.replace(
+        night,
+        specs=specs,
+        terms=dataclasses.replace(night.terms, bound=_bound(len(specs), chance)),
+        guarantee=guarantee,
+        runners=chance.choice((1, 1, 2, 2, 3)),
+        lasts_ms=chance.choice(_LENGTHS_MS),
+        troubles=_troubled(night.troubles, chance),
+        obstacles=Obstacles(*(some(chance, 0.4) for _ in dataclasses.fields(Obstacles))),
+        store=StoreTroubles(*(some(chance, 0.04) for _ in dataclasses.fields(StoreTroubles))),
+        people=chance.choice((0, 0, 3, 9)),
+        deeds=_DEEDS,
+        never_ends=chance.random() < 0.2,
+        machines=_machines(guarantee, chance),
+        suspends=chance.choice((0, 0, 0, 1, 2)),
+        reboots=chance.choice((0, 0, 0, 1, 2)),
+    )
+
+
+def _bound(jobs: int, chance: random.Random) -> Bound:
+    usd = chance.choice((None, None, COST, COST * jobs))
+    return Bound(usd_micros=usd, launches=chance.choice((None, None, 1, jobs)))
+
+
+def _machines(guarantee: Guarantee, chance: random.Random) -> tuple[tuple[int, int], ...]:
+    """One machine whose clock is right, one whose clock is not, or several of those: what runs on a
+    machine itself is played on one."""
+    count = 1 if guarantee is Guarantee.LOCAL_CLAIM else chance.choice((1, 1, 2, 3))
+    if count == 1 and chance.random() < 0.7:
+        return ((0, 1_000),)
+    far = _FAR_OFF_MS if chance.random() < 0.02 else 0
+    return tuple((chance.choice(_SKEWS_MS) + far * n, chance.choice(_PACES)) for n in range(count))
+
+
+def _troubled(troubles: Troubles, chance: random.Random) -> Troubles:
+    return dataclasses.replace(
+        troubles,
+        asks=some(chance, 0.3),
+        loses_run=some(chance, 0.3),
+        twice=some(chance, 0.5),
+        stale=some(chance, 0.2),
+        forgets_keys=some(chance, 0.5),
+    )
+
+
+def _published(spec: JobSpec, chance: random.Random) -> JobSpec:
+    """Up to two targets, each of a kind of its own."""
+    count = chance.choice((0, 1, 1, 2))
+    targets = tuple(_target(f"{spec.id}-{number}", chance) for number in range(count))
+    return dataclasses.replace(spec, publish=targets)
+
+
+def _target(name: str, chance: random.Random) -> Publication:
+    kind = chance.choice((FILE, TABLE, KEYED, TAGGED, BLIND))
+    if kind in (FILE, TABLE):
+        return Publication(SOURCE, kind, name)
+    method = "PUT" if kind == TAGGED else "POST"
+    return Publication(SOURCE, "http", f"{method} https://night/{kind}/{name}")
