@@ -16,7 +16,7 @@ from bydawn.core.decide import Act, Step, judging, launching, running
 from bydawn.core.sightings import Reserved
 from bydawn.core.verdicts import Judgement, Verdict
 from bydawn.gates import paths, requests
-from bydawn.runner import actions, runner
+from bydawn.runner import actions, held, runner
 from bydawn.store import (
     admission,
     claiming,
@@ -184,6 +184,17 @@ def puts_without_a_condition(patch: Patch) -> None:
     patch.setattr(requests, "_is_unanswered", lambda _: False)
 
 
+def believes_what_it_heard_late(patch: Patch) -> None:
+    whole = held.Held.around
+
+    def around(self: Any, now: int, boot: int, *more: Any) -> Any:
+        found = whole(self, now, boot, *more)
+        found.sought_ms = None if self.sought_at is None else boot - self.sought_at
+        return found
+
+    patch.setattr(held.Held, "around", around)
+
+
 MUTANTS = (
     without_any_guard, launches_whatever_it_finds_launching,
     gives_tokens_out_again, keeps_the_generation_after_a_failure, repeats_what_vanished,
@@ -194,7 +205,8 @@ MUTANTS = (
     reserves_without_committing_it, forgets_that_another_boot_ends_leases,
     trusts_its_lease_too_long, takes_a_lost_commit_for_kept,
     lets_older_claims_through_a_files_gate, forgets_what_came_to_a_table,
-    posts_again_where_nobody_knows, puts_without_a_condition,
+    posts_again_where_nobody_knows, puts_without_a_condition, without_token_and_nonce,
+    believes_what_it_heard_late,
 )  # fmt: skip
 
 

@@ -216,7 +216,6 @@ class Simulation:
         if self.store.session.changed_elsewhere():
             check_now(self.store, people.keys, people.terms, people.batch)
         if self._is_through(process, runner):
-            check_joined(all_jobs(self.store, people.batch, people.keys))
             runner.leave()
             process.is_alive = False
             return
@@ -247,6 +246,7 @@ class Simulation:
         for number, served in runner.scope.served.items():
             if not is_joined(runner.store, served, process.machine.clock.utc_ms()):
                 return False
+            check_joined(all_jobs(self.store, self.people.batch, self.people.keys))
             why = kept_for_good(served)
             if why:
                 runner.store.keep_back(number, why)
