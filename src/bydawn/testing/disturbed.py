@@ -6,10 +6,10 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from bydawn.core.errors import StoreUnavailable
+from bydawn.core.values import value
 from bydawn.store import audit
 from bydawn.store.connect import CommitUnknown, Session
 from bydawn.testing.sessions import Around
@@ -17,7 +17,7 @@ from bydawn.testing.sessions import Around
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoreTroubles:
     """How often each thing goes wrong with a write, as chances in [0, 1]. ``unknown_kept`` and
     ``unknown_lost``: nobody could say what became of the commit; ``again``: a first try certainly

@@ -28,6 +28,7 @@ from bydawn.core.model import (
 )
 from bydawn.core.sightings import Guarantee
 from bydawn.core.values import value
+from bydawn.store.rows import digest_of
 from bydawn.testing.disturbed import StoreTroubles
 from bydawn.testing.finishing import SOURCE, Obstacles
 from bydawn.testing.remote import Troubles
@@ -83,7 +84,7 @@ class Night:
         deadline = None if self.deadline_ms is None else opened_at + self.deadline_ms
         batch = PlannedBatch(
             plan=PLAN, edition="", folder="/plans", source="night.toml", terms=terms,
-            specs=specs, fingerprint="f", deadline_at=deadline,
+            specs=specs, fingerprint=digest_of(repr((specs, terms))), deadline_at=deadline,
         )  # fmt: skip
         return batch, [planned_job(spec, number) for number, spec in enumerate(specs)]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bydawn.core.fencing import Claim
+from bydawn.core.values import value
 from bydawn.gates.files import FileGate
 from bydawn.gates.gate import PublishError, Receipt, Steps
 from bydawn.gates.requests import Answer, RequestGate
@@ -22,7 +23,7 @@ from bydawn.store.memory import UsersTable
 FILE, TABLE, KEYED, TAGGED, BLIND = "file", "table", "keyed", "tagged", "blind"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Effect:
     """What became visible at a target, under which claim, out of which run's draft."""
 
