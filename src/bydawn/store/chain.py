@@ -6,14 +6,13 @@ Writers go one after another, so the order of the chain is the order of commits.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from bydawn.core.chain import Head, Sealer, chained, start
 
-if TYPE_CHECKING:
-    from bydawn.store.connect import Row, Session
-
+# As connect.Row: what a connection is made of comes below it.
+_Row = tuple[Any, ...]
 _LAST = "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1"
 
 
@@ -35,7 +34,7 @@ class Chain:
         """What a transaction over a network begins with, behind other words, to save a question."""
         return f"; {_LAST}" if self.store_id else ""
 
-    def heard(self, answers: list[Row | None]) -> Row | None:
+    def heard(self, answers: list[_Row | None]) -> _Row | None:
         """A transaction begins: the answers to its words, of which ``asked`` may have been the
         last; returns the last of the others."""
         if self.store_id:
@@ -52,12 +51,15 @@ class Chain:
             self._head = before
             raise
 
-    def extended(self, session: Session, events: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-        """The rows of a group of events; only inside a write transaction."""
-        head = self._head or self._head_of(session.row(_LAST))
+    def extended(
+        self, events: Sequence[Sequence[Any]], asked: Callable[[str], _Row | None]
+    ) -> list[_Row]:
+        """The rows of a group of events; only inside a write transaction, whose ``row`` is asked
+        where the journal's end is not known yet."""
+        head = self._head or self._head_of(asked(_LAST))
         self._head, rows = chained(head, events, self.sealer)
         return rows
 
-    def _head_of(self, last: Row | None) -> Head:
+    def _head_of(self, last: _Row | None) -> Head:
         seq, found = last or (0, None)
         return Head(seq, found) if found else start(self.store_id, seq)
