@@ -21,7 +21,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from bydawn.store.dialect import Spoken, spoken
 from bydawn.store.postgres import PostgresSession
 
 _WANTED_BIN = os.environ.get("BYDAWN_TEST_PG_BIN")
@@ -203,8 +202,8 @@ def wind_leases_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases on a server are judged by its own clock, which nobody can wind."""
     monkeypatch.setattr(PostgresSession, "lease_now", lambda self: self.clock.boot_ms())
     monkeypatch.setattr(PostgresSession, "lease_boot", lambda self: self.clock.boot_id())
-    monkeypatch.setattr(PostgresSession, "_spoken", _spoken_by_hand)
+    monkeypatch.setattr(PostgresSession, "_worded", _by_hand)
 
 
-def _spoken_by_hand(session: PostgresSession, sql: str) -> Spoken:
-    return spoken(sql.replace("lease_now()", str(session.clock.boot_ms())))
+def _by_hand(session: PostgresSession, sql: str) -> str:
+    return sql.replace("lease_now()", str(session.clock.boot_ms()))

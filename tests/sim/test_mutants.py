@@ -59,7 +59,7 @@ def launches_whatever_it_finds_launching(patch: Patch) -> None:
 
 
 def gives_tokens_out_again(patch: Patch) -> None:
-    patch.setattr(counters, "take_tokens", lambda *_: 1)
+    patch.setattr(counters, "asking_next_token", lambda *_: lambda: 1)
 
 
 def keeps_the_generation_after_a_failure(patch: Patch) -> None:

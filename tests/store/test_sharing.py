@@ -9,14 +9,14 @@ from filling import Hand, fill, spec
 
 from bydawn.core import counting
 from bydawn.store import counters, runners
-from bydawn.store.sharing import _share, fair_room
+from bydawn.store.sharing import _share, asking_fair_room
 from bydawn.store.store import Store
 
 Opener = Callable[[], Store]
 
 
 def room_of(store: Store, runner: str, batch: int) -> int:
-    return store.session.transact(lambda: fair_room(store.session, runner, batch, 12))
+    return store.session.transact(lambda: asking_fair_room(store.session, runner, batch, 12)())
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ class Chain:
         self._head = None
 
     @property
-    def asked(self) -> str:
+    def asked(self) -> list[str]:
         """What a transaction over a network begins with, behind other words, to save a question."""
-        return f"; {_LAST}" if self.store_id else ""
+        return [_LAST] if self.store_id else []
 
     def heard(self, answers: list[_Row | None]) -> _Row | None:
         """A transaction begins: the answers to its words, of which ``asked`` may have been the

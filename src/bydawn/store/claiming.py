@@ -29,7 +29,7 @@ from bydawn.store.connect import Row, Session
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import HELD, JOB_COLUMNS, JOB_FIELDS, NEVER, job_from
 from bydawn.store.runners import guarded_machines
-from bydawn.store.sharing import fair_room
+from bydawn.store.sharing import asking_fair_room
 
 _PARKED, _QUEUED, _LAUNCHING = State.PARKED.value, State.QUEUED.value, State.LAUNCHING.value
 _INTENDED = Event.INTENDED.value
@@ -92,7 +92,8 @@ WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 @dataclass(slots=True)
 class Claimer:
     """Who claims, on which machine, and where new nonces come from. ``is_local`` says whether the
-    runs of a spec live on one machine."""
+    runs of a spec live on one machine, ``is_alone`` whether nobody else was at work the last time:
+    what only others make worth asking is then not asked before it is known."""
 
     runner: str
     machine: str
@@ -100,6 +101,7 @@ class Claimer:
     spec_of: Callable[[int], JobSpec]
     pool_of: Callable[[str], Pool | None]
     is_local: Callable[[JobSpec], bool] = lambda _: False
+    is_alone: bool = True
 
 
 @dataclass(slots=True)
@@ -114,14 +116,17 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
     slots = counting.slots(batch.number)
+    places = (claimer.runner, batch.number, batch.terms.parallel)
+    share = None if claimer.is_alone else asking_fair_room(session, *places)
+    first_token = counters.asking_next_token(session)
     seen = session.row(_AS_SEEN, (slots, batch.number, batch.number, batch.revision))
     if seen is None:
         return taken  # revised, paused or stopped since the caller looked; its next look will tell
     used, runners, breakers_open = seen
     room = min(room, batch.terms.parallel - used)
-    if runners > 1:
-        share = fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
-        room = min(room, share)
+    claimer.is_alone = runners < 2
+    if not claimer.is_alone:
+        room = min(room, (share or asking_fair_room(session, *places))())
     fresh = canary_room(session, batch, taken.kept)
     purse = Purse(session, batch, claimer.spec_of)
     for lane in batch.lanes:
@@ -133,7 +138,7 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
     if taken.jobs:
         _count_started(session, batch, taken.jobs)
         purse.close()
-        _intend(session, claimer, taken.jobs, now)
+        _intend(session, claimer, taken.jobs, first_token(), now)
     return taken
 
 
@@ -193,9 +198,9 @@ def _count_started(session: Session, batch: Open, jobs: list[Job]) -> None:
     counters.move(session, started)
 
 
-def _intend(session: Session, claimer: Claimer, jobs: list[Job], now: int) -> None:
+def _intend(session: Session, claimer: Claimer, jobs: list[Job], first: int, now: int) -> None:
     """The intention, committed before any backend is called."""
-    first = counters.take_tokens(session, len(jobs))
+    counters.draw_tokens(session, len(jobs))
     writes = []
     for offset, job in enumerate(jobs):
         guard = (job.number, job.state, job.token, job.nonce)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from bydawn.store.connect import Statement
+
 if TYPE_CHECKING:
     from bydawn.store.wire import Wire
 
 _MARK = """
-INSERT INTO meta (name, value) VALUES ('{writer}', '{number}')
+INSERT INTO meta (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
+
+_LEFT = "SELECT value FROM meta WHERE name = ?"
 
 
 class Mark:
@@ -24,20 +28,16 @@ class Mark:
         self.writer = f"writer:{secrets.token_hex(8)}"
         self.number = 0
 
-    def made(self) -> str:
+    def made(self) -> Statement:
         """Leave the number of this transaction; part of it."""
-        return _MARK.format(writer=self.writer, number=self.number)
-
-    def asked(self) -> str:
-        """The number of the last transaction that was kept."""
-        return f"SELECT value FROM meta WHERE name = '{self.writer}'"
+        return _MARK, (self.writer, str(self.number))
 
     def is_left(self, wire: Wire, turn: str) -> bool:
         """Asked when it is our turn again: by then the lost transaction is over, either way."""
         if not wire.is_ordered:
             return False  # a migration, which finds out by itself what is left to do
         try:
-            (*_, found) = wire.say_all(f"{wire.opening}; {turn}; {self.asked()}")
+            (*_, found) = wire.begin([(turn, ()), (_LEFT, (self.writer,))])
         finally:
             wire.roll_back()
         return found is not None and found[0] == str(self.number)

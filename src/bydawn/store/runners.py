@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bydawn.core import counting
 from bydawn.core.leases import has_lapsed
 from bydawn.core.values import value
 from bydawn.store import counters
-from bydawn.store.connect import Session
+from bydawn.store.connect import Row, Session
 
 _ADD = """
 INSERT INTO runner (id, machine, boot, pid, started_at, lease_ms, lease_until, batches, ended_at)
@@ -66,9 +66,19 @@ def end(session: Session, runner: str) -> None:
 
 
 def registered(session: Session) -> list[Registered]:
+    return _registered(session.rows(_ALIVE))
+
+
+def asking_registered(session: Session) -> Callable[[], list[Registered]]:
+    """As ``registered`` inside a transaction, where nobody waits for the answer yet."""
+    asked = session.asking(_ALIVE)
+    return lambda: _registered(asked())
+
+
+def _registered(rows: Iterable[Row]) -> list[Registered]:
     return [
         Registered(name, machine, boot, pid, lease_until, _numbers(batches))
-        for name, machine, boot, pid, lease_until, batches in session.rows(_ALIVE)
+        for name, machine, boot, pid, lease_until, batches in rows
     ]
 
 

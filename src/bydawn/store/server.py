@@ -37,6 +37,7 @@ _WHERE_WE_GO_ON = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _STRONG_COMMITS = ("on", "remote_apply")
 
 # A dead peer is noticed in half a minute, where the address does not say otherwise.
@@ -157,8 +158,8 @@ def connect(address: Address) -> Line:
 
 
 def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> tuple[str, str]:
-    """What begins a write transaction here: one that is a single message to few rows, and any.
-    Refuses a server that must not be written to.
+    """What is said first in a write transaction here: in one that is a single message to few rows,
+    and in any other. Refuses a server that must not be written to.
 
     The settings hold for one transaction, so they need no session of our own behind a pooler. The
     planner is kept to our indices: it knows little of a table that was filled a moment ago.
@@ -184,12 +185,12 @@ def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) ->
         "lock_timeout": _LOCK_WAIT,
         "statement_timeout": _STATEMENT_WAIT,
     }
-    return _begun_with(must), _begun_with({**must, **_WHERE_WE_GO_ON})
+    return _setting(must), _setting({**must, **_WHERE_WE_GO_ON})
 
 
-def _begun_with(settings: dict[str, str]) -> str:
+def _setting(settings: dict[str, str]) -> str:
     listed = ", ".join(f"set_config('{key}', '{value}', true)" for key, value in settings.items())
-    return f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {listed}"
+    return f"SELECT {listed}"
 
 
 def may_replay(error: psycopg.Error, is_broken: bool) -> bool:

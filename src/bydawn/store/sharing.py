@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bydawn.core import counting
 from bydawn.store.connect import Session
 from bydawn.store.rows import HELD
-from bydawn.store.runners import registered
+from bydawn.store.runners import asking_registered
 
 _HELD = f"""
 SELECT count(*) FROM job
@@ -17,18 +17,23 @@ _OWN = "SELECT name, used FROM counter WHERE name >= ? AND name < ?"
 _AFTER_ALL = "\x7f"
 
 
-def fair_room(session: Session, runner: str, batch: int, places: int) -> int:
+def asking_fair_room(session: Session, runner: str, batch: int, places: int) -> Callable[[], int]:
     """How many more jobs a runner may take of a batch with so many places: alone, all of them.
     What runners with a cap of their own leave is split among the others."""
     first = counting.own_places("")
     capped = session.asking(_OWN, (first, first + _AFTER_ALL))
     held = session.asking(_HELD, (batch, runner))
-    serving = [one.id for one in registered(session) if batch in one.batches]
-    if len(serving) < 2:
-        return places
-    caps: dict[str, int] = dict(capped())
-    share = _share(places, (caps.get(counting.own_places(one), places) for one in serving))
-    return max(0, share - int(held()[0][0]))
+    at_work = asking_registered(session)
+
+    def answered() -> int:
+        serving = [one.id for one in at_work() if batch in one.batches]
+        if len(serving) < 2:
+            return places
+        caps: dict[str, int] = dict(capped())
+        share = _share(places, (caps.get(counting.own_places(one), places) for one in serving))
+        return max(0, share - int(held()[0][0]))
+
+    return answered
 
 
 def _share(places: int, caps: Iterable[int]) -> int:

@@ -13,11 +13,12 @@ from psycopg import pq
 from psycopg.pq import Escaping
 
 from bydawn.core.errors import BydawnError, StoreRefused
-from bydawn.store.connect import Row
+from bydawn.store.connect import Row, Statement
 from bydawn.store.dialect import Spoken, cleaned, filled, given_to, spoken
 from bydawn.store.listening import Listener, channel_of
 from bydawn.store.many import alike_in, for_many, given_for
 from bydawn.store.server import (
+    BEGIN,
     COMMIT_S,
     NOT_PREPARED,
     Address,
@@ -48,14 +49,13 @@ SELECT (SELECT value FROM meta WHERE name = 'store_id'),
 class Wire:
     """Raises psycopg's own errors, but for a server that must not be used.
 
-    ``opening`` begins a write transaction, ``brief_opening`` one that is a single message;
     ``is_ordered`` says that the store's tables are there; ``committed`` is the newest version this
     process knows to be kept.
     """
 
     def __init__(self, address: Address, patience_s: float) -> None:
         self.name = address.name
-        self.opening = self.brief_opening = ""
+        self._opening = self._brief_opening = ""
         self.is_ordered = False
         self.committed = 0
         self._address, self._patience_s = address, patience_s
@@ -165,21 +165,31 @@ class Wire:
                 found.append(cursor.fetchone())
         return found
 
-    def say_to_the_end(self, sql: str) -> list[Row | None]:
-        """A whole write transaction, as ``say_all``."""
-        with self._connection.answering_within(COMMIT_S):
-            return self.say_all(f"{self.brief_opening}; {sql}; COMMIT")
+    def begin(self, statements: Sequence[Statement]) -> list[Row | None]:
+        """Begin a write transaction with these statements, in one message; answers as of
+        ``say_all``."""
+        return self.say_all("; ".join(self._message(self._opening, statements)))
 
-    def literally(self, sql: Spoken, parameters: Sequence[Any] = ()) -> str:
+    def say_to_the_end(self, statements: Sequence[Statement]) -> list[Row | None]:
+        """A whole write transaction in one message; answers as of ``say_all``."""
+        message = "; ".join([*self._message(self._brief_opening, statements), "COMMIT"])
+        with self._connection.answering_within(COMMIT_S):
+            return self.say_all(message)
+
+    def _message(self, opening: str, statements: Sequence[Statement]) -> list[str]:
+        return [BEGIN, *(self._literally(*one) for one in ((opening, ()), *statements))]
+
+    def _literally(self, sql: str, parameters: Sequence[Any]) -> str:
         """A statement with its parameters in its text, quoted by the library's own rule; short
         where the server has been told of it before."""
-        given = [self._literal(value) for value in given_to(sql, parameters)]
+        words = spoken(sql)
+        given = [self._literal(value) for value in given_to(words, parameters)]
         if self._met < _ACQUAINTED:
-            return filled(sql, given)
-        told = self._told.get(sql.sql)
+            return filled(words, given)
+        told = self._told.get(sql)
         if told is None:
-            told = self._told[sql.sql] = f"bydawn_{len(self._told)}"
-            self.say(f"PREPARE {told} AS {sql.sql}")
+            told = self._told[sql] = f"bydawn_{len(self._told)}"
+            self.say(f"PREPARE {told} AS {words.sql}")
         return f"EXECUTE {told}({', '.join(given)})" if given else f"EXECUTE {told}"
 
     def _literal(self, value: str | int | None) -> str:
@@ -237,9 +247,9 @@ class Wire:
                 "name a database of its own for bydawn, or a schema by ?options=-csearch_path=NAME",
             )
 
-    def told_by(self, writer: str) -> str:
+    def told_by(self, writer: str) -> Statement:
         """What tells listeners of a write when it commits; part of its transaction."""
-        return f"SELECT pg_notify('{channel_of(self._store_id)}', '{writer}')"
+        return "SELECT pg_notify(?, ?)", (channel_of(self._store_id), writer)
 
     def listener(self, own: str, ring: Callable[[], None]) -> Listener:
         """Hears of the writes of others than ``own``."""
@@ -264,7 +274,7 @@ class Wire:
         self._connection, self._told = connect(self._address), {}
         self._met = min(self._met, 0)
         try:
-            self.brief_opening, self.opening = opening_words(self._connection, self.name)
+            self._brief_opening, self._opening = opening_words(self._connection, self.name)
             self.look_around()
         except BaseException:
             self._connection.close()
