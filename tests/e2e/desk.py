@@ -15,13 +15,14 @@ from scene import Scene
 from bydawn.app import App, Invocation
 from bydawn.app.place import locate
 from bydawn.core.clock import Clock
+from bydawn.core.values import value
 from bydawn.runner.clock import SystemClock
 from bydawn.web.guarding import Keys, hosts_of
 from bydawn.web.looking import Site
 from bydawn.web.site import build
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimedSite(Site):
     """Reads the clock of the night it shows."""
 
