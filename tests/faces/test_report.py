@@ -194,10 +194,13 @@ def test_nothing_is_called_assumed_where_meters_told(scene: Scene) -> None:
 def test_a_good_end_beyond_its_own_cap_is_unusual(scene: Scene) -> None:
     """It ended between two looks: nothing failed, and nobody would hear of it."""
     dear = scripted("dear", ok(9, cost_usd="1.70"), bound=DOLLAR)
-    batch = scene.submit(dear, scripted("fine", ok(9, cost_usd="1.00"), bound=DOLLAR))
+    trouble = {"takes_ms": 9, "ends": "exit 75"}
+    silent = scripted("silent", trouble, ok(9, cost_usd="0.40"), bound=DOLLAR)
+    batch = scene.submit(dear, silent, scripted("fine", ok(9, cost_usd="1.00"), bound=DOLLAR))
     scene.drive(batch)
     text, document = morning_of(scene, batch)
-    assert "UNUSUAL dear $1.70, more than its own cap of $1.00 what is usual" in text
+    assert "UNUSUAL dear $1.70, more than its own cap of $1.00 silent 1 try lost" in text
+    assert document["assumed_usd"] == "1.00"
     assert document["over_own_cap"] == [{"job": "dear", "usd": "1.70", "cap_usd": "1.00"}]
 
 

@@ -29,8 +29,12 @@ SELECT coalesce(sum(j.cost_micros - (
 FROM job j WHERE j.batch = ? AND j.cost_micros > 0 AND j.reserved_micros = 0"""
 _SPECS = "SELECT DISTINCT spec FROM job WHERE batch = ? AND attempts > 0 ORDER BY spec"
 _DEARER = """
-SELECT name, cost_micros FROM job WHERE batch = ? AND spec = ? AND cost_micros > ?
-    AND state = 'succeeded' ORDER BY cost_micros DESC, number LIMIT ?"""
+SELECT name, told FROM (
+    SELECT j.name, j.number,
+        (SELECT sum(a.cost_micros) FROM attempt a WHERE a.job = j.number) AS told
+    FROM job j
+    WHERE j.batch = ? AND j.spec = ? AND j.cost_micros > ? AND j.state = 'succeeded'
+) AS metered WHERE told > ? ORDER BY told DESC, number LIMIT ?"""
 _UNMETERED = """
 SELECT spec, count(*) FROM job
 WHERE batch = ? AND attempts > 0 AND cost_micros IS NULL
@@ -107,9 +111,9 @@ def specs_run(session: Session, batch: int) -> list[int]:
 def dearer_than(
     session: Session, batch: int, spec: int, micros: int, most: int
 ) -> list[tuple[str, int]]:
-    """Jobs of one specification that came to a good end for more than so much, the dearest
-    first."""
-    rows = session.rows(_DEARER, (batch, spec, micros, most))
+    """Jobs of one specification that came to a good end, and whose meters told of more than so
+    much; the dearest first. What was only assumed does not count."""
+    rows = session.rows(_DEARER, (batch, spec, micros, micros, most))
     return [(str(name), int(cost)) for name, cost in rows]
 
 
