@@ -10,7 +10,7 @@ from filling import FAILED, LAUNCHED, Hand, again, planned, spec, succeed
 from bydawn.core.keys import job_key
 from bydawn.core.model import Bound, JobSpec, PlannedJob
 from bydawn.core.sightings import Usage
-from bydawn.store import finding, nights, spending, timeline, totals
+from bydawn.store import finding, nights, notices, spending, timeline, totals
 from bydawn.store.finding import Wanted
 from bydawn.store.store import Store
 
@@ -106,3 +106,35 @@ def test_jobs_are_found_on_both_kinds(open_one: Opener) -> None:
     assert {type(number) for number in tallies[newest].counts.values()} == {int}
     spent = nights.these(session, [newest, earlier])
     assert {one.usd_micros for one in spent.values()} == {500_000}
+
+
+def test_what_meters_told_and_what_was_assumed(open_one: Opener) -> None:
+    """``bad`` was silent and is charged its cap; the others told all there was."""
+    store = open_one()
+    specs = [dataclasses.replace(spec(name), bound=BOUND) for name in ("good", "bad")]
+    batch = night(store, Hand(store), 1, *specs)
+    session = store.session
+    assert totals.assumed(session, batch) == BOUND.usd_micros
+    (told,) = (
+        one for number in totals.specs_run(session, batch)
+        for one in totals.dearer_than(session, batch, number, 249_999, 9)
+    )  # fmt: skip
+    assert told == ("good", 250_000)
+    assert {type(told[1]), type(totals.assumed(session, batch))} == {int}
+    for number in totals.specs_run(session, batch):
+        assert totals.dearer_than(session, batch, number, 250_000, 9) == []
+
+
+def test_spans_of_a_batch_are_taken_one_parcel_after_another(open_one: Opener) -> None:
+    one, other = open_one().session, open_one().session
+    assert notices.claim_parcel(one, 1, 0, 17)
+    assert not notices.claim_parcel(other, 1, 0, 17)
+    assert not notices.claim_parcel(other, 1, 0, 23), "a part of it is under way"
+    notices.note_sent(one, notices.parcel_address(1, 17))
+    assert not notices.claim_parcel(other, 1, 0, 23), "a part of it was sent"
+    assert notices.claim_parcel(other, 1, 17, 23)
+    notices.note_sent(other, notices.parcel_address(1, 23))
+    notices.forget_parcels_but(other, 1, 23)
+    assert notices.parcels(one, 1) == (23, None)
+    assert len(notices.told(one, 1)) == 1
+    assert notices.claim_parcel(one, 2, 0, 5), "another batch is another matter"
