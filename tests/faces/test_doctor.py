@@ -168,3 +168,19 @@ def test_a_vendor_is_asked_itself_before_the_night(
     told = [one for one in told if one["name"] == "backend"]
     assert len(told) == (expected is not None)
     assert expected is None or expected in json.dumps(told)
+
+
+def test_every_backend_that_is_missing_is_named(say: Say, tmp_path: Path) -> None:
+    """Whoever starts on a bare machine learns it all at once, and each with its own remedy."""
+    text = 'name = "x"\n[[job]]\nid = "one"\nbackend = "ray"\nargv = ["true"]\n'
+    text += '[[job]]\nid = "two"\nbackend = "openai-background"\nmodel = "m"\nprompt = "p"\n'
+    (tmp_path / "nightly.toml").write_text(text)
+    code, _, err = say("check", "nightly.toml")
+    assert code == 69
+    assert "; then 1 more, which bydawn doctor names" in err
+    told = failing(say("doctor", "nightly.toml", "--json"))
+    failed = {one["message"]: one["hint"] for one in told}
+    ray = next(message for message in failed if message.startswith("ray: no Ray head answers at"))
+    assert "refused" in ray
+    assert failed[ray] == "start one, or set RAY_API_SERVER_ADDRESS"
+    assert failed["openai-background: OPENAI_API_KEY is not set"] == "export it"

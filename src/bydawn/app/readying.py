@@ -47,10 +47,13 @@ def refuse_unready(
     refuse_unavailable(specs, environment, state_folder)
     for spec in specs:
         refuse_no_worktree(spec, environment)
-    for spec, ready in readiness_of_each(specs, environment, state_folder):
-        if ready.why_not:
-            what, _, remedy = ready.why_not.partition(": ")
-            raise BackendMissing(f"{spec.id}: the backend {spec.backend}: {what}", remedy)
+    asked = readiness_of_each(specs, environment, state_folder)
+    missing = [(spec, ready.why_not) for spec, ready in asked if ready.why_not]
+    for spec, why_not in missing[:1]:
+        what, _, remedy = why_not.partition(": ")
+        others = len(missing) - 1
+        more = f"; then {others} more, which bydawn doctor names" if others else ""
+        raise BackendMissing(f"{spec.id}: the backend {spec.backend}: {what}", remedy + more)
 
 
 def readiness_of_each(

@@ -149,8 +149,10 @@ class Ray(Backend):
                 return Readiness(why_not=f"{address} answers HTTP {reply.code}: is it a Ray head?")
             return Readiness(version=f"Ray {text_at(reply.document(), 'ray_version') or '?'}")
         except (Unsent, Unanswered) as error:
+            # What follows the first colon is read as the remedy.
+            reason = str(error).rpartition(": ")[2]
             remedy = "start one, or set RAY_API_SERVER_ADDRESS"
-            return Readiness(why_not=f"no Ray head answers ({error}): {remedy}")
+            return Readiness(why_not=f"no Ray head answers at {address} ({reason}): {remedy}")
 
     def close(self) -> None:
         self._wire.close()
