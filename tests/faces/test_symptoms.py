@@ -27,6 +27,14 @@ def test_what_is_quoted_is_said_somewhere() -> None:
     assert [words for words in quoted if words not in source] == []
 
 
+def test_what_is_odd_is_said_in_these_words() -> None:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    quoted = set(part("Something is odd in the morning"))
+    said = {"secret in draft", "is assumed", "more than its own cap", "UNUSUAL"}
+    assert said <= quoted
+    assert [words for words in said if words not in source.replace("_", " ")] == []
+
+
 def test_every_reason_a_person_meets_is_there() -> None:
     told = {word for title in ("It waits", "It failed", "It is parked") for word in part(title)}
     # Neither of them asks for anything: done before, and done but described otherwise now.
