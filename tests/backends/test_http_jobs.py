@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
+from bydawn.runner.clock import SystemClock
 from bydawn.testing.fakes import FakeHttpJobs, FakeServer, Fault, Scene
 from bydawn.testing.fakes.faults import Kind
 
@@ -131,12 +133,25 @@ def test_the_table_decides_what_is_promised(
 def test_a_keyed_launch_that_is_repeated_is_one_run(make: Make, tmp_path: Path) -> None:
     with FakeServer(FakeHttpJobs(FOREVER, is_keyed=True)) as server:
         made = make(server, key_header="Idempotency-Key")
-        one = wanted(tmp_path)
+        one = replace(wanted(tmp_path), deadline_at=SystemClock().utc_ms())
         server.faults.plan([Fault(Kind.DROP)])
         assert isinstance(made.launch(one), LaunchUnclear)
         assert made.find(one) == Absent()
         assert handle_of(made, one) == handle_of(made, one) == "run-1"
         assert server.fake.runs.started() == {"launch-one": 1}
+
+
+def test_a_key_the_service_may_have_forgotten_proves_nothing(
+    make: Make, server: FakeServer, tmp_path: Path
+) -> None:
+    """The machine slept for two days over an unclear launch: under a forgotten key it would be a
+    second paid run."""
+    made = make(server, key_header="Idempotency-Key", key_keeps="1h")
+    now, hour_ms = SystemClock().utc_ms(), 3_600_000
+    young = replace(wanted(tmp_path), timeout_ms=60_000, deadline_at=now - hour_ms + 120_000)
+    old = replace(young, deadline_at=now - hour_ms + 30_000)
+    assert made.find(young) == Absent()
+    assert isinstance(made.find(old), Unknown)
 
 
 def test_a_lost_answer_is_found_again_where_the_service_can_be_searched(

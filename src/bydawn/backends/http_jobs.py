@@ -67,6 +67,7 @@ class HttpJobs(Backend):
         self._reading = reading_of(self._table)
         self._wire = Wire(parse_length(self._table.timeout))
         settle = parse_length(self._table.settle)
+        self._key_keeps_ms = parse_length(self._table.key_keeps)
         self._unseen = Unseen(around.clock, settle)
         self._pace = pace_of(self._table.poll_every)
         self.capabilities = Capabilities(
@@ -97,15 +98,22 @@ class HttpJobs(Backend):
 
     def find(self, request: Request) -> FindAnswer:
         if self._table.find is None:
-            if self.capabilities.guarantee is Guarantee.KEYED:
-                return Absent()  # launching again under the same key is what a keyed service is for
-            return Unknown("this service can neither be searched nor knows our keys")
+            return self._by_key_alone(request)
         reply = self._wire.send(self._for_launch(self._table.find, request))
         if reply.code in _GONE:
             return Absent()
         if not reply.is_good:
             raise Unanswered(self._harmless(f"HTTP {reply.code}: {reply.words}"))
         return self._found(reply.document(), request.launch_key)
+
+    def _by_key_alone(self, request: Request) -> FindAnswer:
+        """Launching again under the same key is what a keyed service is for, while it knows it."""
+        if self.capabilities.guarantee is not Guarantee.KEYED:
+            return Unknown("this service can neither be searched nor knows our keys")
+        intended_at = request.deadline_at - request.timeout_ms
+        if request.deadline_at and self._clock.utc_ms() - intended_at >= self._key_keeps_ms:
+            return Unknown(f"the service knows a key for {self._table.key_keeps}, which are over")
+        return Absent()
 
     def poll(self, handle: str) -> Sighting:
         try:

@@ -82,6 +82,7 @@ class HttpJobsTable(StatePaths):
     find_path: Filled | None = None
     key_path: Filled | None = None
     key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    key_keeps: Length = "24h"
     refused_status: list[Annotated[int, Field(ge=400, le=599)]] = []
     files: dict[DraftPath, HttpCall] = {}
 
