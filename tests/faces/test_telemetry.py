@@ -14,7 +14,10 @@ from receiving import Received
 from scene import Scene, ok, scripted
 from test_real_runs import Place
 
+from bydawn.app import Invocation, place
+from bydawn.app.names import TRACES
 from bydawn.app.outcomes import joined_of
+from bydawn.app.sending import make_sender
 from bydawn.app.telemetry import export_spans, write_metrics
 from bydawn.core.errors import UsageError
 from bydawn.core.model import JobSpec
@@ -117,6 +120,22 @@ def test_a_collector_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     assert code == 75
     assert "the collector did not take the spans" in err
     assert "Traceback" not in err
+
+
+def test_a_collector_that_hangs_is_left_with_words(
+    scene: Scene, receiver: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the sender beside a night asks: it gets an answer, never an error, and soon."""
+    url, seen = receiver
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{url}/hang")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "1")
+    spans = spans_of(scene, traced(scene, scripted("a", ok())))
+    where = place.Place(scene.folder / ".bydawn", scene.path)
+    invocation = Invocation(scene.folder, environment={TRACES: "on"})
+    send = make_sender(where, invocation, scene.store).outlets.trace
+    assert send is not None
+    assert send(spans).startswith("the collector did not take the spans")
+    assert len(seen) >= 1
 
 
 LINE = re.compile(r'(# (HELP|TYPE) \w+ .+|\w+(\{\w+="([^"\\\n]|\\.)*"(,\w+="([^"\\\n]|\\.)*")*\})? '

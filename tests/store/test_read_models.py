@@ -116,12 +116,12 @@ def test_what_meters_told_and_what_was_assumed(open_one: Opener) -> None:
     session = store.session
     assert totals.assumed(session, batch) == BOUND.usd_micros
     (told,) = (
-        one for number in totals.specs_run(session, batch)
+        one for number in totals.specs_of(session, batch)
         for one in totals.dearer_than(session, batch, number, 249_999, 9)
     )  # fmt: skip
     assert told == ("good", 250_000)
     assert {type(told[1]), type(totals.assumed(session, batch))} == {int}
-    for number in totals.specs_run(session, batch):
+    for number in totals.specs_of(session, batch):
         assert totals.dearer_than(session, batch, number, 250_000, 9) == []
 
 

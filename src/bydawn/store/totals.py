@@ -27,7 +27,7 @@ _ASSUMED = """
 SELECT coalesce(sum(j.cost_micros - (
     SELECT coalesce(sum(a.cost_micros), 0) FROM attempt a WHERE a.job = j.number)), 0)
 FROM job j WHERE j.batch = ? AND j.cost_micros > 0 AND j.reserved_micros = 0"""
-_SPECS = "SELECT DISTINCT spec FROM job WHERE batch = ? AND attempts > 0 ORDER BY spec"
+_SPECS = "SELECT number FROM spec WHERE batch = ? ORDER BY number"
 _DEARER = """
 SELECT name, told FROM (
     SELECT j.name, j.number,
@@ -103,8 +103,8 @@ def assumed(session: Session, batch: int) -> int:
     return max(0, int(row[0])) if row else 0
 
 
-def specs_run(session: Session, batch: int) -> list[int]:
-    """The specifications of the jobs that were tried."""
+def specs_of(session: Session, batch: int) -> list[int]:
+    """The specifications of a batch's jobs, in all its revisions."""
     return [int(row[0]) for row in session.rows(_SPECS, (batch,))]
 
 

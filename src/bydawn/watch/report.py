@@ -122,7 +122,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
 
 def _dearer(store: Store, batch: int) -> Iterator[Dearer]:
     """Jobs beyond their own caps that nobody would hear of otherwise: nothing failed."""
-    for spec in totals.specs_run(store.session, batch):
+    for spec in totals.specs_of(store.session, batch):
         cap = store.spec(spec).bound.usd_micros
         if cap is not None:
             found = totals.dearer_than(store.session, batch, spec, cap, _DEARER_SHOWN)
