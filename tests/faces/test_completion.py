@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 from scene import Scene
 
 from bydawn.cli.entry import COMPLETING, main
+from saying import with_program
 
 
 def offered(
@@ -76,3 +83,63 @@ def test_no_store_or_a_broken_one_is_silence(
     (tmp_path / ".bydawn").mkdir()
     (tmp_path / ".bydawn/store.db").write_bytes(b"x" * 5000)
     assert offered(f"bydawn show {begun}", monkeypatch, capsys) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "answers"),
+    [
+        ("bydawn show nightly@2026-11-19/art", ["@2026-11-19/article-a", "@2026-11-19/article-b"]),
+        ("bydawn wait nightly/review ", ["nightly", "nightly@2026-11-19"]),
+        ("bydawn logs 'night", ["nightly/", "nightly@2026-11-19/"]),
+    ],
+)
+def test_bash_itself_completes_addresses(
+    line: str, answers: list[str], scene: Scene, tmp_path: Path
+) -> None:
+    """Bash cuts words at @; what it is given has to begin there."""
+    scene.night()
+    script = f"""
+eval "$(bydawn completion bash)"
+COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}
+_bydawn_completion bydawn
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=scene.folder, env=with_program(tmp_path), text=True,
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert [said for said in done.stdout.splitlines() if said] == answers
+
+
+def test_at_a_real_terminal_the_line_is_as_it_was_meant(scene: Scene, tmp_path: Path) -> None:
+    """What readline makes of the answers: each line is completed, put behind echo, and printed."""
+    scene.night()
+    lines = [
+        "bydawn status nightly@20",
+        "bydawn show nightly@2026-11-19/rev",
+        "bydawn logs nightly/rev",
+    ]
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"], cwd=scene.folder, env=with_program(tmp_path),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    typed = [
+        "PS1=",
+        'eval "$(bydawn completion bash)"',
+        *(f"{one}\t\x01echo [\x05]" for one in lines),
+    ]
+    os.write(ours, "".join(f"{one}\n" for one in [*typed, "exit"]).encode())
+    said = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 4096):
+            said += piece
+    shell.wait(timeout=60)
+    os.close(ours)
+    found = re.findall(r"\[(bydawn [^\]\x1b]*) \]\r", said.decode())
+    assert found == [
+        "bydawn status nightly@2026-11-19", "bydawn show nightly@2026-11-19/review",
+        "bydawn logs nightly/review",
+    ], said.decode()  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from collections.abc import Callable, Sequence
 
 import click
@@ -60,6 +61,8 @@ def program() -> Program:
 def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None = None) -> int:
     """Run one command line; whatever happens becomes words on stderr and an exit code."""
     settings = Settings(dashboard=dashboard)
+    if os.environ.get(COMPLETING):
+        _know_shells()
     try:
         answer = program().main(
             list(argv), "bydawn", COMPLETING, standalone_mode=False, obj=settings
@@ -67,3 +70,11 @@ def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None = None)
     except BaseException as error:
         return failed(error, settings, argv)
     return answer if isinstance(answer, int) else 0
+
+
+def _know_shells() -> None:
+    from click.shell_completion import add_completion_class
+
+    from bydawn.cli.bash import Bash
+
+    add_completion_class(Bash)
