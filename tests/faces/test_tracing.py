@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from receiving import Received
 from scene import HOUR, Scene, ok, scripted
+from test_real_runs import Place, until
 
 from bydawn.app import tracing
 from bydawn.app.sender import Outlets, Sender
@@ -211,3 +215,43 @@ def test_a_long_night_leaves_in_many_parcels(scene: Scene, monkeypatch: pytest.M
     assert max(map(len, collector.parcels)) < 20 + 10
     assert len(collector.parcels) > 9
     assert collector.names().count("attempt 2") == 30
+
+
+PLAN = """
+schema = 1
+name = "night"
+[[job]]
+id = "quick"
+argv = ["true"]
+[[job]]
+id = "long"
+shell = "while [ ! -e {gate} ]; do sleep 0.05; done"
+"""
+
+
+def spans_in(received: list[tuple[str, bytes]]) -> list[tuple[str, str]]:
+    """Name and id of every span that came over the wire, in the order they came."""
+    asked = [ExportTraceServiceRequest.FromString(body) for _, body in list(received)]
+    return [
+        (span.name, (span.trace_id + span.span_id).hex())
+        for one in asked for span in one.resource_spans[0].scope_spans[0].spans
+    ]  # fmt: skip
+
+
+@pytest.mark.wide
+def test_a_real_night_killed_in_the_middle_is_told_once(tmp_path: Path, receiver: Received) -> None:
+    url, received = receiver
+    place = Place(tmp_path)
+    place.environment |= {"BYDAWN_OTEL": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    plan = place.plan(PLAN.format(gate=tmp_path / "go"))
+    running = place.start("run", plan)
+    until(lambda: "quick" in dict(spans_in(received)))
+    running.kill()
+    running.communicate()
+    assert "long" not in dict(spans_in(received))
+    (tmp_path / "go").touch()
+    assert place.run("run", plan)[0] == 0
+    until(lambda: "night" in dict(spans_in(received)))
+    ids = [one for _, one in spans_in(received)]
+    assert len(ids) == len(set(ids))
+    assert {"quick", "long", "attempt 1", "night"} <= dict(spans_in(received)).keys()
