@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from bydawn.core.model import JobSpec
@@ -16,6 +15,8 @@ from bydawn.core.sightings import Guarantee
 from bydawn.core.values import value
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from bydawn.backends.backend import Backend, Surroundings
 
 GROUP = "bydawn.backends"
@@ -251,6 +252,8 @@ def kind_of(spec: JobSpec) -> str:
 
 
 def _points() -> list[EntryPoint]:
+    from importlib.metadata import entry_points  # with half of the standard library behind it
+
     return sorted(entry_points(group=GROUP), key=lambda one: one.name)
 
 
