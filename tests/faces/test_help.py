@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,10 +53,33 @@ def test_every_flag_has_its_words(name: str) -> None:
     assert COMMANDS[name].help
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
+def written() -> Iterator[str]:
+    """Every command line of ours in a block of code of the pages, but for what holds a variable:
+    that is only run, where its page is."""
+    for page in (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))):
+        for language, block in _BLOCK.findall(page.read_text("utf-8")):
+            if language in ("", "bash", "yaml"):
+                lines = _COMMAND.findall(block.replace("\\\n", " "))
+                yield from (line for line in lines if "$" not in _SHELL.split(line)[0])
+
+
+PROJECT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^(?:\w*\$ |\s*- run: |\s*run: )?(bydawn [a-z-][^\n]*)$", re.MULTILINE)
+_SHELL = re.compile(r" (?:[|&>;]|2>|\|\||&&)|;|$|…")
+WRITTEN = sorted({*written()})
+
+
+def test_the_pages_have_commands() -> None:
+    assert len(WRITTEN) > 80
+    verbs = {words[1] for words in map(str.split, WRITTEN) if len(words) > 1}
+    assert {"run", "serve", "stop", "notify", "schedule", "lease", "db"} - verbs <= {"db"}
+
+
+@pytest.mark.parametrize("line", [*EXAMPLES, *WRITTEN])
 def test_an_example_is_understood(line: str) -> None:
     """Parsed as it is typed, up to where the shell takes over, and not carried out."""
-    words = shlex.split(line.split(" >")[0].split(" |")[0], comments=True)
+    words = shlex.split(_SHELL.split(line)[0], comments=True)
     assert words[0] == "bydawn"
     command: click.Command = ROOT
     ctx = click.Context(ROOT, info_name="bydawn")

@@ -157,8 +157,8 @@ def _introduce(stage: _Stage) -> None:
         f" {sum(lengths) * night.unit_s:.0f} s,"
         f" the longest alone {max(lengths) * night.unit_s:.0f} s."
     )
-    stage.say("The agents are small fake programs: no keys, no network, nothing spent. Each notes")
-    stage.say("its launch in a file no part of bydawn writes; that file is the judge in the end.")
+    stage.say("The agents are small fake programs: no keys, no network, nothing spent. Each")
+    stage.say("notes its launch in a file no part of bydawn writes: the judge in the end.")
     stage.say(f"{FLAKY} will fail twice before it works, {HOPELESS} will give up for")
     stage.say(f"good, and {FRONT} publishes one page, through a check.")
     stage.pause(5)
