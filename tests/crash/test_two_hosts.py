@@ -162,6 +162,28 @@ def test_a_lent_machine_takes_no_more_than_its_own(hosts: tuple[Host, Host], sto
     assert first.returncode == 0, one.said()
 
 
+def test_the_plan_of_another_machine_is_joined_from_wherever_it_lies_there(
+    hosts: tuple[Host, Host], store: Store, url: str, tmp_path: Path
+) -> None:
+    """Each job notes beside whose copy of the plan it runs; the first wait for the second host."""
+    one, two = hosts
+    ledger, go, is_file = tmp_path / "ledger", tmp_path / "go", url.startswith("sqlite")
+    wait = f"while [ ! -e {go} ]; do sleep 0.05; done; sleep 0.2"
+    what = f"echo {{{{ plan.dir }}}} >> {ledger}; {wait}"
+    first = one.start("run", one.plan("night", 16, what, parallel=4), "--progress", "none")
+    comes(ledger.exists, one)
+    second = two.start("run", two.plan("night", 16, what, parallel=4), "--progress", "none")
+    if is_file:
+        assert second.wait(_PATIENCE_S) == 3
+    else:
+        comes(lambda: sum(1 for runner in store.runners() if runner.batches) == 2, two)
+    go.touch()
+    assert (first.wait(_PATIENCE_S), second.wait(_PATIENCE_S)) == (0, 3 if is_file else 0)
+    ran = ledger.read_text().split()
+    assert len(ran) == 16
+    assert set(ran) == {str(host.folder) for host in ((one,) if is_file else hosts)}
+
+
 def test_when_whoever_opened_it_dies_a_lent_machine_finishes_it(
     hosts: tuple[Host, Host], store: Store
 ) -> None:

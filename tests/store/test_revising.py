@@ -23,6 +23,7 @@ from filling import (
 
 from bydawn.core.errors import PlanInvalid
 from bydawn.core.model import Bound, PlannedJob
+from bydawn.runner.scope import Scope
 from bydawn.store import read
 from bydawn.store.rows import NEVER
 from bydawn.store.store import Store
@@ -66,6 +67,23 @@ def test_of_two_who_open_one_plan_at_once_the_second_finds_it_recorded(
     clock.wind(1_000)
     late = planned(one, fingerprint="g", deadline_at=clock.utc_ms() + 5_000)
     assert second.open_batch(late, listed(one, count=2)).revision == 3
+
+
+def test_a_plan_may_lie_elsewhere_on_another_machine(open_one: Callable[[], Store]) -> None:
+    """Two laptops have their clones in different places; each runs with its own."""
+    one, two, unknown, work = open_one(), open_one(), open_one(), spec()
+    one.machine, two.machine = "m_1", "m_2"
+    batch = one.open_batch(planned(work, folder="/a", fingerprint="f"), listed(work)).number
+    found = two.open_batch(planned(work, folder="/b", fingerprint="f"), listed(work))
+    assert (found.number, found.revision) == (batch, 1)
+    for store, folder in ((one, "/a"), (two, "/b")):
+        assert Scope(store, lambda: [batch]).place_of(batch).plan_folder == folder
+        assert store.batch(batch).folder == "/a"
+    for store, elsewhere in ((one, "/b"), (two, "/c"), (unknown, "/b")):
+        with pytest.raises(PlanInvalid, match="was run in this store from /a"):
+            store.open_batch(planned(work, folder=elsewhere), listed(work))
+    two.open_batch(planned(work, folder="/b", fingerprint="g"), listed(work))
+    assert (two.batch(batch).folder, two.batch(batch).revision) == ("/a", 2)
 
 
 def test_a_changed_payload_of_a_queued_job_is_what_is_launched(store: Store, hand: Hand) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from bydawn.app.place import Place
 from bydawn.app.values import Face, Invocation, Ran
 from bydawn.core.join import is_joined
 from bydawn.runner.stopping import Stop
-from bydawn.store import read
+from bydawn.store import homes, read
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ _CANCELLED = 7
 
 @dataclass(slots=True)
 class Loan:
-    """To which plans, ``own`` jobs at once at most; ``cancels``: an interrupt ends what runs."""
+    """To which plans and where they lie here, ``own`` jobs at once at most; ``cancels``: an
+    interrupt ends what runs."""
 
-    names: Sequence[str]
+    folders: Mapping[str, str]
     own: int | None = None
     cancels: bool = False
 
@@ -35,7 +36,10 @@ class Loan:
 def lend(place: Place, invocation: Invocation, store: Store, loan: Loan, face: Face) -> Ran:
     """Be a runner for the plans' open batches until a signal, or a stop of everything."""
     refuse_if_stopped(place, store)
-    names = loan.names
+    place.introduce(store)
+    names = list(loan.folders)
+    for name, folder in loan.folders.items():
+        homes.note_if_new(store.session, store.machine, name, folder)
     lender = _Lender(store, names, face)
     errand = Errand(
         lender.choose, cancels=loan.cancels, own=loan.own, is_last_join=lender.is_last_join

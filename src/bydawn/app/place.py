@@ -11,6 +11,7 @@ from bydawn.app.values import Invocation
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.core.values import value
+from bydawn.processes.presence import machine_id
 from bydawn.store.hosts import move_here
 from bydawn.store.shared import existing_server_store, open_server_store
 from bydawn.store.store import Store, open_store
@@ -53,6 +54,11 @@ class Place:
             return open_server_store(self.server_url, clock, store_id)
         self._refuse_emptied()
         return open_store(self.store_path, clock, store_id)
+
+    def introduce(self, store: Store) -> None:
+        """Tell a store that several machines share which of them asks."""
+        if self.server_url:
+            store.machine = machine_id(self.state_folder)
 
     def refuse_damaged(self) -> None:
         """Look through the store file as a whole; raises StoreRefused for the first thing wrong."""

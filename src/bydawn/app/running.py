@@ -39,6 +39,7 @@ def run_plan(
 ) -> Ran:
     """Safe to repeat: what is done stays done, what runs is joined, the rest is started."""
     refuse_if_stopped(place, store)
+    place.introduce(store)
     batch, is_new = _recorded(invocation, store, path, wanted, face)
     return _noted(place, invocation, store, batch, is_new, wanted, face)
 
@@ -48,6 +49,7 @@ def run_planned(
 ) -> Ran:
     """As ``run_plan`` for a plan that was read already."""
     refuse_if_stopped(place, store)
+    place.introduce(store)
     now, source = store.session.clock.utc_ms(), Path(planned.batch.source)
     known = store.find_batch(planned.batch.plan, planned.batch.edition)
     if known and _is_unchanged(known, planned.batch.fingerprint, None, now, source):

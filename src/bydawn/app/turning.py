@@ -29,6 +29,7 @@ def carry_out(
 ) -> Driven:
     """Be a runner until the errand is done; the store connection is the caller's."""
     with runner_kit(place, invocation.environment) as kit:
+        place.introduce(store)
         scope = Scope(store, errand.choose, errand.only)
         runner = Runner(store, scope, kit.tools, kit.name, errand.claims, errand.own)
         others = runner.start(errand.rivals)

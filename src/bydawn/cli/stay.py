@@ -26,9 +26,10 @@ def stay(settings: Settings, talk: Talk, plans: tuple[Path, ...], options: dict[
     from bydawn.plan import plan_name
 
     _refuse_flags_of_one_run(options)
-    names = list(dict.fromkeys(plan_name(settings.directory / path) for path in plans))
+    paths = [settings.directory / path for path in plans]
+    folders = {plan_name(path): str(path.resolve().parent) for path in paths}
     with opened(settings, plans[0]) as app:
-        loan = Loan(names, options["own"], options["on_interrupt"] == "cancel")
+        loan = Loan(folders, options["own"], options["on_interrupt"] == "cancel")
         ran = app.lend(loan, face_for(talk, "none"))
         if settings.json:
             batches = [app.store.batch(number) for number in ran.served]

@@ -11,7 +11,7 @@ from bydawn.core.backoff import retries_allowed
 from bydawn.core.editions import logical_day
 from bydawn.core.model import BatchTerms, JobSpec, Pool
 from bydawn.runner.rendering import Place
-from bydawn.store import read, stopping
+from bydawn.store import homes, read, stopping
 from bydawn.store.admission import Kept, Lane, Open
 from bydawn.store.dependencies import Template
 from bydawn.store.store import Batch, Store
@@ -63,7 +63,7 @@ class Scope:
         """Where a batch belongs, also when it has left the scope while a run of it is still
         held."""
         served = self.served.get(number)
-        return served.place if served else _place(self.store.batch(number))
+        return served.place if served else self._place(self.store.batch(number))
 
     def pool(self, name: str) -> Pool | None:
         return self.pools.get(name)
@@ -81,7 +81,7 @@ class Scope:
             only=self.only,
             revision=batch.revision,
         )
-        place = _place(batch)
+        place = self._place(batch)
         left = self._retries_left(batch)
         return Served(batch, opened, place, templates, retries_left=left)
 
@@ -91,6 +91,10 @@ class Scope:
         served.opened.day = _day(served.batch.terms, now)
         return served.opened
 
+    def _place(self, batch: Batch) -> Place:
+        here = homes.folder_on(self.store.session, self.store.machine, batch.plan)
+        return Place(batch.address, batch.edition, here or batch.folder)
+
     def _retries_left(self, batch: Batch) -> int:
         size = self._sizes.get((batch.number, batch.revision))
         if size is None:
@@ -99,10 +103,6 @@ class Scope:
             )
         used = read.retries_used(self.store.session, batch.number)
         return retries_allowed(batch.terms.retry_budget, size) - used
-
-
-def _place(batch: Batch) -> Place:
-    return Place(batch.address, batch.edition, batch.folder)
 
 
 def _day(terms: BatchTerms, now: int) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from bydawn.core.errors import Complaint, PlanInvalid
 from bydawn.core.model import JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.states import Event, Reason
 from bydawn.core.values import value
-from bydawn.store import listing
+from bydawn.store import homes, listing
 from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
@@ -18,6 +19,7 @@ from bydawn.store.recorded import as_recorded
 from bydawn.store.rows import NEVER, digest_of, rank_of, to_json
 
 _PLAN_FOLDER = "SELECT folder FROM plan WHERE name = ?"
+_HOME_OF_BATCH = "SELECT folder, source FROM batch WHERE plan = ? AND edition = ?"
 _ADD_PLAN = """
 INSERT INTO plan (name, folder, recorded_at) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET folder = excluded.folder"""
@@ -71,6 +73,7 @@ def open_batch(
     background: bool = False,
     is_partial: bool = False,
     adds_only: bool = False,
+    machine: str = "",
 ) -> Opened:
     """Record a plan: new jobs are added, changed ones noted, unlisted ones withdrawn; all or
     nothing.
@@ -80,7 +83,7 @@ def open_batch(
     somebody who was first, is left as it is too.
     """
     now = session.clock.utc_ms()
-    _claim_name(session, planned, adopt_folder, now)
+    planned = _claim_name(session, planned, adopt_folder, machine, now)
     found = None if is_partial or adds_only else as_recorded(session, planned, now)
     if found:
         return Opened(found[0], False, found[1])
@@ -97,21 +100,27 @@ def open_batch(
     return opened
 
 
-def _claim_name(session: Session, planned: PlannedBatch, adopt_folder: bool, now: int) -> None:
+def _claim_name(
+    session: Session, planned: PlannedBatch, adopt_folder: bool, machine: str, now: int
+) -> PlannedBatch:
+    """The plan as it is recorded: what is a guest here leaves the folder of its batch as it is."""
     found = session.row(_PLAN_FOLDER, (planned.plan,))
-    if found and found[0] != planned.folder and not adopt_folder:
-        raise PlanInvalid(
-            (
-                Complaint(
-                    planned.source,
-                    None,
-                    "name",
-                    f'a plan named "{planned.plan}" was run in this store from {found[0]}',
-                    "choose another name, or say --adopt if the folder has moved",
-                ),
-            )
-        )
-    session.change(_ADD_PLAN, (planned.plan, planned.folder, now))
+    if not found or found[0] == planned.folder or adopt_folder:
+        session.change(_ADD_PLAN, (planned.plan, planned.folder, now))
+    elif homes.may_be_guest(session, machine, planned.plan, planned.folder):
+        homes.note(session, machine, planned.plan, planned.folder)
+        at_home = session.row(_HOME_OF_BATCH, (planned.plan, planned.edition))
+        return replace(planned, folder=at_home[0], source=at_home[1]) if at_home else planned
+    else:
+        raise _used_elsewhere(planned, found[0])
+    homes.note(session, machine, planned.plan, planned.folder)
+    return planned
+
+
+def _used_elsewhere(planned: PlannedBatch, folder: str) -> PlanInvalid:
+    said = f'a plan named "{planned.plan}" was run in this store from {folder}'
+    remedy = "choose another name, or say --adopt if the folder has moved"
+    return PlanInvalid((Complaint(planned.source, None, "name", said, remedy),))
 
 
 def _batch_row(

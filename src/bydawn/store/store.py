@@ -12,7 +12,16 @@ from bydawn.core.errors import StoreUnavailable
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change
 from bydawn.core.values import value
-from bydawn.store import claiming, dependencies, hosts, opening, people, read, receipts, runners
+from bydawn.store import (
+    claiming,
+    dependencies,
+    hosts,
+    opening,
+    people,
+    read,
+    receipts,
+    runners,
+)
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
 from bydawn.store.connect import Row, Session
@@ -83,10 +92,12 @@ class Written:
 
 
 class Store:
-    """A connection to the durable memory. Not shared between threads or across a fork."""
+    """A connection to the durable memory, for one thread. ``machine`` is who asks, where several
+    share the store."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.machine = ""
         self._specs: dict[int, JobSpec] = {}
 
     def open_batch(
@@ -99,6 +110,7 @@ class Store:
             lambda: opening.open_batch(
                 self.session, planned, jobs, adopt_folder=adopt_folder,
                 background=background, is_partial=is_partial, adds_only=adds_only,
+                machine=self.machine,
             )
         )  # fmt: skip
 
