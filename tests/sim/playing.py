@@ -23,6 +23,7 @@ from bydawn.testing.invariants import (
     check_ended,
     check_history,
     check_nothing_lives,
+    given_up,
     journal,
 )
 from bydawn.testing.nights import Night, night_of
@@ -81,7 +82,9 @@ def check_all(simulation: Simulation) -> None:
     check_attempts(events, jobs)
     if not night.never_ends:
         check_ended(simulation.store, people.batch, jobs, simulation.machines.now())
-        check_nothing_lives(simulation.remote, jobs, simulation.clock.boot_ms())
+        # What a person, or the plan, decided to go on without while it might live.
+        excused = people.left_alone | given_up(simulation.remote, events, jobs)
+        check_nothing_lives(simulation.remote, jobs, simulation.clock.boot_ms(), excused)
 
 
 NIGHTS: dict[str, Callable[[int], Night]] = {"large": night_of, "swarm": swarm_of}

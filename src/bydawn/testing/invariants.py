@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from bydawn.core.audit import Flaw
 from bydawn.core.join import fold
@@ -198,13 +198,28 @@ def check_overlaps(
             demand(apart, "I2", f"{name} had {first.handle} and {second.handle} alive at once")
 
 
-def check_nothing_lives(remote: Remote, jobs: Iterable[Job], now: int) -> None:
+def check_nothing_lives(
+    remote: Remote, jobs: Iterable[Job], now: int, excused: Collection[str | None]
+) -> None:
     """I10: nothing runs on that nobody watches, but where nobody can tell."""
     watched = {job.job_id for job in jobs if State(job.state) in HELD}
     for run in remote.runs.values():
-        is_free = run.job_id in watched or remote.guarantee is Guarantee.BLIND
+        is_free = run.job_id in watched or run.handle in excused
         lives = run.started_at <= now < run.over_at
-        demand(is_free or not lives, "I10", f"{run.handle} of {run.launch_key} lives unwatched")
+        is_blind = remote.guarantee is Guarantee.BLIND
+        story = f"{run.handle} of {run.launch_key} lives unwatched"
+        demand(is_free or is_blind or not lives, "I10", story)
+
+
+def given_up(remote: Remote, events: Iterable[EventRow], jobs: Iterable[Job]) -> set[str]:
+    """Runs whose job's plan says to go on where nobody knows of them: on_doubt relaunch or fail."""
+    ids = {job.name: job.job_id for job in jobs}
+    doubted = {
+        ids[event.job]
+        for event in events
+        if event.kind == "unknowable" and event.job and event.to_state != State.PARKED
+    }
+    return {run.handle for run in remote.runs.values() if run.job_id in doubted}
 
 
 def check_outcome(store: Store, batch: int, jobs: Iterable[Job], now: int) -> None:

@@ -30,6 +30,7 @@ class People:
         self.terms: BatchTerms = night.terms
         self.batch = 0
         self.touched: Counter[str] = Counter()
+        self.left_alone: set[str | None] = set()
         self._nonces = 0
         self._versions = 1
 
@@ -92,6 +93,7 @@ class People:
         if parked:
             chosen = self._random.choice(parked)
             self.touched[chosen.name] += 1
+            self.left_alone.add(chosen.handle)
             answer = self._random.choice(_ANSWERS)
             self.store.resolve(chosen.number, answer, "a person says so", self.nonce)
 
