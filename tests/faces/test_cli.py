@@ -208,6 +208,19 @@ def test_resolve_decides(say: Say, night: Batch, scene: Scene) -> None:
     assert say(*said)[0] == 6
 
 
+def test_resolve_says_whose_run_it_leaves_alone(say: Say, night: Batch, scene: Scene) -> None:
+    """A person decides about a run nobody has seen end, and nobody will look at it again."""
+    job = scene.job(night, "review")
+    assert "alive" not in say(*decided("nightly/digest", "failed"))[2]
+    assert job.handle
+    told = say(*decided("nightly/review", "failed"))[2]
+    assert f"may still be alive (scripted, {job.handle})" in told
+
+
+def decided(job: str, answer: str) -> tuple[str, ...]:
+    return ("resolve", job, "--as", answer, "--reason", "enough")
+
+
 @pytest.mark.usefixtures("night")
 def test_resolve_wants_a_reason(say: Say) -> None:
     assert say("resolve", "nightly/review", "--as", "failed")[0] == 2

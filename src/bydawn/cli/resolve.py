@@ -10,6 +10,8 @@ from bydawn.cli.settings import Settings
 from bydawn.cli.talk import Talk
 from bydawn.cli.verb import verb
 from bydawn.core.errors import UsageError
+from bydawn.core.living import run_may_live
+from bydawn.core.model import Job
 from bydawn.watch.documents import job_document
 from bydawn.watch.telling import job_line
 
@@ -35,4 +37,14 @@ def resolve(settings: Settings, talk: Talk, job: str, answer: str, reason: str) 
             talk.document(job_document(reading_of(app), after))
         else:
             talk.say(job_line(app.store.batch(after.batch).address, after))
+        if run_may_live(found):
+            talk.insist(_left_alone(found))
     return 0
+
+
+def _left_alone(job: Job) -> str:
+    """Nothing with a live run goes unwatched without a word."""
+    return (
+        f"{job.name}: its run may still be alive ({job.backend}, {job.handle}), and nobody watches"
+        " it any more: end it there. bydawn cancel, before a decision, asks it to end."
+    )

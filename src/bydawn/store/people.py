@@ -14,10 +14,11 @@ from typing import Any
 from bydawn.core.decide import Move
 from bydawn.core.decide.finishing import approved_step
 from bydawn.core.errors import Refused
+from bydawn.core.living import run_may_live
 from bydawn.core.model import Job
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.sightings import Usage
-from bydawn.core.states import HELD, TERMINAL, Event, Reason, State
+from bydawn.core.states import TERMINAL, Event, Reason, State
 from bydawn.store import counters
 from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
@@ -43,7 +44,7 @@ def cancel(session: Session, number: int, nonce: Nonce) -> bool:
     job = _job(session, number)
     if State(job.state) in TERMINAL:
         return False
-    if _run_may_live(job):
+    if run_may_live(job):
         _wish(session, job)
         return True
     _decide(session, job, nonce, Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR), None)
@@ -92,12 +93,6 @@ def _job(session: Session, number: int) -> Job:
     row = session.row(_JOB, (number,))
     assert row is not None, "addresses are resolved before a job is acted on"
     return job_from(row)
-
-
-def _run_may_live(job: Job) -> bool:
-    if job.state == State.PARKED.value:
-        return job.handle is not None and not job.step
-    return State(job.state) in HELD
 
 
 def _wish(session: Session, job: Job) -> None:
