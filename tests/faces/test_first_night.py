@@ -31,7 +31,7 @@ def fits(said: str, expected: str) -> bool:
 @pytest.mark.parametrize(
     ("page", "length"),
     [
-        ("first-night", 9),
+        ("first-night", 10),
         ("recipes/from-a-bash-loop", 4),
         ("recipes/from-cron-mail", 4),
         ("recipes/continuous-integration", 4),

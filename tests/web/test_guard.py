@@ -11,13 +11,18 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 from scene import Scene, scripted
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from bydawn.app import Invocation
 from bydawn.core.errors import UsageError
+from bydawn.web import site
+from bydawn.web.looking import Site
 from bydawn.web.serving import serve
 from conftest import ORIGIN, Desk, desk_over
 
@@ -44,6 +49,27 @@ def ask(desk: Desk, method: str, path: str, **headers: str) -> int:
         return 200
     data = {"form": desk.keys.form_token} if method == "POST" else None
     return desk.client.request(method, path, headers=headers, data=data).status_code
+
+
+def test_the_matrix_knows_every_route(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route that is new asks for its line above; only the sign of life stands open."""
+    made: list[Route] = []
+
+    def noted(**given: Any) -> Starlette:
+        made.extend(given["routes"])
+        return Starlette(**given)
+
+    monkeypatch.setattr(site, "Starlette", noted)
+    site.build(Site(Invocation(desk.scene.folder), desk.keys))
+    asked = everything(desk)
+    unasked = [
+        route.path
+        for route in made
+        if not any(method in (route.methods or ()) and route.path_regex.match(path)
+                   for method, path in asked)
+    ]  # fmt: skip
+    assert len(made) > 20
+    assert unasked == ["/healthz"]
 
 
 @pytest.mark.parametrize(
