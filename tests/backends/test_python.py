@@ -41,6 +41,7 @@ def nan(): return float("nan")
 def crash(): os.kill(os.getpid(), 11)
 def quick_exit(): os._exit(9)
 def slow(): time.sleep(60)
+def blink(): time.sleep(0.003)
 def stubborn():
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -207,7 +208,7 @@ def test_a_call_sees_its_own_surroundings(backend: PythonBackend, tmp_path: Path
         assert seen["env"].keys() - {"LC_CTYPE"} == {
             *("PATH", "LANG", "BYDAWN_BATCH", "BYDAWN_EDITION", "BYDAWN_JOB", "BYDAWN_KEY"),
             *("BYDAWN_EFFECT_KEY", "BYDAWN_LAUNCH_KEY", "BYDAWN_ATTEMPT", "BYDAWN_TOKEN"),
-            *("BYDAWN_NONCE", "BYDAWN_DRAFT", "BYDAWN_REPORT", "BYDAWN_DEADLINE"),
+            *("BYDAWN_NONCE", "BYDAWN_DRAFT", "BYDAWN_REPORT", "BYDAWN_DEADLINE", "TRACEPARENT"),
         }
 
 
@@ -216,6 +217,17 @@ def test_an_interpreter_serves_many_calls(backend: PythonBackend, tmp_path: Path
         outcome_of(backend, _request(tmp_path, f"call-{n}", "pid", n)).result for n in range(20)
     }
     assert len(pids) < 10
+
+
+def test_a_call_that_is_soon_over_is_answered_with_its_end(
+    backend: PythonBackend, tmp_path: Path
+) -> None:
+    """Where the answer came first, the end is announced besides."""
+    announced: list[str] = []
+    backend._runs.listen(announced.append)
+    for number in range(20):
+        outcome_of(backend, _request(tmp_path, f"blink-{number}", "blink"))
+    assert len(announced) < 19  # the last may still be under way
 
 
 def test_calls_run_side_by_side(backend: PythonBackend, tmp_path: Path) -> None:

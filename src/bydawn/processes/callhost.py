@@ -43,7 +43,8 @@ def _serve(order: dict[str, Any], replies: int) -> None:
         _print_trace()
         _reply(replies, {"refused": f"{order['call']}: {_line(problem)}"})
         return
-    _reply(replies, {"imported": True})
+    if not order["known"]:
+        _reply(replies, {"imported": True})
     ended = _called(function, order)
     if os.getpid() != _HOME:
         os._exit(0)  # A copy that the function forked must not answer in its place.

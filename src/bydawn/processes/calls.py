@@ -11,7 +11,7 @@ from bydawn.processes.bell import Bell
 from bydawn.processes.covering import redactor_for
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.output import OutputLog
-from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
+from bydawn.processes.records import SOON_MS, Answer, end_record, exit_facts, spawn_refusal
 from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
@@ -43,6 +43,7 @@ class Interpreter:
             os.set_blocking(descriptor, False)
         self._unsent = b""
         self._half = b""
+        self.imported: set[str] = set()
 
     def begin(self, call: dict[str, Any]) -> None:
         self._discard_idle_output()
@@ -153,16 +154,18 @@ class _Call:
         self._facts: dict[str, Any] = {}
         self._threads_left = False
         self._deaf = False
-        self._asked_at = machine.sleepless_ms()
+        self._answer_at = 0
 
     def run(self, order: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
         """Have the call made: what its end told, how its interpreter died, nothing if stopped."""
         names = ("call", "item", "environment")
         call = {name: order[name] for name in names if name in order}
-        self._interpreter.begin({**call, "folder": folder.draft})
+        is_known = order["call"] in self._interpreter.imported
+        self._answer_within(SOON_MS if is_known else _PATIENCE_MS)
+        self._interpreter.begin({**call, "folder": folder.draft, "known": is_known})
         self._vigil.bell.hear(self._interpreter.replies)
         while not self._facts and not self._vigil.must_stop():
-            self._turn()
+            self._turn(order["call"])
         if not self._deaf:
             self._vigil.bell.ignore(self._interpreter.replies)
         return self._facts
@@ -172,20 +175,26 @@ class _Call:
         told = bool(self._facts) and "signal" not in self._facts
         return told and not self._threads_left and not self._deaf
 
-    def _turn(self) -> None:
+    def _answer_within(self, length_ms: int) -> None:
+        self._answer_at = machine.sleepless_ms() + length_ms
+
+    def _turn(self, function: str) -> None:
         if self._interpreter.feed():
             ready = self._vigil.turn(20)
+        elif self._answer.given:
+            ready = self._vigil.turn()
         else:
-            ready = self._vigil.turn() if self._answer.given else self._vigil.turn(250)
+            ready = self._vigil.turn(max(0, self._answer_at - machine.sleepless_ms()))
         if self._interpreter.replies in ready:
-            self._take_replies()
+            self._take_replies(function)
         self._vigil.tree.reap()
         if not self._facts and self._vigil.tree.main_end is not None:
             self._facts = exit_facts(self._vigil.tree.main_end)
-        if machine.sleepless_ms() - self._asked_at > _PATIENCE_MS:
+        # A call that has ended already is answered when its record can be read.
+        if not self._facts and machine.sleepless_ms() >= self._answer_at:
             self._answer.claimed()
 
-    def _take_replies(self) -> None:
+    def _take_replies(self, function: str) -> None:
         replies = self._interpreter.take_replies()
         if replies is None:
             self._deaf = True
@@ -196,9 +205,9 @@ class _Call:
                 self._threads_left = reply["threads_left"]
             elif "refused" in reply:
                 self._refuse(reply["refused"])
-        # A call that has ended already is answered when its record can be read.
-        if replies and not self._facts:
-            self._answer.claimed()
+            else:
+                self._interpreter.imported.add(function)
+                self._answer_within(SOON_MS)
 
     def _refuse(self, reason: str) -> None:
         failure = ["permanent", "not_importable", reason]

@@ -10,13 +10,10 @@ from bydawn.processes.bell import Bell
 from bydawn.processes.covering import redactor_for
 from bydawn.processes.folder import ANSWER, RunFolder
 from bydawn.processes.output import OutputLog
-from bydawn.processes.records import Answer, end_record, exit_facts, spawn_refusal
+from bydawn.processes.records import SOON_MS, Answer, end_record, exit_facts, spawn_refusal
 from bydawn.processes.spawn import SpawnFailed, spawn
 from bydawn.processes.tree import Tree
 from bydawn.processes.vigil import Vigil
-
-# What is over this soon is answered once, with its end.
-_PATIENCE_MS = 10
 
 
 def run_command(
@@ -69,12 +66,12 @@ def _spawned(order: dict[str, Any], folder: RunFolder, streams: list[_Stream]) -
 def _watch(vigil: Vigil, answer: Answer) -> None:
     gone, began = False, machine.sleepless_ms()
     while vigil.tree.main_end is None and not vigil.must_stop():
-        if machine.sleepless_ms() - began >= _PATIENCE_MS:
+        if machine.sleepless_ms() - began >= SOON_MS:
             answer.claimed()
         if answer.given:
             vigil.turn()
         else:
-            vigil.turn(_PATIENCE_MS)
+            vigil.turn(SOON_MS)
         gone = vigil.tree.reap()
     if not gone:
         answer.claimed()

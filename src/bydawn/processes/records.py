@@ -8,6 +8,8 @@ from typing import Any
 
 from bydawn.processes import machine
 
+# What is over this soon is answered once, with its end.
+SOON_MS = 10
 # Where supervisors answer, each with one write no other can split.
 _ANSWERS = 1
 
