@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -98,6 +97,8 @@ def _keep_trace(directory: Path, trace: str) -> str | None:
     """The whole story for whoever mends it, where only its owner can read it."""
     head = f"bydawn {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     name = time.strftime("bug-%Y%m%dT%H%M%S-", time.gmtime())
+    import tempfile
+
     try:
         folder = _state_folder(directory.resolve())
         descriptor, path = tempfile.mkstemp(".txt", name, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from collections.abc import Callable, Sequence
@@ -38,6 +37,8 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if menu.find(args[0]) is None and not args[0].startswith("-"):
             known = self.list_commands(ctx)
+            import difflib
+
             close = difflib.get_close_matches(args[0], known, n=1)
             hint = f'did you mean "{close[0]}"?' if close else "bydawn --help lists the verbs"
             raise UsageError(f"{args[0]}: no such verb, {hint}")
