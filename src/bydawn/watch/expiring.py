@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bydawn.core.model import Job
 from bydawn.core.states import State
+from bydawn.core.values import value
 from bydawn.store import totals
 from bydawn.store.store import Batch
 from bydawn.watch.amounts import about
@@ -15,7 +15,7 @@ from bydawn.watch.sanitise import inert
 from bydawn.watch.ways import next_command
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expiring:
     """A result, or the run that will have one. ``at`` is the earliest moment at which its service
     may let go of it: counted from the launch, for no service tells the moment. ``command`` has it
