@@ -41,12 +41,12 @@ def recorded_calls(folder: Path, count: int, parallel: int) -> None:
     item_plan(folder, count, parallel, 'backend = "python"\ncall = "noop:call"')
 
 
-def services(folder: Path, count: int, url: str, poll_every: str) -> None:
-    """Each item is a run at the fake job service at ``url``."""
+def services(folder: Path, count: int, url: str, more: str) -> None:
+    """Each item is a run at the fake job service at ``url``; ``more`` of its table, as TOML."""
     table = (
         '[backends.jobs]\ntype = "http-jobs"\nkey_header = "Idempotency-Key"\nid_path = "id"\n'
         f'launch = {{ method = "POST", url = "{url}/jobs", json = "{{{{ item }}}}" }}\n'
-        f'poll = {{ url = "{url}/jobs/{{{{ remote.id }}}}" }}\nstate_path = "state"\n{poll_every}\n'
+        f'poll = {{ url = "{url}/jobs/{{{{ remote.id }}}}" }}\nstate_path = "state"\n{more}\n'
     )
     item_plan(folder, count, count, f'backend = "jobs"\n{table}')
 

@@ -22,6 +22,7 @@ _POLLED = 200
 _WATCHED_S = 10.0
 # Looks at moments between 1.04 and 1.3 s, when a run of 1 s is over.
 _ONE_LOOK = 'poll_every = { initial = "1300ms", max = "1300ms" }'
+_LISTED = 'list = { url = "URL/jobs/all" }\nlist_path = "jobs"'
 _EVERY_SECOND = 'poll_every = { initial = "1s", max = "1s" }'
 
 
@@ -29,7 +30,8 @@ def services_once(program: Program, place: Path) -> dict[str, float | None]:
     return {
         "makespan": _makespan(program, _folder(place, "makespan")),
         "poll": _poll_ms(program, _folder(place, "poll")),
-        "share": _share(program, _folder(place, "share")),
+        "share": _share(program, _folder(place, "share"), ""),
+        "listed": _share(program, _folder(place, "listed"), _LISTED),
     }
 
 
@@ -38,6 +40,7 @@ def services_tell(values: Mapping[str, float | None]) -> list[Figure]:
         at_most("1,000 runs of 1 s at one HTTP service, makespan", values["makespan"], 2.5, 1.8),
         at_most("  CPU of the runner for one poll", values["poll"], 1.0, 0.5, "ms"),
         at_most("  waiting for 1,000 at the default pace, of a core", values["share"], 10, 2, "%"),
+        at_most("  the same where the service can list them", values["listed"], 10, 2, "%"),
     ]
 
 
@@ -56,16 +59,16 @@ def _poll_ms(program: Program, folder: Path) -> float:
         return (cpu_s() - spent) * 1000 / (_asked(url) - polls)
 
 
-def _share(program: Program, folder: Path) -> float:
-    with _service(3_600_000) as url, _flying(program, folder, url, RUNS, "") as cpu_s:
+def _share(program: Program, folder: Path, more: str) -> float:
+    with _service(3_600_000) as url, _flying(program, folder, url, RUNS, more) as cpu_s:
         spent, began = cpu_s(), time.monotonic()
         time.sleep(_WATCHED_S)
         return (cpu_s() - spent) / (time.monotonic() - began) * 100
 
 
 @contextlib.contextmanager
-def _flying(program: Program, folder: Path, url: str, count: int, poll_every: str) -> Iterator[Any]:
-    plans.services(folder, count, url, poll_every)
+def _flying(program: Program, folder: Path, url: str, count: int, more: str) -> Iterator[Any]:
+    plans.services(folder, count, url, more.replace("URL", url))
     running = program.start_plan(folder)
     Story(folder).until(lambda told: told.count("running") == count, f"{count} in flight")
     time.sleep(2)

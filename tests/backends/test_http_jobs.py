@@ -452,3 +452,78 @@ def test_many_threads_share_a_few_connections(
         thread.join()
     assert len(seen) == 20
     assert all(isinstance(each, Alive) for each in seen)
+
+
+def listing(make: Make, server: FakeServer, **more: Any) -> HttpJobs:
+    said = {"list": {"url": f"{server.url}/jobs/all"}, "list_path": "jobs"}
+    return make(server, **{**said, **more})
+
+
+def test_one_look_at_the_list_answers_for_all(
+    make: Make, server: FakeServer, tmp_path: Path
+) -> None:
+    made = listing(make, server)
+    handles = [handle_of(made, wanted(tmp_path, str(number))) for number in range(20)]
+    assert all(isinstance(made.poll(handle), Alive) for handle in handles)
+    assert (server.count("list"), server.count("poll")) == (1, 0)
+
+
+def test_what_ends_is_seen_on_the_list_with_all_it_brings(
+    make: Make, server: FakeServer, tmp_path: Path
+) -> None:
+    made = listing(make, server)
+    handle = handle_of(made, wanted(tmp_path))
+    server.fake.runs.finish(handle)
+    outcome = ended(made, handle).outcome
+    assert (outcome.result, outcome.usage.cost_micros) == ('"done"', 100)
+    assert server.count("poll") == 0
+
+
+def test_a_list_is_not_believed_after_a_cancel(
+    make: Make, server: FakeServer, tmp_path: Path
+) -> None:
+    made = listing(make, server)
+    handle = handle_of(made, wanted(tmp_path))
+    assert isinstance(made.poll(handle), Alive)
+    made.cancel(handle, "operator")
+    assert isinstance(made.poll(handle), Ended)
+
+
+@pytest.mark.parametrize(
+    "fault", [Kind.ERROR, Kind.HTML, Kind.MALFORMED, Kind.HANG, Kind.DROP, Kind.HUGE]
+)
+def test_without_a_list_of_use_each_run_is_looked_at_as_before(
+    make: Make, server: FakeServer, tmp_path: Path, fault: Kind
+) -> None:
+    made = listing(make, server, timeout="300ms")
+    handles = [handle_of(made, wanted(tmp_path, str(number))) for number in range(3)]
+    server.faults.plan([Fault(fault, "list", 9)])
+    assert all(isinstance(made.poll(handle), Alive) for handle in handles)
+    assert (server.count("list"), server.count("poll")) == (1, 3), "and not asked for again at once"
+
+
+def test_a_run_that_is_not_on_the_list_is_looked_up_before_it_counts_as_gone(
+    make: Make, server: FakeServer, tmp_path: Path
+) -> None:
+    made = listing(make, server, list_path="none_of_it")
+    assert isinstance(made.poll(handle_of(made, wanted(tmp_path))), Alive)
+    made = listing(make, server, id_path="key")
+    made.poll("run-1")
+    assert server.count("poll") == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"list": {"url": "http://x/"}}, "list and list_path belong together"),
+        (
+            {"list": {"url": "http://x/{{ remote.id }}"}, "list_path": "jobs"},
+            "list is one for all jobs",
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_one_is_refused(
+    make: Make, server: FakeServer, more: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        make(server, **more)

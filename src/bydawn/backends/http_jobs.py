@@ -11,6 +11,7 @@ from urllib.parse import quote
 from bydawn.backends.answers import classified_launch, needs_a_person, retry_after_ms
 from bydawn.backends.backend import Backend, Surroundings
 from bydawn.backends.filled import Filler
+from bydawn.backends.listing import Listing
 from bydawn.backends.paths import at_path, text_at
 from bydawn.backends.readings import pace_of, reading_of
 from bydawn.backends.unseen import Unseen
@@ -70,6 +71,7 @@ class HttpJobs(Backend):
         self._key_keeps_ms = parse_length(self._table.key_keeps)
         self._unseen = Unseen(around.clock, settle)
         self._pace = pace_of(self._table.poll_every)
+        self._listing = Listing(around.clock, self._listed) if self._table.listing else None
         self.capabilities = Capabilities(
             guarantee_of(said),
             wants_result=self._table.result_path is not None,
@@ -116,6 +118,14 @@ class HttpJobs(Backend):
         return Absent()
 
     def poll(self, handle: str) -> Sighting:
+        shown = self._listing.job(handle) if self._listing else None
+        sighting = self._reading.sighting(shown) if shown is not None else None
+        if sighting is not None:
+            return self._unseen.seen(handle, self._pace.paced(handle, sighting))
+        return self._looked_up(handle)
+
+    def _looked_up(self, handle: str) -> Sighting:
+        """A look at this one run."""
         try:
             reply = self._wire.send(self._for_run(self._table.poll, handle))
         except (Impossible, Untrusted) as error:
@@ -134,6 +144,8 @@ class HttpJobs(Backend):
             reply = self._wire.send(self._for_run(self._table.cancel, handle))
         except (Unsent, Unanswered) as error:
             return CancelAnswer(False, self._harmless(str(error)))
+        if self._listing:
+            self._listing.forget()
         # What is over or gone needs no cancel: the next look tells.
         was_heard = reply.is_good or reply.code in (*_GONE, 409)
         return CancelAnswer(was_heard, self._harmless(f"HTTP {reply.code}: {reply.words}"))
@@ -217,6 +229,18 @@ class HttpJobs(Backend):
         for surplus in handles[1:]:
             self.cancel(surplus, "a second run under one key")
         return Found(handles[0]) if handles else Absent()
+
+    def _listed(self) -> Mapping[str, Any] | None:
+        """Every job on the service's list, by its handle."""
+        assert self._table.listing is not None
+        try:
+            reply = self._wire.send(self._for_run(self._table.listing, ""))
+            found = at_path(reply.document(), self._table.list_path or "")
+        except (Unsent, Unanswered):
+            return None
+        if not reply.is_good or not isinstance(found, list):
+            return None
+        return {text_at(each, self._table.id_path): each for each in found}
 
     def _seen(self, handle: str, reply: Reply) -> Sighting:
         try:

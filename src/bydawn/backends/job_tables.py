@@ -78,6 +78,8 @@ class HttpJobsTable(StatePaths):
     launch: HttpCall
     poll: HttpCall
     cancel: HttpCall | None = None
+    listing: HttpCall | None = Field(default=None, alias="list")
+    list_path: str | None = None
     find: HttpCall | None = None
     find_path: Filled | None = None
     key_path: Filled | None = None
@@ -90,6 +92,10 @@ class HttpJobsTable(StatePaths):
     def _goes_together(self) -> HttpJobsTable:
         if (self.find is None) != (self.find_path is None):
             raise ValueError("find and find_path belong together")
+        if (self.listing is None) != (self.list_path is None):
+            raise ValueError("list and list_path belong together")
+        if "remote" in repr(self.listing):
+            raise ValueError("list is one for all jobs: it cannot say which")
         if self.find is not None and self.key_header is None and not _says_key(self.launch):
             raise ValueError(
                 "find looks for what launch never says: put {{ launch_key }} into launch"

@@ -3,6 +3,7 @@
     POST /jobs {"prompt": …, "key": …, "takes_ms": 50, "ends": "failed"}   -> {"id": "run-1", …}
     GET  /jobs/run-1            -> {"id", "key", "state", "usage", "cost", "result", "error"}
     GET  /jobs?key=…            -> {"jobs": [ … ]}
+    GET  /jobs/all              -> {"jobs": [ … ]}
     GET  /jobs/run-1/output     the result as a file
     POST /jobs/run-1/cancel
 
@@ -34,6 +35,7 @@ class FakeHttpJobs(Fake):
         return (
             ("POST", "/jobs", "launch", self._guarded(self._launch)),
             ("GET", "/jobs", "find", self._guarded(self._find)),
+            ("GET", "/jobs/all", "list", self._guarded(self._list)),
             ("GET", "/jobs/([^/]+)", "poll", self._guarded(self._poll)),
             ("GET", "/jobs/([^/]+)/output", "collect", self._guarded(self._output)),
             ("POST", "/jobs/([^/]+)/cancel", "cancel", self._guarded(self._cancel)),
@@ -67,6 +69,9 @@ class FakeHttpJobs(Fake):
         key = asked.query.get("key", "")
         found = [self._job(run) for run in self.runs.of_key(key) if not run.is_lost]
         return Answer(200, {"jobs": found})
+
+    def _list(self, _: Asked) -> Answer:
+        return Answer(200, {"jobs": [self._job(run) for run in self.runs.all() if not run.is_lost]})
 
     def _poll(self, asked: Asked) -> Answer:
         run = self.runs.get(asked.parts[0])

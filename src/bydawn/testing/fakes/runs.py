@@ -92,6 +92,10 @@ class Runs:
         with self._turn:
             return [run for run in self.by_id.values() if run.key == key]
 
+    def all(self) -> list[FakeRun]:
+        with self._turn:
+            return list(self.by_id.values())
+
     def get(self, name: str) -> FakeRun | None:
         run = self.by_id.get(name)
         return None if run is None or run.is_lost else run
