@@ -38,11 +38,14 @@ class Layer:
     seconds: float = 0.0
     is_whole: bool = False
     left_out: int = 0
+    why: str = ""
 
     @property
     def bound(self) -> str:
         if self.violations:
             return "-"
+        if self.left_out and not self.trials:
+            return f"left out: {self.why}"
         if self.is_whole:
             return f"{self.left_out} left out" if self.left_out else "all there are"
         return f"{3 / max(1, self.trials):.1e}"
@@ -70,6 +73,7 @@ class Layers:
         layer.violations += int(report.failed)
         layer.is_whole = bool(told[_ALL])
         layer.left_out += int(report.skipped)
+        layer.why = _reason(report) or layer.why
         if report.when == "call" and not report.skipped:
             layer.trials += int(str(told.get(_TRIALS, 1)))
             layer.left_out += int(str(told.get(_LEFT_OUT, 0)))
@@ -81,6 +85,12 @@ class Layers:
             terminalreporter.write_line(line)
         if os.environ.get(RECORD):
             record(list(self.found.values()), Path(os.environ[RECORD]))
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why a test was left out, in its own words; empty where it was not."""
+    told = report.longrepr
+    return told[2].removeprefix("Skipped: ") if report.skipped and isinstance(told, tuple) else ""
 
 
 def table(layers: list[Layer]) -> list[str]:

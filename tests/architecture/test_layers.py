@@ -15,6 +15,12 @@ def test_no_violation_leaves_a_bound_and_a_whole_leaves_none() -> None:
     assert Layer("points", trials=300, is_whole=True, left_out=7).bound == "7 left out"
 
 
+def test_a_layer_that_this_machine_does_not_allow_is_named_with_its_reason() -> None:
+    left_out = Layer("asleep", left_out=1, why="a cgroup is needed")
+    assert left_out.bound == "left out: a cgroup is needed"
+    assert table([left_out])[1].split()[:2] == ["asleep", "0"]
+
+
 def test_the_lines_of_the_table_stand_below_one_another() -> None:
     lines = table([Layer("a", 1_000, 0, 12.4), Layer("a longer name", 3, 1, 0.6)])
     assert len({len(line.rpartition("  ")[0]) for line in lines}) == 1
