@@ -148,9 +148,9 @@ class Purse:
             self._take(job, booked)
             yield job
 
-    def close(self) -> None:
-        """Write down what was booked."""
-        counters.move(self._session, self._moved)
+    def close(self, started: dict[str, int]) -> None:
+        """Write down what was booked, with what else the starts move."""
+        counters.move(self._session, self._moved | started)
 
     def _take(self, job: Job, booked: _Booking) -> None:
         job.reserved_micros, job.reserved_tokens = booked.amount.usd_micros, booked.amount.tokens

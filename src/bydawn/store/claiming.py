@@ -136,8 +136,7 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
         fresh -= sum(1 for job in due if job.attempts == 0)
         taken.jobs.extend(due)
     if taken.jobs:
-        _count_started(session, batch, taken.jobs)
-        purse.close()
+        purse.close(_started(batch, taken.jobs))
         _intend(session, claimer, taken.jobs, first_token(), now)
     return taken
 
@@ -190,12 +189,13 @@ def _page(
     )
 
 
-def _count_started(session: Session, batch: Open, jobs: list[Job]) -> None:
+def _started(batch: Open, jobs: list[Job]) -> dict[str, int]:
+    """What so many starts move beside the budgets."""
     started = {counting.slots(batch.number): len(jobs)}
     if batch.terms.canary:
         first = sum(1 for job in jobs if job.attempts == 0)
         started[counting.started_as_canary(batch.number)] = first
-    counters.move(session, started)
+    return started
 
 
 def _intend(session: Session, claimer: Claimer, jobs: list[Job], first: int, now: int) -> None:

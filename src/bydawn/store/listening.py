@@ -20,6 +20,9 @@ from bydawn.store.server import Address, connect
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
+# What comes meanwhile is heard together: a busy store tells hundreds of times a second, and each
+# time another thread would have to be woken for it.
+_TOGETHER_S = 0.02
 _PID = "SELECT pg_backend_pid()"
 
 
@@ -74,6 +77,7 @@ class Listener:
                 either.select()
                 if self._has_heard(connection):
                     self._ring()
+                self._closing.wait(_TOGETHER_S)
 
     def _has_heard(self, connection: psycopg.Connection[Row]) -> bool:
         """Whether another writer is among those who told; all that has come is taken."""
