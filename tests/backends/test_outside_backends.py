@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,12 +17,16 @@ from ordered import around
 from bydawn.app.backends import Registry
 from bydawn.processes.runs import LocalRuns
 from bydawn.testing.backend_contract import CHECKS
-from bydawn.testing.stage import Stage
 
 RECIPE = Path(__file__).parents[2] / "docs/recipes/a-backend-of-your-own.md"
 SOURCES = Path(__file__).parents[2] / "src"
 CODE, PROOF = re.findall(r"```python\n(.*?)```", RECIPE.read_text(), re.DOTALL)
-ENTRY = "[bydawn.backends]\nspool = spool:Spool\n"
+(PROJECT,) = re.findall(r"```toml\n(.*?)```", RECIPE.read_text(), re.DOTALL)
+POINTS = tomllib.loads(PROJECT)["project"]["entry-points"]
+ENTRY = "".join(
+    f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in points.items())
+    for group, points in POINTS.items()
+)
 
 
 def package(folder: Path, entries: str, code: str = CODE) -> Path:
@@ -34,26 +38,38 @@ def package(folder: Path, entries: str, code: str = CODE) -> Path:
     return folder
 
 
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def test_the_recipe_passes_the_suite_as_it_is_printed(tmp_path: Path) -> None:
+    """Nothing is at hand but what the page says and what bydawn brings."""
     place = package(tmp_path / "site", ENTRY)
-    monkeypatch.syspath_prepend(str(place))
-    monkeypatch.delitem(sys.modules, "spool", raising=False)
-    return place
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_spool.py").write_text(PROOF)
+    words = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/test_spool.py"]
+    environment = {**os.environ, "PYTHONPATH": f"{place}:{SOURCES}"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout
+    assert f"{len(CHECKS)} passed" in ran.stdout
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_recipe_passes_the_suite(
-    check: Callable[[Stage], None], installed: Path, tmp_path: Path
+def test_a_person_is_told_what_the_recipe_wants_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del installed
-    proof = ModuleType("proof")
-    exec(PROOF, proof.__dict__)
-    orders = tmp_path / "orders"
-    orders.mkdir()
+    made = ModuleType("spool")
+    exec(CODE, made.__dict__)
+    monkeypatch.chdir(tmp_path)
     runs = LocalRuns(tmp_path, "r_1")
-    check(proof.SpoolStage(orders, around(runs, {"SPOOL": str(orders)})))
+    spool = made.Spool(around(runs, {}))
+    assert spool.readiness().why_not == "no folder: set SPOOL to one"
     runs.close()
+
+
+def test_the_recipe_is_a_package_that_can_be_installed() -> None:
+    project = tomllib.loads(PROJECT)["project"]
+    assert {"name", "version"} <= set(project)
+    assert project["entry-points"] == {"bydawn.backends": {"spool": "spool:Spool"}}
+    assert len(PROJECT.strip().splitlines()) == 4, "the four lines below it"
 
 
 def test_the_recipe_is_as_short_as_it_says() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from bydawn.backends.backend import Backend
+from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import (
     Absent,
     Ended,
@@ -20,8 +22,21 @@ from bydawn.core.sightings import (
     Sighting,
     Unknown,
 )
+from bydawn.processes.runs import LocalRuns
+from bydawn.runner.clock import SystemClock
 
 PATIENCE_S = 20.0
+
+
+@contextlib.contextmanager
+def surroundings(folder: Path, **environment: str) -> Iterator[Surroundings]:
+    """What a backend is made from, on this machine: what it starts under supervision lives in
+    ``folder``, and ``environment`` is all it sees of ours."""
+    runs = LocalRuns(folder, "proof")
+    try:
+        yield Surroundings(environment, SystemClock(), runs)
+    finally:
+        runs.close()
 
 
 class Stage(Protocol):
