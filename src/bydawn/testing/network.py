@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +12,7 @@ from bydawn.runner.dispatch import Call, Ticket, carried_out
 from bydawn.runner.runner import Runner
 from bydawn.testing.crashpoints import Crash, Points
 from bydawn.testing.machines import Machine
+from bydawn.testing.nights import Night
 from bydawn.testing.virtual import HandWoundClock
 
 
@@ -40,6 +42,8 @@ class World(Protocol):
     """What a process of the simulation needs of the rest of it."""
 
     clock: HandWoundClock
+    night: Night
+    is_faulty: bool
 
     def at(self, moment: int, act: Callable[[], None]) -> None: ...
 
@@ -55,6 +59,7 @@ class Network:
 
     def __init__(self, simulation: World, process: Process) -> None:
         self._simulation, self._process = simulation, process
+        self._random = random.Random(f"{simulation.night.seed}/calls/{process.number}")
 
     def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         del prompt
@@ -82,7 +87,7 @@ class Network:
         process, simulation = self._process, self._simulation
         if not (process.is_alive or process.lingers):
             return
-        if simulation.clock.boot_ms() < process.wakes_at():
+        if simulation.clock.boot_ms() < process.wakes_at() or self._nods_off():
             simulation.at(process.wakes_at(), lambda: self._set_out(ticket, call))
             return
         try:
@@ -91,6 +96,16 @@ class Network:
             simulation.bury(process)
             return
         simulation.after_latency(lambda: self._arrive(ticket, fact))
+
+    def _nods_off(self) -> bool:
+        """Asleep between what is committed and the call it led to: others may take over meanwhile,
+        and the call is still to be made when it wakes."""
+        often, simulation = self._simulation.night.stalls, self._simulation
+        if not often or not simulation.is_faulty or self._random.random() >= often:
+            return False
+        asleep_ms = self._random.choice((15_000, 40_000))
+        self._process.asleep_until = simulation.clock.boot_ms() + asleep_ms
+        return True
 
     def _arrive(self, ticket: Ticket, fact: Fact) -> None:
         if self._process.is_alive:

@@ -47,7 +47,8 @@ _GUARANTEES = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Gua
 class Night:
     """Everything one simulation needs to know; the same seed gives the same night. ``machines``: by
     how much the wall clock of each is ahead, and how many ms it counts while the world counts a
-    thousand. ``never_ends``: the troubles go on until it is broken off, and nothing need be joined.
+    thousand. ``stalls``: how often a process falls asleep before a call. ``never_ends``: the
+    troubles go on until it is broken off, and nothing need be joined.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Night:
     deadline_ms: int | None = None
     crash: float = 0.0
     pause: float = 0.0
+    stalls: float = 0.0
     jumps: int = 0
     people: int = 0
     sees_deaths: bool = True

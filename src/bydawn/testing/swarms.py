@@ -40,6 +40,7 @@ def swarm_of(seed: int) -> Night:
         runners=chance.choice((1, 1, 2, 2, 3)),
         lasts_ms=chance.choice(_LENGTHS_MS),
         pause=some(chance, 0.3),
+        stalls=some(random.Random(f"{seed}/stalls"), 0.3),
         troubles=_troubled(night.troubles, chance),
         obstacles=Obstacles(*(some(chance, 0.4) for _ in dataclasses.fields(Obstacles))),
         store=StoreTroubles(*(some(chance, 0.04) for _ in dataclasses.fields(StoreTroubles))),
