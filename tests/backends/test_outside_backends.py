@@ -96,6 +96,8 @@ def test_a_plan_runs_on_it(tmp_path: Path) -> None:
         text=True, check=True,
     ).stdout  # fmt: skip
     assert re.search(r"^spool +yes +keyed +none +spool$", listed, re.MULTILINE)
+    assert re.search(r"^claude-agent +no +two-phase +none", listed, re.MULTILINE)
+    assert re.search(r"^http-jobs +no +by its table", listed, re.MULTILINE)
     environment["SPOOL"] = str(tmp_path / "nowhere")
     plan.write_text(plan.read_text().replace('"night"', '"other"'))
     with bydawn(["run", str(plan)], environment) as running:

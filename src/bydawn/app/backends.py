@@ -160,6 +160,7 @@ _ROWS: tuple[Row, ...] = (
             _declared("bydawn.backends.cli_async:guarantee_of"),
             takes=_FOR_SERVICES | {"cwd"},
             options=_named("bydawn.backends.job_tables:CliAsyncTable"),
+            varies=True,
             needs_options=True,
         ),
         _named("bydawn.backends.cli_async:CliAsync"),
@@ -170,6 +171,7 @@ _ROWS: tuple[Row, ...] = (
             _declared("bydawn.backends.http_jobs:guarantee_of"),
             takes=_FOR_SERVICES,
             options=_named("bydawn.backends.job_tables:HttpJobsTable"),
+            varies=True,
             needs_options=True,
         ),
         _named("bydawn.backends.http_jobs:HttpJobs"),
@@ -280,6 +282,7 @@ def _outside_row(point: EntryPoint) -> Row:
         needs=tuple(getattr(made_by, "needs", ())),
         options=(lambda: options) if options is not None else None,
         needs_options=bool(getattr(made_by, "needs_options", False)),
+        varies=hasattr(made_by, "guarantee_of"),
         caps=declared.caps,
         keeps_ms=declared.keeps_ms,
     )

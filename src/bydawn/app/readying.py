@@ -139,7 +139,8 @@ def _standing(make: Makers, name: str, offer: Offer) -> Standing:
     row = REGISTRY.row(name)
     if offer.broken:
         return Standing(name, row.origin, "", "", "", offer.broken)
-    guarantee = "by its table" if offer.needs_options else offer.guarantee_of({}).value
+    is_open = offer.varies and offer.needs_options
+    guarantee = "by its table" if is_open else offer.guarantee_of({}).value
     if offer.needs_options:
         why = f'it needs a table: say [backends.X] with type = "{name}" in the plan'
         return Standing(name, row.origin, guarantee, offer.default_effects, "", why)

@@ -16,7 +16,7 @@ class Offer:
 
     ``takes``: fields of a job beside what every job may say. ``needs``: of each group a job says at
     least one. ``options`` gives the model of its table ``[backends.X]``, None where it has none;
-    ``needs_options``: it cannot do without. What it promises may depend on that table.
+    ``needs_options``: it cannot do without. ``varies``: nothing is promised before it is known.
     ``isolates``: its runs can be kept apart. ``caps``: the bounds at which it ends a run by itself.
     ``keeps_ms``: how long its service keeps a result, where the table does not say ``keeps``; None
     is until it is deleted. ``broken`` says why it cannot be used at all.
@@ -29,6 +29,7 @@ class Offer:
     needs: tuple[tuple[str, ...], ...] = ()
     options: Callable[[], type[Any]] | None = None
     needs_options: bool = False
+    varies: bool = False
     isolates: bool = False
     caps: frozenset[str] = frozenset()
     keeps_ms: int | None = None
