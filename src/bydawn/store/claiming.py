@@ -72,7 +72,8 @@ WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 _AS_SEEN = """
 SELECT coalesce((SELECT used FROM counter WHERE name = ?), 0),
     (SELECT count(*) FROM runner WHERE ended_at IS NULL),
-    (SELECT count(*) FROM breaker WHERE batch = ? AND opened_at IS NOT NULL)
+    (SELECT count(*) FROM breaker WHERE batch = ? AND opened_at IS NOT NULL),
+    (SELECT value + 1 FROM sequence WHERE name = 'token')
 FROM batch WHERE number = ? AND revision = ? AND paused = 0
     AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'stop')"""
 
@@ -118,11 +119,10 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
     slots = counting.slots(batch.number)
     places = (claimer.runner, batch.number, batch.terms.parallel)
     share = None if claimer.is_alone else asking_fair_room(session, *places)
-    first_token = counters.asking_next_token(session)
     seen = session.row(_AS_SEEN, (slots, batch.number, batch.number, batch.revision))
     if seen is None:
         return taken  # revised, paused or stopped since the caller looked; its next look will tell
-    used, runners, breakers_open = seen
+    used, runners, breakers_open, first_token = seen
     room = min(room, batch.terms.parallel - used)
     claimer.is_alone = runners < 2
     if not claimer.is_alone:
@@ -137,7 +137,7 @@ def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
         taken.jobs.extend(due)
     if taken.jobs:
         purse.close(_started(batch, taken.jobs))
-        _intend(session, claimer, taken.jobs, first_token(), now)
+        _intend(session, claimer, taken.jobs, first_token, now)
     return taken
 
 

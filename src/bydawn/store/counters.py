@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from bydawn.store.connect import Session
 
@@ -34,12 +34,6 @@ def put(session: Session, name: str, value: int) -> None:
     session.change(_SET, (name, value))
 
 
-def asking_next_token(session: Session) -> Callable[[], int]:
-    """The first token that was never given out, for whoever draws it in this transaction."""
-    asked = session.asking("SELECT value FROM sequence WHERE name = 'token'")
-    return lambda: int(asked()[0][0]) + 1
-
-
 def draw_tokens(session: Session, count: int) -> None:
     """So many are given out; the sequence never falls and never repeats."""
     session.send_many("UPDATE sequence SET value = value + ? WHERE name = 'token'", [(count,)])
@@ -47,6 +41,7 @@ def draw_tokens(session: Session, count: int) -> None:
 
 def take_tokens(session: Session, count: int) -> int:
     """The first of ``count`` new tokens."""
-    first = asking_next_token(session)()
+    found = session.row("SELECT value + 1 FROM sequence WHERE name = 'token'")
+    assert found is not None
     draw_tokens(session, count)
-    return first
+    return int(found[0])

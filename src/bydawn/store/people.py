@@ -24,7 +24,7 @@ from bydawn.store.connect import Session
 from bydawn.store.dependencies import release, templates
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import JOB_COLUMNS, job_from
-from bydawn.store.settling import settle
+from bydawn.store.settling import settle_singly
 
 PERSON = "person"
 
@@ -116,7 +116,7 @@ def _decide(session: Session, job: Job, nonce: Nonce, move: Move, why: str | Non
     apply(change, _explained(move, why), Usage() if job.reserved_micros else None)
     job.runner = None
     now = session.clock.utc_ms()
-    settle(session, [change], PERSON, now)
+    settle_singly(session, [change], PERSON, now)
     release(session, job.batch, templates(session, job.batch), now)
 
 

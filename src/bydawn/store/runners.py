@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from bydawn.core import counting
 from bydawn.core.leases import has_lapsed
 from bydawn.core.values import value
 from bydawn.store import counters
-from bydawn.store.connect import Row, Session
+from bydawn.store.connect import Session
 
 _ADD = """
 INSERT INTO runner (id, machine, boot, pid, started_at, lease_ms, lease_until, batches, ended_at)
@@ -66,24 +66,15 @@ def end(session: Session, runner: str) -> None:
 
 
 def registered(session: Session) -> list[Registered]:
-    return _registered(session.rows(_ALIVE))
-
-
-def asking_registered(session: Session) -> Callable[[], list[Registered]]:
-    """As ``registered`` inside a transaction, where nobody waits for the answer yet."""
-    asked = session.asking(_ALIVE)
-    return lambda: _registered(asked())
-
-
-def _registered(rows: Iterable[Row]) -> list[Registered]:
     return [
-        Registered(name, machine, boot, pid, lease_until, _numbers(batches))
-        for name, machine, boot, pid, lease_until, batches in rows
+        Registered(name, machine, boot, pid, lease_until, numbers_in(batches))
+        for name, machine, boot, pid, lease_until, batches in session.rows(_ALIVE)
     ]
 
 
 @functools.lru_cache(maxsize=256)
-def _numbers(batches: str) -> frozenset[int]:
+def numbers_in(batches: str) -> frozenset[int]:
+    """The batches a runner serves, as its row names them."""
     return frozenset(json.loads(batches))
 
 
@@ -128,4 +119,4 @@ def guarded_machines(session: Session, batch: int) -> frozenset[str]:
     """Machines with a lease on a batch that still runs, even where its runner has let go of it: it
     may come back to its own local runs."""
     found = session.rows(_GUARDS, (session.lease_boot(), session.lease_now()))
-    return frozenset(machine for machine, batches in found if batch in _numbers(batches))
+    return frozenset(machine for machine, batches in found if batch in numbers_in(batches))

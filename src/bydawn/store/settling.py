@@ -65,8 +65,12 @@ class Progressed:
     at: int
 
 
-class _OneWasFenced(Exception):
-    """The count of a group shows that not every guard matched."""
+class OneWasFenced(Exception):
+    """The count of a group shows that not every guard matched; its transaction must be undone."""
+
+
+Settling = Callable[[Session, Sequence[Change], str, int], set[int]]
+"""Writes all changes inside the caller's transaction; the numbers of those that were fenced."""
 
 
 def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
@@ -74,30 +78,19 @@ def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
     session.change_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
 
 
-def settle(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
-    """Write all changes inside the caller's transaction; the numbers of those that were fenced.
-
-    The fast way is one statement for all. Where its count shows that a guard did not match, all of
-    it is undone and the rows are written one by one, so that only the fenced ones are left out.
-    """
+def settle_all(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
+    """One statement for all; raises OneWasFenced where somebody else holds one of them."""
     if not changes:
         return set()
-    try:
-        with session.trying():
-            _settle_all(session, changes, runner, now)
-    except _OneWasFenced:
-        return _settle_singly(session, changes, runner, now)
-    return set()
-
-
-def _settle_all(session: Session, changes: Sequence[Change], runner: str, now: int) -> None:
     updated = session.send_many(_UPDATE, (_values(change) for change in changes))
     _tell_of(session, changes, runner, now)
     if updated() != len(changes):
-        raise _OneWasFenced
+        raise OneWasFenced
+    return set()
 
 
-def _settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
+def settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
+    """One by one, so that only those are left out that somebody else holds."""
     kept = [change for change in changes if session.change(_UPDATE, _values(change)) == 1]
     _tell_of(session, kept, runner, now)
     fenced = {change.job.number for change in changes} - {change.job.number for change in kept}

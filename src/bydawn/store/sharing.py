@@ -7,31 +7,28 @@ from collections.abc import Callable, Iterable
 from bydawn.core import counting
 from bydawn.store.connect import Session
 from bydawn.store.rows import HELD
-from bydawn.store.runners import asking_registered
+from bydawn.store.runners import numbers_in
 
-_HELD = f"""
-SELECT count(*) FROM job
-WHERE batch = ? AND runner = ? AND {HELD}
-    AND state IN ('launching', 'running')"""
-_OWN = "SELECT name, used FROM counter WHERE name >= ? AND name < ?"
-_AFTER_ALL = "\x7f"
+# Who serves what, its own cap where it has one, and how many jobs whoever asks has in hand.
+_AT_WORK = f"""
+SELECT r.batches, (SELECT used FROM counter WHERE name = ? || r.id),
+    CASE WHEN r.id = ? THEN (SELECT count(*) FROM job
+        WHERE batch = ? AND job.runner = r.id AND {HELD} AND state IN ('launching', 'running')) END
+FROM runner r WHERE r.ended_at IS NULL"""
 
 
 def asking_fair_room(session: Session, runner: str, batch: int, places: int) -> Callable[[], int]:
     """How many more jobs a runner may take of a batch with so many places: alone, all of them.
     What runners with a cap of their own leave is split among the others."""
-    first = counting.own_places("")
-    capped = session.asking(_OWN, (first, first + _AFTER_ALL))
-    held = session.asking(_HELD, (batch, runner))
-    at_work = asking_registered(session)
+    asked = session.asking(_AT_WORK, (counting.own_places(""), runner, batch))
 
     def answered() -> int:
-        serving = [one.id for one in at_work() if batch in one.batches]
+        serving = [row for row in asked() if batch in numbers_in(row[0])]
         if len(serving) < 2:
             return places
-        caps: dict[str, int] = dict(capped())
-        share = _share(places, (caps.get(counting.own_places(one), places) for one in serving))
-        return max(0, share - int(held()[0][0]))
+        share = _share(places, (places if cap is None else cap for _, cap, _ in serving))
+        held = sum(int(own) for _, _, own in serving if own is not None)
+        return max(0, share - held)
 
     return answered
 

@@ -3,6 +3,7 @@ transaction."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from bydawn.store import (
     read,
     receipts,
     runners,
+    settling,
 )
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
@@ -30,7 +32,7 @@ from bydawn.store.migrate import migrate
 from bydawn.store.opening import Opened
 from bydawn.store.rows import spec_from, terms_from
 from bydawn.store.runners import Registered
-from bydawn.store.settling import Progressed, note_progress, settle
+from bydawn.store.settling import OneWasFenced, Progressed, Settling
 from bydawn.store.sqlite import open_sqlite
 
 
@@ -173,17 +175,20 @@ class Store:
         return dependencies.is_met(self.session, batch, template, found)
 
     def write(self, turn: Turn, claimer: Claimer) -> Written:
-        """One group commit: changes with their events, releases, takeovers, new claims, the
-        lease."""
-        return self.session.transact(lambda: self._written(turn, claimer))
+        """One group commit: changes with their events, releases, takeovers, claims, the lease."""
+        write = functools.partial(self._written, turn, claimer)
+        try:
+            return self.session.transact(lambda: write(settling.settle_all))
+        except OneWasFenced:
+            return self.session.transact(lambda: write(settling.settle_singly))
 
-    def _written(self, turn: Turn, claimer: Claimer) -> Written:
+    def _written(self, turn: Turn, claimer: Claimer, settle: Settling) -> Written:
         written = Written()
         now = self.session.clock.utc_ms()
         if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
             written.lost_lease = True
             return written
-        note_progress(self.session, turn.progressed)
+        settling.note_progress(self.session, turn.progressed)
         written.fenced = settle(self.session, turn.changes, claimer.runner, now)
         for batch, found in turn.releases:
             dependencies.release(self.session, batch, found, now)
