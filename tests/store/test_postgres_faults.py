@@ -147,6 +147,26 @@ def test_a_commit_that_nobody_can_tell_of_is_an_outcome_of_its_own(
     assert open_session(url).row(READ) == (1,)
 
 
+@pytest.mark.parametrize("verdict", [LOSE, SWALLOW])
+def test_a_line_cut_while_a_store_is_made_leaves_all_of_it_or_nothing(
+    postgres_server: Server, verdict: str
+) -> None:
+    """A look at the tables in the middle was asked again over a new connection, and what followed was
+    kept by itself, outside of any transaction: half a store, refused as another program's."""
+    for nth in range(1, 13):
+        looks: list[bytes] = []
+
+        def judge(message: bytes, nth: int = nth, looks: list[bytes] = looks) -> str:
+            looks.extend([message] if b"pg_tables" in message else [])
+            return verdict if b"pg_tables" in message and len(looks) == nth else PASS
+
+        made = postgres_server.database()
+        with CuttingLine(postgres_server, database_of(made)) as line:
+            line.judge = judge
+            open_server_store(line.url, SystemClock(), "s_1").close()
+        open_server_store(made, SystemClock(), "s_1").close()
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_is_cut_wherever_every_change_happens_once(
     line: CuttingLine, open_session: Callable[..., PostgresSession], url: str, seed: int

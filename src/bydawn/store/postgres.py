@@ -103,7 +103,7 @@ class PostgresSession:
         self._said(lambda: self._wire.say(defined(sql)))
 
     def tables(self) -> set[str]:
-        return self._retried(self._wire.tables)
+        return self._put(self._wire.tables)
 
     def transact(self, act: Callable[[], T]) -> T:
         assert os.getpid() == self._pid, "a store connection must not cross a fork"
@@ -255,8 +255,12 @@ class PostgresSession:
         def ask() -> psycopg.Cursor[Row]:
             return self._wire.ask(spoken(self._worded(sql)), parameters)
 
+        return self._put(ask)
+
+    def _put(self, question: Callable[[], T]) -> T:
+        """Inside a transaction never over a new connection, where it would go on outside of it."""
         is_inside = self._is_writing or self._is_reading
-        return self._said(ask) if is_inside else self._retried(ask)
+        return self._said(question) if is_inside else self._retried(question)
 
     def _retried(self, question: Callable[[], T]) -> T:
         """A question outside of transactions may be asked again after the connection was lost."""
