@@ -151,8 +151,8 @@ def test_a_commit_that_nobody_can_tell_of_is_an_outcome_of_its_own(
 def test_a_line_cut_while_a_store_is_made_leaves_all_of_it_or_nothing(
     postgres_server: Server, verdict: str
 ) -> None:
-    """A look at the tables in the middle was asked again over a new connection, and what followed was
-    kept by itself, outside of any transaction: half a store, refused as another program's."""
+    """A look at the tables in the middle was asked again over a new connection, and what followed
+    was kept by itself, outside of any transaction: half a store, refused as another program's."""
     for nth in range(1, 13):
         looks: list[bytes] = []
 
