@@ -24,6 +24,7 @@ from bydawn.core.sightings import (
     Launched,
     LaunchUnclear,
     Outcome,
+    Sighting,
 )
 from bydawn.processes import aboard
 from bydawn.processes.runs import LocalRuns
@@ -162,6 +163,32 @@ def test_too_much_output_is_told_and_not_cut(head: Head) -> None:
     failure = head.backend.collect(request(head.folder, "one", {}), handle, str(head.folder))
     assert failure is not None
     assert (failure.kind, "big" in failure.message) == (FailureClass.PERMANENT, True)
+
+
+def test_a_log_too_large_to_fetch_is_progress_while_it_grows_and_then_for_a_person(
+    head: Head,
+) -> None:
+    """It was no progress at all, so the run was ended as stalled; at its end it was asked for in
+    vain until its time limit, and nobody was told."""
+    handle = head.launched("one", {"argv": ["sleep", "60"]})
+    log = head.folder / "head" / "state" / "runs"
+    until(lambda: list(log.glob("*/output.log")))
+    (log,) = log.glob("*/output.log")
+    witnesses = set()
+    for size in (17_000_000, 18_000_000):
+        log.write_bytes(b"x" * size)
+        seen = head.backend.poll(handle)
+        assert isinstance(seen, Alive)
+        witnesses.add(seen.witness)
+    assert len(witnesses) == 2
+    head.backend.cancel(handle, "operator")
+    seen_last: list[Sighting] = []
+    until(lambda: seen_last.append(head.backend.poll(handle)) or asks(seen_last[-1]))
+    assert "larger than 16000000 bytes" in asks(seen_last[-1])
+
+
+def asks(sighting: Sighting) -> str:
+    return sighting.needs_input or "" if isinstance(sighting, Alive) else ""
 
 
 def test_a_file_that_wants_out_of_its_draft_is_refused(

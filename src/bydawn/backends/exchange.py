@@ -38,7 +38,11 @@ class Garbled(Exception):
 
 
 class TooLong(Garbled):
-    """A reply beyond the size that is read."""
+    """A reply beyond the size that is read. ``size`` is what it says of itself, else 0."""
+
+    def __init__(self, size: int = 0) -> None:
+        super().__init__("its answer is too large")
+        self.size = size
 
 
 @value
@@ -124,7 +128,7 @@ class _Incoming:
 
     def _exactly(self, length: int) -> bytes:
         if length > self._most:
-            raise TooLong
+            raise TooLong(length)
         while len(self.bytes) < length:
             self._more()
         return self._taken(length)

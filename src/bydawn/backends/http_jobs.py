@@ -15,7 +15,16 @@ from bydawn.backends.listing import Listing
 from bydawn.backends.paths import at_path, text_at
 from bydawn.backends.readings import pace_of, reading_of
 from bydawn.backends.unseen import Unseen
-from bydawn.backends.wire import Call, Impossible, Reply, Unanswered, Unsent, Untrusted, Wire
+from bydawn.backends.wire import (
+    Call,
+    Impossible,
+    Oversized,
+    Reply,
+    Unanswered,
+    Unsent,
+    Untrusted,
+    Wire,
+)
 from bydawn.core.errors import TemplateError
 from bydawn.core.lengths import parse_length
 from bydawn.core.offers import kept_ms
@@ -128,7 +137,7 @@ class HttpJobs(Backend):
         """A look at this one run."""
         try:
             reply = self._wire.send(self._for_run(self._table.poll, handle))
-        except (Impossible, Untrusted) as error:
+        except (Impossible, Untrusted, Oversized) as error:
             return self._unseen.useless(handle, self._harmless(str(error)))
         except (Unsent, Unanswered) as error:
             return self._unseen.away(handle, self._harmless(str(error)))

@@ -25,7 +25,16 @@ from bydawn.backends.paths import text_at
 from bydawn.backends.ray_runs import MOST_OUTPUT, order_of, outcome_of
 from bydawn.backends.readings import Pace
 from bydawn.backends.unseen import Unseen
-from bydawn.backends.wire import Call, Impossible, Reply, Unanswered, Unsent, Untrusted, Wire
+from bydawn.backends.wire import (
+    Call,
+    Impossible,
+    Oversized,
+    Reply,
+    Unanswered,
+    Unsent,
+    Untrusted,
+    Wire,
+)
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -110,7 +119,7 @@ class Ray(Backend):
             if not state:
                 return self._unseen.useless(handle, 'its answer has no "status"')
             sighting = self._shown(handle, state, document)
-        except Untrusted as error:
+        except (Untrusted, Oversized) as error:
             return self._unseen.useless(handle, str(error))
         except (Unsent, Unanswered) as error:
             return self._unseen.away(handle, str(error))
@@ -237,6 +246,8 @@ class Ray(Backend):
         """How much it has printed: the only sign of progress Ray gives."""
         try:
             return len(self._wire.send(self._call("GET", f"/api/jobs/{handle}/logs")).body)
+        except Oversized as error:
+            return error.size
         except (Unsent, Unanswered):
             return -1
 

@@ -41,6 +41,15 @@ class Unanswered(Exception):
     """The call was sent, or may have been, and no answer of use came back."""
 
 
+class Oversized(Unanswered):
+    """An answer came back and is too large to be read; asking again brings the same. ``size`` is
+    what it says of itself, else 0."""
+
+    def __init__(self, words: str, size: int) -> None:
+        super().__init__(words)
+        self.size = size
+
+
 @value
 class Call:
     """One request, complete. ``body`` is JSON already; ``once`` keeps it off connections that were
@@ -142,8 +151,8 @@ class Wire:
             return line.exchange(call.method, address, call.headers, call.body, until, most)
         except Unsendable as error:
             raise Impossible(f"{call.place}: {error}") from None
-        except TooLong:
-            raise Unanswered(f"its answer is larger than {most} bytes") from None
+        except TooLong as error:
+            raise Oversized(f"its answer is larger than {most} bytes", error.size) from None
         except TimeoutError:
             waited = f"no whole answer within {self._timeout_s:g} s"
             raise Unanswered(f"{call.place}: {waited}") from None
