@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
+from bydawn.backends.backend import Backend
 from bydawn.core.decide import Act, Circumstances, Fact, Step, learn, next_step
 from bydawn.core.decide.step import Collected, Published
 from bydawn.core.model import Job, JobSpec
@@ -40,14 +41,13 @@ class InFlight:
         self.halt: str | None = None
         self._due: list[tuple[int, int]] = []
         self._by_handle: dict[str, int] = {}
-        self._natures: dict[int, Nature] = {}
+        self._kinds: dict[int, tuple[JobSpec, Backend, Nature]] = {}
         self._progressed: set[int] = set()
 
     def hold(self, jobs: Iterable[Job], now: int, boot: int) -> None:
         """Take newly claimed jobs in hand, each with its first step."""
         for job in jobs:
-            spec = self._store.spec(job.spec)
-            held = Held(job, spec, self._tools.backend(spec), self._nature(job.spec, spec))
+            held = Held(job, *self._kind(job.spec))
             held.count_limits(now, boot)
             self.held[job.number] = held
             self._take(held, next_step(job, self._around(held, now, boot)), None, now, boot)
@@ -139,10 +139,12 @@ class InFlight:
         self.held, self.changes, self.ready, self._due = {}, {}, [], []
         return count
 
-    def _nature(self, number: int, spec: JobSpec) -> Nature:
-        found = self._natures.get(number)
+    def _kind(self, number: int) -> tuple[JobSpec, Backend, Nature]:
+        """What all jobs of one spec share."""
+        found = self._kinds.get(number)
         if found is None:
-            found = self._natures[number] = nature_of(spec)
+            spec = self._store.spec(number)
+            found = self._kinds[number] = (spec, self._tools.backend(spec), nature_of(spec))
         return found
 
     def _follow(self, held: Held, fact: Fact, now: int, boot: int) -> None:

@@ -22,6 +22,7 @@ from bydawn.core.decide.step import (
     PublishTrouble,
     Step,
     Withheld,
+    at_once,
 )
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.sightings import Failure, FailureClass, Outcome
@@ -43,8 +44,8 @@ def after_end(job: Job, ended: Move, outcome: Outcome, around: Circumstances) ->
         if not (expect and expect.allow_empty):
             return _no_output(job, ended, around)
     if around.spec.needs_finishing or around.capabilities.collects:
-        return Step(moves=(ended,), due_in_ms=0)
-    return Step(moves=(ended, _SUCCEEDED))
+        return at_once(ended)
+    return Step((ended, _SUCCEEDED))
 
 
 def next_step(job: Job, around: Circumstances) -> Step:
@@ -117,7 +118,7 @@ def _collected(job: Job, fact: Collected, around: Circumstances) -> Step:
             words = "fetched again by another machine, it is not what was approved or published"
             return _not_to_be_had(job, Failure(FailureClass.AMBIGUOUS, "lost", words), around)
     changes = {"step": step, **({"machine": fact.machine} if fact.machine else {})}
-    return Step(moves=(Move(Event.COLLECTED, State.FINISHING, None, changes),), due_in_ms=0)
+    return at_once(Move(Event.COLLECTED, State.FINISHING, None, changes))
 
 
 def _not_to_be_had(job: Job, failure: Failure, around: Circumstances) -> Step:
@@ -140,7 +141,7 @@ def _checked(job: Job, fact: CheckEnded, around: Circumstances) -> Step:
     if fact.failure is not None:
         return _refuse(job, fact.failure, around)
     step = f"{_CHECKED}:{fact.draft_sha256 or draft_hash(job.step)}"
-    return Step(moves=(Move(Event.CHECKED, State.FINISHING, None, {"step": step}),), due_in_ms=0)
+    return at_once(Move(Event.CHECKED, State.FINISHING, None, {"step": step}))
 
 
 def _refuse(job: Job, failure: Failure, around: Circumstances) -> Step:
@@ -161,7 +162,7 @@ def _published_one(job: Job, fact: Published) -> Step:
     detail = {"target": fact.target, "sha256": fact.sha256}
     changes = {"step": f"published:{draft_hash(job.step)}:{done}"}
     move = Move(Event.PUBLISHED, State.FINISHING, None, changes, detail)
-    return Step(moves=(move,), due_in_ms=0)
+    return at_once(move)
 
 
 def _trouble(fact: PublishTrouble, around: Circumstances) -> Step:

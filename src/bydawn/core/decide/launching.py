@@ -4,7 +4,7 @@ it."""
 from __future__ import annotations
 
 from bydawn.core.decide.judging import judged_move
-from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step
+from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step, at_once
 from bydawn.core.limits import attempt_deadline
 from bydawn.core.model import Job
 from bydawn.core.sightings import (
@@ -34,7 +34,7 @@ def next_step(job: Job, around: Circumstances) -> Step:
         return Step(act=Act.FIND)
     if _is_unwanted(job, around):
         return Step(moves=(unlaunched(job),))
-    return Step(act=Act.RESERVE if lacks_container(job, around) else Act.LAUNCH)
+    return Step((), Act.RESERVE if lacks_container(job, around) else Act.LAUNCH)
 
 
 def lacks_container(job: Job, around: Circumstances) -> bool:
@@ -69,9 +69,9 @@ def _reserving(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Launched):
-        return Step(moves=(_launched(job, Event.LAUNCHED, fact.handle, around),), due_in_ms=0)
+        return at_once(_launched(job, Event.LAUNCHED, fact.handle, around))
     if isinstance(fact, Found):
-        return Step(moves=(_launched(job, Event.FOUND, fact.handle, around),), due_in_ms=0)
+        return at_once(_launched(job, Event.FOUND, fact.handle, around))
     if isinstance(fact, LaunchRefused):
         return Step(moves=(_refused(job, fact.failure, around),))
     if isinstance(fact, Absent):

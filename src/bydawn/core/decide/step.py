@@ -159,6 +159,11 @@ class Step:
     slack_ms: int = 0
 
 
+def at_once(*moves: Move) -> Step:
+    """Moves to record; then the job is to be looked at again without waiting."""
+    return Step(moves, Act.NONE, "", 0)
+
+
 @dataclass(slots=True)
 class Circumstances:
     """All that deciding needs to know beside the job itself.
