@@ -102,6 +102,22 @@ def test_each_plan_keeps_as_long_as_it_says(scene: Scene) -> None:
     assert prune(scene) == {"nightly": 1}
 
 
+def test_what_is_too_young_for_every_plan_costs_no_question(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night of thousands of runs once asked the store about each of them as it ended."""
+    batch = night(scene, keep_ms=7 * DAY)
+    left_behind(scene, scene.job(batch, "good"))
+    asked: list[str] = []
+    monkeypatch.setattr("bydawn.store.keeping.job_with_id", lambda _, job: asked.append(job))
+    scene.clock.wind(7 * DAY - 1)
+    prune(scene)
+    assert asked == []
+    scene.clock.wind(2)
+    prune(scene)
+    assert len(asked) == 1
+
+
 def test_parked_and_open_jobs_are_never_touched(scene: Scene) -> None:
     batch = night(scene)
     kept = [left_behind(scene, scene.job(batch, name)) for name in ("lost", "waits")]

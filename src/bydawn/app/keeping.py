@@ -52,7 +52,9 @@ class Ageing:
     def carry_out(self) -> Pruned:
         now = self.store.session.clock.utc_ms()
         runs = str(self.place.state_folder / "runs")
-        for job_id in leftovers.jobs_with_leftovers(runs, now - (self.keep_ms or 0)):
+        # What began later than any plan's keep cannot be over for that long.
+        keep_ms = keeping.shortest_ms(self.store.session) if self.keep_ms is None else self.keep_ms
+        for job_id in leftovers.jobs_with_leftovers(runs, now - keep_ms):
             if self.until_s is not None and time.monotonic() > self.until_s:
                 break
             self._look_at(runs, job_id, now)

@@ -40,6 +40,12 @@ def job_with_id(session: Session, job_id: str) -> Kept | None:
     return Kept(*values)
 
 
+def shortest_ms(session: Session) -> int:
+    """What the plan that keeps for the shortest time keeps for."""
+    rows = session.rows("SELECT DISTINCT terms FROM batch")
+    return min((terms_from(row[0]).keep_ms for row in rows), default=0)
+
+
 def terms_of(session: Session, batch: int) -> BatchTerms:
     row = session.row(_TERMS, (batch,))
     assert row is not None, "batches are never deleted"
