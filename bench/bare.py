@@ -34,11 +34,13 @@ def job_lives_per_s(folder: Path, count: int, group: int) -> float:
 
 
 def _live(session: SqliteSession, numbers: range) -> None:
-    with session.writing():
-        session.change_many(_INSERT, ((n, f"{n:064x}") for n in numbers))
+    _written(session, _INSERT, [(n, f"{n:064x}") for n in numbers])
     for sql, value in ((_CLAIM, 1), (_RUNNING, "handle"), (_DONE, "null")):
-        with session.writing():
-            session.change_many(sql, ((value, n) for n in numbers))
+        _written(session, sql, [(value, n) for n in numbers])
+
+
+def _written(session: SqliteSession, sql: str, rows: list[tuple[int | str, int | str]]) -> None:
+    session.transact(lambda: session.change_many(sql, rows))
 
 
 def starts_per_s(count: int) -> float:
