@@ -179,7 +179,7 @@ HOT = {
     "settle": (settling._UPDATE, "INTEGER PRIMARY KEY"),
     "intend": (claiming._INTEND, "INTEGER PRIMARY KEY"),
     "in flight": (read._IN_FLIGHT, "job_held"),
-    "fair share": (sharing._HELD, "job_held"),
+    "fair share": (sharing._AT_WORK, "job_held"),
     "earliest": (read._QUEUED_EARLIEST, "job_queued"),
     "wishes": (read._WISHES, "job_wished"),
 }
