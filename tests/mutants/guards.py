@@ -31,7 +31,7 @@ GIT, SQL, HTTP = (
     "tests/gates/test_requests.py",
 )
 REFUSALS, COMMAND = "tests/store/test_sqlite_refusals.py", "tests/backends/test_command.py"
-NIGHTS = "tests/sim/test_nights.py::test_nights"
+NIGHTS = "tests/sim/test_nights.py"
 
 MUTANTS = (
     # Leases and tokens
