@@ -291,6 +291,21 @@ def test_a_plan_is_left_to_the_background(place: Place) -> None:
     assert (code, document["state"], document["outcome"]) == (1, "finished", "failed")
 
 
+def test_what_was_begun_in_front_goes_on_in_the_background(place: Place) -> None:
+    """The plan had not changed, so nothing was recorded, and the background found nothing to do."""
+    plan = place.plan(
+        'schema = 1\nname = "night"\n[[job]]\nid = "a"\nretries = 0\n'
+        'argv = ["test", "-e", "{{ plan.dir }}/go"]\n'
+    )
+    assert place.run("run", plan)[0] == 1
+    (place.folder / "go").touch()
+    assert place.run("run", plan, "--detach", "--retry-failed")[0] == 0
+    give_up = time.monotonic() + 30
+    while json.loads(place.run("status", "night", "--json")[1])["counts"]["succeeded"] == 0:
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
 def test_a_place_elsewhere(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
     plan = place.plan(PLAN)
     elsewhere = Place(tmp_path_factory.mktemp("elsewhere"))

@@ -69,6 +69,18 @@ def test_of_two_who_open_one_plan_at_once_the_second_finds_it_recorded(
     assert second.open_batch(late, listed(one, count=2)).revision == 3
 
 
+def test_what_was_run_in_front_and_is_then_left_to_the_background_is_noted(store: Store) -> None:
+    """Else the background runner finds nothing that is its, and a night does not go on."""
+    whole, jobs = planned(spec(), fingerprint="f"), listed(spec())
+    batch = store.open_batch(whole, jobs).number
+    assert not store.batch(batch).background
+    store.open_batch(whole, jobs, background=True)
+    assert store.batch(batch).background
+    revision = store.batch(batch).revision
+    assert store.open_batch(whole, jobs, background=True).revision == revision
+    assert store.open_batch(whole, jobs).revision == revision
+
+
 def test_a_plan_may_lie_elsewhere_on_another_machine(open_one: Callable[[], Store]) -> None:
     """Two laptops have their clones in different places; each runs with its own."""
     one, two, unknown, work = open_one(), open_one(), open_one(), spec()

@@ -52,7 +52,8 @@ def run_planned(
     place.introduce(store)
     now, source = store.session.clock.utc_ms(), Path(planned.batch.source)
     known = store.find_batch(planned.batch.plan, planned.batch.edition)
-    if known and _is_unchanged(known, planned.batch.fingerprint, None, now, source):
+    print_ = planned.batch.fingerprint
+    if known and _is_unchanged(known, print_, None, wanted.detach, now, source):
         refuse_known_unearned(store, known, wanted)
         return _noted(place, invocation, store, known, False, wanted, face)
     batch, is_new = _opened(store, planned, wanted, face)
@@ -106,7 +107,8 @@ def _recorded(
         found = identify(invocation, path, overrides, now, stdin)
         known = store.find_batch(found.plan, found.edition) if found else None
         full = invocation.directory / path
-        if known and found and _is_unchanged(known, found.fingerprint, overrides.only, now, full):
+        only, detach = overrides.only, wanted.detach
+        if known and found and _is_unchanged(known, found.fingerprint, only, detach, now, full):
             refuse_known_unearned(store, known, wanted)
             return known, False
         planned = read_plan(invocation, path, overrides, now, stdin)
@@ -128,10 +130,15 @@ def _opened(store: Store, planned: Plan, wanted: RunWanted, face: Face) -> tuple
     return store.batch(opened.number), opened.is_new
 
 
-def _is_unchanged(known: Batch, fingerprint: str, only: str | None, now: int, path: Path) -> bool:
+def _is_unchanged(
+    known: Batch, fingerprint: str, only: str | None, detach: bool, now: int, path: Path
+) -> bool:
     of_batch = (known.source, known.fingerprint)
-    return only is None and is_recorded(
-        str(path.resolve()), fingerprint, of_batch, known.deadline_at, now
+    is_left = known.background or not detach  # what is left to the background must say so
+    return (
+        only is None
+        and is_left
+        and is_recorded(str(path.resolve()), fingerprint, of_batch, known.deadline_at, now)
     )
 
 

@@ -84,7 +84,7 @@ def open_batch(
     """
     now = session.clock.utc_ms()
     planned = _claim_name(session, planned, adopt_folder, machine, now)
-    found = None if is_partial or adds_only else as_recorded(session, planned, now)
+    found = None if is_partial or adds_only else as_recorded(session, planned, background, now)
     if found:
         return Opened(found[0], False, found[1])
     opened = _batch_row(session, planned, background, adds_only, now)

@@ -6,7 +6,7 @@ from bydawn.core.model import PlannedBatch
 from bydawn.store.connect import Session
 
 _FIND = """
-SELECT number, revision, source, fingerprint, deadline_at FROM batch
+SELECT number, revision, source, fingerprint, deadline_at, background FROM batch
 WHERE plan = ? AND edition = ?"""
 
 
@@ -19,14 +19,18 @@ def is_recorded(
     return in_time and fingerprint != "" and of_batch == (source, fingerprint)
 
 
-def as_recorded(session: Session, planned: PlannedBatch, now: int) -> tuple[int, int] | None:
-    """Number and revision of the batch that holds just this plan; inside a write transaction, since
-    somebody else may have recorded it a moment ago."""
+def as_recorded(
+    session: Session, planned: PlannedBatch, background: bool, now: int
+) -> tuple[int, int] | None:
+    """Number and revision of the batch that holds just this plan, left to the background if it is
+    to be; inside a write transaction, since somebody else may have recorded it a moment ago."""
     row = session.row(_FIND, (planned.plan, planned.edition))
     if row is None:
         return None
-    number, revision, source, fingerprint, deadline_at = row
+    number, revision, source, fingerprint, deadline_at, is_left = row
     of_batch = (source, fingerprint)
-    if is_recorded(planned.source, planned.fingerprint, of_batch, deadline_at, now):
+    if is_left >= background and is_recorded(
+        planned.source, planned.fingerprint, of_batch, deadline_at, now
+    ):
         return int(number), int(revision)
     return None
