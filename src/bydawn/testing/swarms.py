@@ -13,7 +13,7 @@ from bydawn.core.model import Bound, JobSpec, Publication
 from bydawn.core.sightings import Guarantee
 from bydawn.testing.disturbed import StoreTroubles
 from bydawn.testing.finishing import SOURCE, Obstacles
-from bydawn.testing.nights import COST, Night, night_of, some
+from bydawn.testing.nights import COST, SHARED, Night, night_of, some
 from bydawn.testing.remote import Troubles
 from bydawn.testing.targets import BLIND, FILE, KEYED, TABLE, TAGGED
 
@@ -31,6 +31,8 @@ def swarm_of(seed: int) -> Night:
     specs = night.specs[: chance.choice(_SIZES)]
     if chance.random() < 0.5:
         specs = tuple(_published(spec, chance) for spec in specs)
+    if len(specs) > 1:
+        specs = tuple(_sharing(spec, random.Random(f"{seed}/{spec.id}/shared")) for spec in specs)
     guarantee = chance.choice(tuple(Guarantee))
     return dataclasses.replace(
         night,
@@ -84,6 +86,17 @@ def _published(spec: JobSpec, chance: random.Random) -> JobSpec:
     count = chance.choice((0, 1, 1, 2))
     targets = tuple(_target(f"{spec.id}-{number}", chance) for number in range(count))
     return dataclasses.replace(spec, publish=targets)
+
+
+def _sharing(spec: JobSpec, chance: random.Random) -> JobSpec:
+    """Now and then a file is not a job's alone: there, who comes late may undo what is newer."""
+    shared = tuple(
+        dataclasses.replace(one, target=SHARED)
+        if one.kind == FILE and chance.random() < 0.4
+        else one
+        for one in spec.publish
+    )
+    return dataclasses.replace(spec, publish=tuple(dict.fromkeys(shared)))
 
 
 def _target(name: str, chance: random.Random) -> Publication:
