@@ -66,5 +66,7 @@ def test_a_thousand_nights(
     trials(total.nights)
     check(total)
     assert (total.failed + total.parked) / total.jobs <= 0.004
-    least, most = (0.10, 0.14) if total.nights >= 400 else (0.05, 0.20)
-    assert least <= total.naive_failed / total.jobs <= most
+    # How bad the nights are shows over many of them only.
+    if total.nights >= 20:
+        least, most = (0.10, 0.14) if total.nights >= 400 else (0.05, 0.20)
+        assert least <= total.naive_failed / total.jobs <= most
