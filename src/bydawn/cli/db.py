@@ -1,4 +1,4 @@
-"""``bydawn db``: look at the store, migrate it, back it up, export it, make room."""
+"""``bydawn db``: look at the store, migrate it, back it up, put it back, export it, make room."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from bydawn.cli.verb import Family, verb
 from bydawn.core.errors import UsageError
 from bydawn.core.lengths import LengthError, parse_length
 from bydawn.watch.amounts import some
-from bydawn.watch.sanitise import json_text
+from bydawn.watch.sanitise import inert, json_text
 from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
     from bydawn.app import App
     from bydawn.app.keeping import Pruned
+    from bydawn.app.recovering import Recovered
 
 _INCOMPLETE = 1
 
 
 @click.group(cls=Family)
 def db() -> None:
-    """Look at the store, migrate it, back it up, export it, make room."""
+    """Look at the store, migrate it, back it up, put it back, export it, make room."""
 
 
 @verb("bydawn db status")
@@ -149,5 +150,36 @@ def _facts(app: App) -> dict[str, Any]:
     }
 
 
-for _made in (status, migrate, backup, prune, export):
+@verb("bydawn db recover")
+def recover(settings: Settings, talk: Talk) -> int:
+    """Say that a backup was put in the store's place, before anything runs on it again.
+
+    Tokens go on far beyond all that were given out since. A job that may have been launched since
+    goes on where a second launch meets the first run: on this machine, and at services that know
+    keys. All others are parked: look at their service, then say what became of them.
+    """
+    from bydawn.app.recovering import recover as do
+
+    with opened(settings) as app:
+        found = do(app)
+        names = [f"{app.store.batch(job.batch).address}/{job.name}" for job in found.parked]
+    talk.answer(_recovered_document(found, names), _recovered_lines(found, names))
+    if names:
+        talk.lead_on(f"bydawn resolve {names[0]} --as succeeded|failed|retry --reason TEXT")
+    return 0
+
+
+def _recovered_document(found: Recovered, names: list[str]) -> dict[str, Any]:
+    return {
+        "schema": "bydawn/recovered/1", "token": found.token, "parked": names, "left": found.left,
+    }  # fmt: skip
+
+
+def _recovered_lines(found: Recovered, names: list[str]) -> list[str]:
+    lines = [f"parked: {inert(name)}: nobody can tell whether it ran" for name in names]
+    left = some(found.left, "open job goes", "open jobs go")
+    return [*lines, f"{left} on alone", f"tokens go on at {found.token}"]
+
+
+for _made in (status, migrate, backup, recover, prune, export):
     db.add_command(_made)

@@ -55,6 +55,7 @@ class Event(StrEnum):
     RELEASED = "released"
     REVISED = "revised"
     WITHDRAWN = "withdrawn"
+    PUT_BACK = "put_back"
 
 
 class Reason(StrEnum):
@@ -109,6 +110,7 @@ TABLE: tuple[Row, ...] = (
     Row(_Q, Event.WITHDRAWN, (_Q,), "the plan no longer lists it"),
     Row(_Q, Event.WISHED, (_Q,), "a person asked for something; recorded for whoever moves it"),
     Row(_Q, Event.CANCELLED, (_C,), "a person's cancel; nothing was running"),
+    Row(_Q, Event.PUT_BACK, (_P,), "db recover: the store may not know of its launch"),
     Row(_L, Event.CLAIMED, (_L,), "another runner took over a lapsed claim"),
     Row(
         _L, Event.RESERVED, (_L,), "two-phase backends: the free container, before the second call"
@@ -121,6 +123,7 @@ TABLE: tuple[Row, ...] = (
     Row(_L, Event.STOPPED, _JUDGED, "we ended it before it was known to run"),
     Row(_L, Event.WISHED, (_L,), "a person asked for something"),
     Row(_L, Event.CANCELLED, (_C,), "a person's cancel, confirmed"),
+    Row(_L, Event.PUT_BACK, (_P,), "db recover: a later generation may be alive"),
     Row(_R, Event.CLAIMED, (_R,), "another runner took over a lapsed claim"),
     Row(_R, Event.CANCEL_ASKED, (_R,), "we asked the run to end, and why"),
     Row(_R, Event.ENDED, (_F,), "ended ok: outcome and usage recorded"),
@@ -133,6 +136,7 @@ TABLE: tuple[Row, ...] = (
     Row(_R, Event.UNCONFIRMED, (_P,), "asked to end and did not confirm; still watched"),
     Row(_R, Event.WISHED, (_R,), "a person asked for something"),
     Row(_R, Event.CANCELLED, (_C,), "a person's cancel, confirmed"),
+    Row(_R, Event.PUT_BACK, (_P,), "db recover: still watched; starts nothing by itself"),
     Row(_F, Event.CLAIMED, (_F,), "another runner took over a lapsed claim"),
     Row(_F, Event.COLLECTED, (_F,), "output fetched and declared evidence present"),
     Row(_F, Event.CHECKED, (_F,), "the plan's check accepted the draft"),
@@ -150,6 +154,7 @@ TABLE: tuple[Row, ...] = (
     Row(_P, Event.RESOLVED, (_S, _X, _Q, _F), "a person decides, with a reason"),
     Row(_P, Event.WISHED, (_P,), "a person asked for something"),
     Row(_P, Event.CANCELLED, (_C,), "a person's cancel"),
+    Row(_P, Event.PUT_BACK, (_P,), "db recover: its end starts nothing by itself"),
     Row(_S, Event.RETRIED, (_Q,), "a person wants it done again: a new revision"),
     Row(_S, Event.REVISED, (_S,), "the plan changed under a finished job: shown as changed"),
     Row(_X, Event.RETRIED, (_Q,), "a person's retry: a new generation"),

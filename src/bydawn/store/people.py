@@ -17,7 +17,7 @@ from bydawn.core.errors import Refused
 from bydawn.core.living import run_may_live
 from bydawn.core.model import Job
 from bydawn.core.recording import Change, apply, begin
-from bydawn.core.sightings import Usage
+from bydawn.core.sightings import FailureClass, Usage
 from bydawn.core.states import TERMINAL, Event, Reason, State
 from bydawn.store import counters
 from bydawn.store.connect import Session
@@ -28,6 +28,7 @@ from bydawn.store.settling import settle_singly
 
 PERSON = "person"
 
+_PUT_BACK = "the store was put back to an older state; what ran since is not known"
 _JOB = f"SELECT {JOB_COLUMNS} FROM job WHERE number = ?"
 _SEIZE = """
 UPDATE job SET token = ?, nonce = ?, runner = NULL
@@ -78,6 +79,22 @@ def resolve(session: Session, number: int, answer: str, why: str, nonce: Nonce) 
         )
     _decide(session, job, nonce, _resolution(job, answer, session.clock.utc_ms()), why)
     return job.state
+
+
+def put_back(session: Session, number: int, retries: int, nonce: Nonce) -> None:
+    """Leave a job to a person, because the store was put back to an older state. A run that is
+    known stays watched; how it ends starts no other by itself."""
+    job = _job(session, number)
+    reason = (
+        Reason(job.reason) if job.state == State.PARKED.value and job.reason else Reason.IN_DOUBT
+    )
+    changes = {
+        "faults": max(job.faults, retries),
+        "error_class": FailureClass.AMBIGUOUS.value,
+        "error_code": Event.PUT_BACK.value,
+        "error_message": _PUT_BACK,
+    }
+    _decide(session, job, nonce, Move(Event.PUT_BACK, State.PARKED, reason, changes), None)
 
 
 def pause(session: Session, batch: int, paused: bool) -> bool:

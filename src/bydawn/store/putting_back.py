@@ -1,0 +1,50 @@
+"""After a store was put back to an older state: numbers beyond all that were given out since, and
+the jobs a person has to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bydawn.core.model import Job
+from bydawn.core.putting_back import TOKENS_AHEAD
+from bydawn.store import counters, people
+from bydawn.store.connect import Session
+from bydawn.store.rows import JOB_COLUMNS, job_from
+
+_MAY_RUN = f"""
+SELECT {JOB_COLUMNS} FROM job
+WHERE state IN ('queued', 'launching', 'running') OR (state = 'parked' AND handle IS NOT NULL)
+ORDER BY number"""
+_LAST_AT = "SELECT max(at) FROM event"
+_MACHINES = "SELECT DISTINCT machine FROM runner"
+
+
+def jobs_that_may_run(session: Session) -> list[Job]:
+    """Those of which a run may be alive that the store knows nothing of."""
+    return [job_from(row) for row in session.rows(_MAY_RUN)]
+
+
+def last_at(session: Session) -> int | None:
+    """When the store last heard of anything; None where it never did."""
+    found = session.row(_LAST_AT)
+    return found[0] if found else None
+
+
+def machines(session: Session) -> set[str]:
+    """All machines whose runners the store knew."""
+    return {machine for (machine,) in session.rows(_MACHINES)}
+
+
+def put_back(
+    session: Session, doubtful: Sequence[tuple[int, int]], nonce: Callable[[], str]
+) -> int:
+    """Raise the sequence, and leave each doubtful job (its number and its retries) to a person; all
+    of it, or nothing. The next number that will be given out."""
+
+    def act() -> int:
+        counters.draw_tokens(session, TOKENS_AHEAD)
+        for number, retries in doubtful:
+            people.put_back(session, number, retries, nonce)
+        return counters.take_tokens(session, 1) + 1
+
+    return session.transact(act)
