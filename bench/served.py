@@ -18,7 +18,7 @@ from programs import RUN, Failed, Program, environment, finished
 
 import bydawn
 from bydawn.app import Invocation, open_app
-from bydawn.app.publishing import publish
+from bydawn.app.leases.publishing import publish
 from bydawn.runner.clock import SystemClock
 from bydawn.store import leases
 from bydawn.store.shared import open_server_store

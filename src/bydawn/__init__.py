@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bydawn.api import Batch, Budget, key, run
+    from bydawn.app.leases.writing import fenced_sql, fenced_transaction, lease, publish
     from bydawn.app.results import BatchResult, JobResult
-    from bydawn.app.writing import fenced_sql, fenced_transaction, lease, publish
     from bydawn.core.errors import (
         BackendMissing,
         BydawnError,
@@ -52,7 +52,9 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Batch", "Budget", "key", "run"), "bydawn.api"),
     **dict.fromkeys(("BatchResult", "JobResult"), "bydawn.app.results"),
-    **dict.fromkeys(("fenced_sql", "fenced_transaction", "lease", "publish"), "bydawn.app.writing"),
+    **dict.fromkeys(
+        ("fenced_sql", "fenced_transaction", "lease", "publish"), "bydawn.app.leases.writing"
+    ),
     "__version__": "bydawn.version",
 }
 _ERRORS = "bydawn.core.errors"

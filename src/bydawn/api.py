@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bydawn.app.importable import NotImportable, importable, with_root
 from bydawn.app.results import BatchResult
-from bydawn.app.spooling import Spool
+from bydawn.app.runs.importable import NotImportable, importable, with_root
+from bydawn.app.runs.spooling import Spool
 from bydawn.core.errors import Complaint, PlanInvalid, UsageError
 from bydawn.core.keys import digest, suspicious
 
@@ -146,7 +146,7 @@ def run(
     call later goes on with them.
     """
     from bydawn.app import Invocation, open_app
-    from bydawn.app.telling import run_and_tell
+    from bydawn.app.runs.telling import run_and_tell
 
     _refuse_inside(batch)
     place = Path(directory or ".").absolute()
@@ -190,7 +190,7 @@ def _plain(value: Any) -> Any:
 
 def _planned(batch: Batch, directory: Path, app: App) -> Plan:
     from bydawn.app.backends import REGISTRY
-    from bydawn.app.reading import is_priced
+    from bydawn.app.runs.reading import is_priced
     from bydawn.plan import Overrides, from_data
 
     return from_data(

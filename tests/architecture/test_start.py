@@ -42,7 +42,7 @@ def test_the_entry_point_loads_nothing_heavy() -> None:
 
 def test_a_runner_loads_nothing_of_what_tells_people() -> None:
     """That is the business of the process beside it, and of the plans that need it."""
-    heard = loaded_by("import bydawn.app.turning")
+    heard = loaded_by("import bydawn.app.runs.turning")
     assert "sqlite3" in heard
     assert heard & {"apprise", "http", "jinja2", "opentelemetry", "pydantic", "tomllib"} == set()
 

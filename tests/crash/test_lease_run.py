@@ -120,7 +120,7 @@ def test_it_is_renewed_for_as_long_as_the_command_lives(place: Place) -> None:
 
 def test_after_a_clean_release_the_next_is_there_at_once(place: Place) -> None:
     from bydawn.app import Invocation, open_app
-    from bydawn.app.leasing import acquire, release
+    from bydawn.app.leases.leasing import acquire, release
 
     app = open_app(Invocation(place.folder))
     held = acquire(app, "a", 60_000)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_real_runs import PLAN, Place
 
-from bydawn.app.sealing import note_head, noted_heads, own_sealer, read_head, sealers
+from bydawn.app.keeping.sealing import note_head, noted_heads, own_sealer, read_head, sealers
 from bydawn.core.chain import Head
 from bydawn.core.errors import UsageError
 

@@ -9,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from bydawn.app import demo_night
-from bydawn.app.demo import demo
-from bydawn.app.demo_night import FAILURES, FLAKY, FRONT, HOPELESS, LENGTHS, Night, Record
+from bydawn.app.first_hour import demo_night
+from bydawn.app.first_hour.demo import demo
+from bydawn.app.first_hour.demo_night import (
+    FAILURES,
+    FLAKY,
+    FRONT,
+    HOPELESS,
+    LENGTHS,
+    Night,
+    Record,
+)
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def test_it_tells_the_whole_story_and_leaves_nothing_behind(temporary: Path) -> 
 
 
 def test_slowly_it_gives_time_to_read_and_stays_under_a_minute() -> None:
-    from bydawn.app.demo import _UNIT_S
+    from bydawn.app.first_hour.demo import _UNIT_S
 
     assert max(LENGTHS.values()) * _UNIT_S < 20
 

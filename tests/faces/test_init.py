@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bydawn.app.starting import STARTERS
+from bydawn.app.first_hour.starting import STARTERS
 from saying import Say
 
 

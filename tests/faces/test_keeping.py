@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from scene import Scene, ok, scripted
 
-from bydawn.app.keeping import Ageing, age_now_and_then
+from bydawn.app.beforehand.room import FLOOR, floor_of, look_for_room
+from bydawn.app.keeping.ageing import Ageing, age_now_and_then
 from bydawn.app.place import Place
-from bydawn.app.room import FLOOR, floor_of, look_for_room
 from bydawn.app.values import Silent
 from bydawn.core.audit import Flaw
 from bydawn.core.errors import NoRoom, StoreUnavailable, UsageError
@@ -218,7 +218,7 @@ def test_a_store_that_is_busy_then_is_no_reason_to_fail(
 def test_a_full_disk_is_refused_before_the_night(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bydawn.app.room.room_at", lambda _: (50_000_000, 1 << 20))
+    monkeypatch.setattr("bydawn.app.beforehand.room.room_at", lambda _: (50_000_000, 1 << 20))
     with pytest.raises(NoRoom, match="50 MB free, too little"):
         look_for_room(scene.folder, {}, Silent())
     look_for_room(scene.folder, {FLOOR: "10MB"}, Silent())
@@ -227,13 +227,13 @@ def test_a_full_disk_is_refused_before_the_night(
 def test_a_disk_without_files_left_is_full_too(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bydawn.app.room.room_at", lambda _: (1 << 40, 3))
+    monkeypatch.setattr("bydawn.app.beforehand.room.room_at", lambda _: (1 << 40, 3))
     with pytest.raises(NoRoom, match="room for 3 files"):
         look_for_room(scene.folder, {}, Silent())
 
 
 def test_a_scarce_disk_is_worth_a_word(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bydawn.app.room.room_at", lambda _: (300_000_000, 1 << 20))
+    monkeypatch.setattr("bydawn.app.beforehand.room.room_at", lambda _: (300_000_000, 1 << 20))
     notes = Notes()
     look_for_room(scene.folder, {}, notes)
     assert "only 300 MB free; bydawn db prune makes room" in notes.said[0]

@@ -14,7 +14,7 @@ from scene import HOUR, Scene
 from test_notices import end_sender
 from test_real_runs import Place, until
 
-from bydawn.app.sender import Outlets, Sender
+from bydawn.app.sending.sender import Outlets, Sender
 from bydawn.core.model import Notify
 from bydawn.store import notices, read
 from bydawn.watch.exports import text

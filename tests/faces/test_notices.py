@@ -14,8 +14,8 @@ from receiving import Received
 from scene import HOUR, Scene, ok, scripted
 from test_real_runs import Place, until
 
-from bydawn.app.posting import bounded, ping, post
-from bydawn.app.sender import Outlets, Sender
+from bydawn.app.sending.posting import bounded, ping, post
+from bydawn.app.sending.sender import Outlets, Sender
 from bydawn.core.alarms import AGAIN_MS, GROUPED_MS
 from bydawn.core.chain import Head
 from bydawn.core.model import JobSpec, Notify

@@ -15,7 +15,7 @@ import pytest
 from bydawn.app import Invocation
 from bydawn.app.app import App
 from bydawn.app.place import locate
-from bydawn.app.scheduling import night_due
+from bydawn.app.schedules.scheduling import night_due
 from bydawn.core.errors import PlanInvalid
 from bydawn.testing.virtual import HandWoundClock
 from saying import Say

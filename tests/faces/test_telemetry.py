@@ -16,9 +16,9 @@ from test_real_runs import Place
 
 from bydawn.app import Invocation, place
 from bydawn.app.names import TRACES
-from bydawn.app.outcomes import joined_of
-from bydawn.app.sending import make_sender
-from bydawn.app.telemetry import export_spans, write_metrics
+from bydawn.app.runs.outcomes import joined_of
+from bydawn.app.sending.process import make_sender
+from bydawn.app.sending.telemetry import export_spans, write_metrics
 from bydawn.core.errors import UsageError
 from bydawn.core.model import JobSpec
 from bydawn.store.store import Batch

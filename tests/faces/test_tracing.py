@@ -11,8 +11,8 @@ from receiving import Received
 from scene import HOUR, Scene, ok, scripted
 from test_real_runs import Place, until
 
-from bydawn.app import tracing
-from bydawn.app.sender import Outlets, Sender
+from bydawn.app.sending import tracing
+from bydawn.app.sending.sender import Outlets, Sender
 from bydawn.core.model import JobSpec, Limits
 from bydawn.store import notices
 from bydawn.store.sqlite import forgo_durability

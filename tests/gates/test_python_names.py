@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bydawn
-from bydawn.app.leasing import Lost
+from bydawn.app.leases.leasing import Lost
 from bydawn.processes.machine import sleepless_ms
 from bydawn.testing.virtual import HandWoundClock
 

@@ -165,6 +165,6 @@ MUTANTS = (
     Mutant("untrusted text is inert on a screen", "watch/sanitise.py",
            'return text if text.isprintable() else "".join(map(_shown, text))', "return text",
            "tests/faces/test_sanitise.py"),
-    Mutant("a plan earns being left alone", "app/earning.py",
+    Mutant("a plan earns being left alone", "app/beforehand/earning.py",
            "    if owed:\n", "    if False:\n", "tests/faces/test_autonomy.py"),
 )  # fmt: skip

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from bydawn.app.driving import Errand, drive
 from bydawn.app.place import Place
+from bydawn.app.runs.driving import Errand, drive
 from bydawn.app.values import Invocation, Silent
 from bydawn.runner.clock import SystemClock
 

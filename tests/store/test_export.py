@@ -9,7 +9,7 @@ from typing import Any
 
 from filling import Hand, fill, spec, succeed
 
-from bydawn.app.exporting import exported
+from bydawn.app.keeping.exporting import exported
 from bydawn.app.place import Place
 from bydawn.store.export import columns
 from bydawn.store.sqlite import SqliteSession

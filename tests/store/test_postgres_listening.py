@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from between import Pooler, database_of
-from bydawn.app import turning
-from bydawn.app.driving import drive
-from bydawn.app.errands import Driven, Errand
 from bydawn.app.place import Place
+from bydawn.app.runs import turning
+from bydawn.app.runs.driving import drive
+from bydawn.app.runs.errands import Driven, Errand
 from bydawn.app.values import Invocation, Silent
 from bydawn.core.keys import job_key
 from bydawn.core.model import BatchTerms, JobSpec, PlannedBatch, PlannedJob

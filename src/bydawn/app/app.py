@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bydawn.app import addresses
-from bydawn.app.driving import drive
-from bydawn.app.errands import Errand
-from bydawn.app.outcomes import is_stopped, refuse_if_stopped
+from bydawn.app.keeping.sealing import own_sealer
 from bydawn.app.place import Place, locate
-from bydawn.app.sealing import own_sealer
+from bydawn.app.runs.driving import drive
+from bydawn.app.runs.errands import Errand
+from bydawn.app.runs.outcomes import is_stopped, refuse_if_stopped
+from bydawn.app.runs.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.app.values import AdhocWanted, Checked, Face, Invocation, Ran, RunWanted, Silent
-from bydawn.app.waiting import live_runners, wait_for_batch, wait_for_jobs
 from bydawn.core.clock import Clock
 from bydawn.core.errors import UsageError
 from bydawn.core.model import BatchTerms, Job
@@ -27,9 +27,9 @@ from bydawn.store.runners import Registered
 from bydawn.store.store import Batch, Store
 
 if TYPE_CHECKING:
-    from bydawn.app.keeping import Pruned
-    from bydawn.app.lending import Loan
-    from bydawn.app.rehearsal import Rehearsed
+    from bydawn.app.beforehand.rehearsal import Rehearsed
+    from bydawn.app.keeping.ageing import Pruned
+    from bydawn.app.runs.lending import Loan
     from bydawn.plan import Overrides, Plan
 
 _CANCEL_PATIENCE_MS = 60_000
@@ -86,9 +86,9 @@ class App:
 
     def check(self, plan: Path, overrides: Overrides) -> Checked:
         """Validate a plan and say what running it would do; changes nothing."""
-        from bydawn.app.checking import check
+        from bydawn.app.beforehand.checking import check
+        from bydawn.app.beforehand.readying import refuse_unready
         from bydawn.app.readings import reading_of
-        from bydawn.app.readying import refuse_unready
 
         with self.reading_plan(plan, overrides) as found:
             refuse_unready(found.batch.specs, self.invocation.environment, self.state_folder)
@@ -105,7 +105,7 @@ class App:
             return self._run(plan, wanted, face)
 
     def _run(self, plan: Path, wanted: RunWanted, face: Face) -> Ran:
-        from bydawn.app.running import run_plan
+        from bydawn.app.runs.running import run_plan
 
         if not self.has_store():
             # A plan that cannot be accepted leaves nothing behind, not even an empty store.
@@ -117,13 +117,13 @@ class App:
 
     def lend(self, loan: Loan, face: Face) -> Ran:
         """Lend this machine to plans until it is stopped; opens no batch by itself."""
-        from bydawn.app.lending import lend
+        from bydawn.app.runs.lending import lend
 
         return lend(self.place, self.invocation, self.store, loan, face)
 
     def run_planned(self, planned: Plan, wanted: RunWanted, face: Face) -> Ran:
         """Run a plan that no file holds, or go on with it."""
-        from bydawn.app.running import run_planned
+        from bydawn.app.runs.running import run_planned
 
         ran = run_planned(self.place, self.invocation, self.store, planned, wanted, face)
         return self._left(ran)
@@ -138,8 +138,8 @@ class App:
     def rehearse(self, plan: Path, overrides: Overrides, faults: int | None) -> Iterator[Rehearsed]:
         """Play a plan on the scripted backend in a throwaway store; a plan that must earn its
         autonomy has the rehearsal written down."""
-        from bydawn.app.earning import note_rehearsed
-        from bydawn.app.rehearsal import rehearse
+        from bydawn.app.beforehand.earning import note_rehearsed
+        from bydawn.app.beforehand.rehearsal import rehearse
 
         with self.reading_plan(plan, overrides) as found, rehearse(found, faults) as rehearsed:
             if rehearsed.is_good and found.batch.terms.autonomy_required:
@@ -149,7 +149,7 @@ class App:
     @contextlib.contextmanager
     def reading_plan(self, path: Path, overrides: Overrides) -> Iterator[Plan]:
         """The valid plan, its items still to be streamed; PlanInvalid with every complaint."""
-        from bydawn.app.reading import plan_input, read_plan
+        from bydawn.app.runs.reading import plan_input, read_plan
 
         with plan_input(self.invocation, path, overrides) as stdin:
             yield read_plan(self.invocation, path, overrides, self.clock.utc_ms(), stdin)
@@ -157,7 +157,7 @@ class App:
     @staticmethod
     def demo(say: Callable[[str], None], fast: bool) -> int:
         """Play a night with a crash in it, somewhere else; 0 when all it claims is true."""
-        from bydawn.app.demo import demo
+        from bydawn.app.first_hour.demo import demo
 
         return demo(say, fast, time.sleep)
 
@@ -165,9 +165,9 @@ class App:
 
     def adhoc(self, wanted: AdhocWanted) -> Job:
         """Record one job in the batch ``adhoc``; with a key, the same one again."""
-        from bydawn.app.adhoc import record, spec_of
-        from bydawn.app.readying import refuse_unready
-        from bydawn.app.room import look_for_room
+        from bydawn.app.beforehand.readying import refuse_unready
+        from bydawn.app.beforehand.room import look_for_room
+        from bydawn.app.runs.adhoc import record, spec_of
 
         refuse_if_stopped(self.place, self.store)
         refuse_unready([spec_of(wanted)], self.invocation.environment, self.state_folder)
@@ -193,13 +193,13 @@ class App:
 
     def ensure_background(self) -> None:
         """Make sure the background runner of this store is alive."""
-        from bydawn.app.background import ensure
+        from bydawn.app.runs.background import ensure
 
         ensure(self.place)
 
     def background(self) -> int:
         """Be the background runner until everything is drained."""
-        from bydawn.app.background import serve
+        from bydawn.app.runs.background import serve
 
         return serve(self.place, self.invocation, self.existing_store())
 
@@ -227,13 +227,13 @@ class App:
 
     def stop(self, face: Face) -> Stop:
         """Stop this machine, and all that share the store."""
-        from bydawn.app.halting import stop
+        from bydawn.app.runs.halting import stop
 
         return stop(self, face)
 
     def clear_stop(self) -> bool:
         """Lift a stop, here and in the store; False when there was none."""
-        from bydawn.app.halting import clear
+        from bydawn.app.runs.halting import clear
 
         return clear(self)
 
@@ -267,19 +267,19 @@ class App:
 
     def next_night(self, plan: Path) -> int | None:
         """When this machine begins the next night of a plan; None where nothing is installed."""
-        from bydawn.app.schedules import next_night
+        from bydawn.app.schedules.memory import next_night
 
         return next_night(self.state_folder, plan, self.clock.utc_ms())
 
     def prune(self, keep_ms: int | None, is_rehearsal: bool) -> Pruned:
         """Age out what runs left on this machine: logs and drafts of jobs that are over."""
-        from bydawn.app.keeping import Ageing
+        from bydawn.app.keeping.ageing import Ageing
 
         return Ageing(self.place, self.existing_store(), keep_ms, is_rehearsal).carry_out()
 
     def export(self) -> Iterator[dict[str, Any]]:
         """The whole store, value by value, from one moment of it."""
-        from bydawn.app.exporting import exported
+        from bydawn.app.keeping.exporting import exported
 
         return exported(self.place, self.existing_store(), self.clock)
 

@@ -26,7 +26,7 @@ def verify(settings: Settings, talk: Talk, anchors: tuple[str, ...]) -> int:
     """Read the journal from its start and hold the state against it. Exit 1 when it is broken.
 
     Heads that this machine has seen count as anchors too."""
-    from bydawn.app.auditing import verify_journal
+    from bydawn.app.keeping.auditing import verify_journal
     from bydawn.watch.audit import findings_document, findings_lines
 
     with opened(settings) as app:
@@ -40,7 +40,7 @@ def verify(settings: Settings, talk: Talk, anchors: tuple[str, ...]) -> int:
 @verb("bydawn audit head", "bydawn audit head >> ../anchors")
 def head(settings: Settings, talk: Talk) -> int:
     """The end of the journal's chain: note it where nobody who is here can change it."""
-    from bydawn.app.auditing import head_of
+    from bydawn.app.keeping.auditing import head_of
     from bydawn.watch.audit import head_text
 
     with opened(settings) as app:
@@ -61,7 +61,7 @@ def key() -> None:
 @_FILE
 def export_key(settings: Settings, talk: Talk, file: Path) -> int:
     """Write this machine's key to a new file, to bring it to another machine."""
-    from bydawn.app.sealing import export_key as write
+    from bydawn.app.keeping.sealing import export_key as write
 
     with opened(settings) as app:
         key_id = write(app.invocation.environment, settings.directory / file)
@@ -73,7 +73,7 @@ def export_key(settings: Settings, talk: Talk, file: Path) -> int:
 @_FILE
 def import_key(settings: Settings, talk: Talk, file: Path) -> int:
     """Keep another machine's key here, so that its seals can be checked."""
-    from bydawn.app.sealing import import_key as keep
+    from bydawn.app.keeping.sealing import import_key as keep
 
     with opened(settings) as app:
         key_id = keep(app.invocation.environment, settings.directory / file)

@@ -14,7 +14,7 @@ from bydawn.watch.telling import table
 @verb("bydawn backends", "bydawn backends --json")
 def backends(settings: Settings, talk: Talk) -> int:
     """Every type of backend, built in or of another package, ready or not and why."""
-    from bydawn.app.readying import standings
+    from bydawn.app.beforehand.readying import standings
 
     found = list(standings(os.environ, settings.directory / ".bydawn"))
     documents = [{**dataclasses.asdict(one), "ready": not one.why_not} for one in found]

@@ -22,8 +22,8 @@ from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
     from bydawn.app import App
-    from bydawn.app.keeping import Pruned
-    from bydawn.app.recovering import Recovered
+    from bydawn.app.keeping.ageing import Pruned
+    from bydawn.app.keeping.recovering import Recovered
 
 _INCOMPLETE = 1
 
@@ -158,7 +158,7 @@ def recover(settings: Settings, talk: Talk) -> int:
     goes on where a second launch meets the first run: on this machine, and at services that know
     keys. All others are parked: look at their service, then say what became of them.
     """
-    from bydawn.app.recovering import recover as do
+    from bydawn.app.keeping.recovering import recover as do
 
     with opened(settings) as app:
         found = do(app)

@@ -18,7 +18,7 @@ from bydawn.cli.verb import verb
 @click.option("--fast", is_flag=True, help="In a few seconds.")
 def demo(settings: Settings, talk: Talk, fast: bool) -> int:
     """A 12-job night with a crash in the middle, on built-in fake agents; under a minute."""
-    from bydawn.app.demo import demo as play
+    from bydawn.app.first_hour.demo import demo as play
 
     if settings.json:
         code = play(talk.tell, True, _at_once)

@@ -16,7 +16,7 @@ from bydawn.watch.sanitise import inert
 from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
-    from bydawn.app.findings import Finding
+    from bydawn.app.doctor.findings import Finding
 
 _FAILED = 69
 _WORDS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
@@ -49,7 +49,7 @@ def doctor(settings: Settings, talk: Talk, plan: Path | None, as_scheduled: bool
 
 
 def _findings(settings: Settings, plan: Path | None, as_scheduled: bool) -> list[Finding]:
-    from bydawn.app import doctoring
+    from bydawn.app.doctor import doctoring
 
     with opened(settings, plan) as app:
         if not as_scheduled or plan is None:

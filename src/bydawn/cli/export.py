@@ -30,7 +30,7 @@ def spans(settings: Settings, talk: Talk, batch: str | None) -> int:
     """Send a batch as OpenTelemetry spans to where the OTEL_ variables say.
 
     With BYDAWN_OTEL=on in the environment of a run they leave by themselves as jobs end."""
-    from bydawn.app.telemetry import export_spans
+    from bydawn.app.sending.telemetry import export_spans
 
     with opened(settings) as app:
         found = newest_batch(app, batch)
@@ -49,7 +49,7 @@ def metrics(settings: Settings, talk: Talk, textfile: Path | None, port: int | N
     """The newest night of every plan, as Prometheus reads it.
 
     With BYDAWN_METRICS_FILE in the environment of a run the file is kept fresh by itself."""
-    from bydawn.app.telemetry import write_metrics
+    from bydawn.app.sending.telemetry import write_metrics
 
     with opened(settings) as app:
         app.existing_store()
@@ -64,7 +64,7 @@ def metrics(settings: Settings, talk: Talk, textfile: Path | None, port: int | N
 
 
 def _serve(app: App, talk: Talk, port: int) -> None:
-    from bydawn.app.metering import HOST, serve_metrics
+    from bydawn.app.sending.metering import HOST, serve_metrics
 
     serve_metrics(
         lambda: _text(app), port, lambda bound: talk.tell(f"http://{HOST}:{bound}/metrics")

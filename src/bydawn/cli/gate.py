@@ -19,7 +19,7 @@ from bydawn.watch.sanitise import inert
 
 if TYPE_CHECKING:
     from bydawn.app import App
-    from bydawn.app.publishing import Receipt
+    from bydawn.app.leases.publishing import Receipt
     from bydawn.core.fencing import Claim, FenceRecord
 
 _NAME = click.option("--name", help="The lease to write under; else BYDAWN_* of the environment.")
@@ -44,7 +44,7 @@ def publish(
     name: str | None, token: int | None, nonce: str | None,
 ) -> int:  # fmt: skip
     """Install a file or folder. Exit 9, and nothing touched, when a newer token was seen there."""
-    from bydawn.app.publishing import publish as install
+    from bydawn.app.leases.publishing import publish as install
 
     with _opened(settings) as app:
         claim = _claim(app, name, token, nonce)
@@ -64,7 +64,7 @@ def push(
     name: str | None, token: int | None, nonce: str | None,
 ) -> int:  # fmt: skip
     """Move a remote branch and its fence in one atomic push. Exit 9, and nothing moved, if late."""
-    from bydawn.app.publishing import push as move
+    from bydawn.app.leases.publishing import push as move
 
     with _opened(settings) as app:
         claim = _claim(app, name, token, nonce)
@@ -76,7 +76,7 @@ def push(
 @_DEST
 def check(settings: Settings, talk: Talk, dest: str) -> int:
     """Which claim wrote there last."""
-    from bydawn.app.publishing import check as look
+    from bydawn.app.leases.publishing import check as look
 
     with _opened(settings) as app:
         state, record = look(app, dest, settings.directory.resolve())
@@ -90,7 +90,7 @@ def check(settings: Settings, talk: Talk, dest: str) -> int:
 @click.option("--reason", default="", help="Why; it is kept in the journal.")
 def adopt(settings: Settings, talk: Talk, dest: str, reason: str) -> int:
     """Say that this store may go on at a target whose record is missing, damaged or another's."""
-    from bydawn.app.publishing import adopt as go_on
+    from bydawn.app.leases.publishing import adopt as go_on
 
     with _opened(settings) as app:
         record = go_on(app, dest, reason, settings.directory.resolve())
@@ -103,7 +103,7 @@ def adopt(settings: Settings, talk: Talk, dest: str, reason: str) -> int:
 @contextlib.contextmanager
 def _opened(settings: Settings) -> Iterator[App]:
     from bydawn.app import Invocation, open_app
-    from bydawn.app.publishing import at_home
+    from bydawn.app.leases.publishing import at_home
 
     said = Invocation(settings.directory, settings.store, dict(os.environ))
     with contextlib.closing(open_app(at_home(said))) as app:
@@ -111,7 +111,7 @@ def _opened(settings: Settings) -> Iterator[App]:
 
 
 def _claim(app: App, name: str | None, token: int | None, nonce: str | None) -> Claim:
-    from bydawn.app.publishing import claim_by_name, claim_from_environment
+    from bydawn.app.leases.publishing import claim_by_name, claim_from_environment
 
     if name is None and token is None:
         return claim_from_environment(app, app.invocation.environment)

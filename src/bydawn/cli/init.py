@@ -21,7 +21,7 @@ from bydawn.cli.verb import verb
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def init(settings: Settings, talk: Talk, folder: Path | None, starter: str, force: bool) -> int:
     """Write a commented plan that runs at once, and keep .bydawn/ out of git."""
-    from bydawn.app.starting import start
+    from bydawn.app.first_hour.starting import start
 
     shown = folder or Path()
     started = start(settings.directory / shown, starter, overwrite=force)

@@ -15,7 +15,7 @@ from bydawn.watch.amounts import rfc3339
 from bydawn.watch.sanitise import inert
 
 if TYPE_CHECKING:
-    from bydawn.app.leasing import Lease
+    from bydawn.app.leases.leasing import Lease
 
 _NAME = click.argument("name")
 _TTL = click.option("--ttl", metavar="T", default="60s", help="How long it is held unrenewed.")
@@ -37,7 +37,7 @@ def lease() -> None:
 @_WAIT
 def acquire(settings: Settings, talk: Talk, name: str, ttl: str, wait: str) -> int:
     """Take a lease. Exit 6, naming the holder, while another has it."""
-    from bydawn.app.leasing import acquire as take
+    from bydawn.app.leases.leasing import acquire as take
 
     with opened(settings) as app:
         lease = take(app, name, _ms("--ttl", ttl), _ms("--wait", wait), _caller()).lease
@@ -56,7 +56,7 @@ def renew(
     settings: Settings, talk: Talk, name: str, token: int, nonce: str | None, ttl: str
 ) -> int:
     """Count the lease from now again. Exit 9 when it was lost."""
-    from bydawn.app.leasing import renew as extend
+    from bydawn.app.leases.leasing import renew as extend
 
     with opened(settings) as app:
         _say(talk, extend(app, name, token, nonce, _ms("--ttl", ttl)))
@@ -69,8 +69,8 @@ def renew(
 @_NONCE
 def release(settings: Settings, talk: Talk, name: str, token: int, nonce: str | None) -> int:
     """Give the lease back; again is no harm. Exit 9 when another has held it since."""
-    from bydawn.app.leasing import release as give_back
-    from bydawn.app.leasing import show as look
+    from bydawn.app.leases.leasing import release as give_back
+    from bydawn.app.leases.leasing import show as look
 
     with opened(settings) as app:
         give_back(app, name, token, nonce)
@@ -82,7 +82,7 @@ def release(settings: Settings, talk: Talk, name: str, token: int, nonce: str | 
 @_NAME
 def show(settings: Settings, talk: Talk, name: str) -> int:
     """Who holds a lease, and until when."""
-    from bydawn.app.leasing import show as look
+    from bydawn.app.leases.leasing import show as look
 
     with opened(settings) as app:
         _say(talk, look(app, name))
@@ -98,7 +98,7 @@ def run(
     settings: Settings, talk: Talk, name: str, ttl: str, wait: str, command: tuple[str, ...]
 ) -> int:
     """Run a command that holds the lease as long as it lives, and ends when the lease is lost."""
-    from bydawn.app.leased import run_leased
+    from bydawn.app.leases.leased import run_leased
 
     del talk
     with opened(settings) as app:
@@ -111,7 +111,7 @@ def _ms(flag: str, text: str) -> int:
 
 def _caller() -> str:
     """Who typed it: this process itself is gone in a moment."""
-    from bydawn.app.leasing import holder_here
+    from bydawn.app.leases.leasing import holder_here
 
     return holder_here().partition(" pid ")[0]
 

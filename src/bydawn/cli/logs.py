@@ -36,7 +36,7 @@ def logs(settings: Settings, talk: Talk, job: str, follow: bool, raw: bool) -> i
     """What the newest run of a job printed, with everything a terminal might obey made visible."""
     if raw and sys.stdout.isatty():
         raise UsageError("--raw would let the job drive this terminal", "send it to a file or pipe")
-    from bydawn.app.printed import newest_log
+    from bydawn.app.keeping.printed import newest_log
 
     with opened(settings) as app:
         found = app.job_at(job)
@@ -71,7 +71,7 @@ def _harmless(talk: Talk) -> Callable[[bytes], None]:
 
 def _pieces(app: App, job_id: str, follow: bool) -> Iterator[bytes]:
     """Whole lines as they come, of the newest run and of those that follow it."""
-    from bydawn.app.printed import newest_log
+    from bydawn.app.keeping.printed import newest_log
 
     path, at = None, 0
     while True:

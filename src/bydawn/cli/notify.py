@@ -27,7 +27,7 @@ def notify() -> None:
 @click.option("--event", "kinds", multiple=True, type=click.Choice(KINDS), help="Of this kind.")
 def test(settings: Settings, talk: Talk, plan: Path | None, kinds: tuple[str, ...]) -> int:
     """Send a message to every address of a plan. Exit 69 when one cannot be reached."""
-    from bydawn.app.notifying import try_all
+    from bydawn.app.sending.notifying import try_all
 
     with opened(settings, plan) as app:
         tried = list(try_all(app, plan, kinds))

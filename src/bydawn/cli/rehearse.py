@@ -18,7 +18,7 @@ from bydawn.watch.amounts import length
 from bydawn.watch.documents import Reading, batch_document, standing_of
 
 if TYPE_CHECKING:
-    from bydawn.app.rehearsal import Rehearsed
+    from bydawn.app.beforehand.rehearsal import Rehearsed
 
 
 @verb(

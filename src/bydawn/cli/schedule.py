@@ -19,7 +19,7 @@ from bydawn.watch.sanitise import inert
 from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
-    from bydawn.app.scheduling import Prepared, Shown, Tonight
+    from bydawn.app.schedules.scheduling import Prepared, Shown, Tonight
 
 _PLAN = click.argument("plan", type=click.Path(path_type=Path))
 _KINDS = click.Choice(["cron", "launchd", "systemd"])
@@ -39,7 +39,7 @@ def schedule() -> None:
 @click.option("--via", type=_KINDS, help="Also what this one is, or would be, given.")
 def show(settings: Settings, talk: Talk, plan: Path, via: str | None) -> int:
     """The coming nights, who looks after them here, and which were missed."""
-    from bydawn.app import scheduling
+    from bydawn.app.schedules import scheduling
 
     with opened(settings, plan) as app:
         path = settings.directory / plan
@@ -69,7 +69,7 @@ def install(settings: Settings, talk: Talk, plan: Path, via: str | None, only_sh
     whose runner died goes on. PATH and the interpreter are written down; secrets belong into the
     plan's env_file.
     """
-    from bydawn.app import scheduling
+    from bydawn.app.schedules import scheduling
 
     do = scheduling.preview if only_show else scheduling.install
     with opened(settings, plan) as app:
@@ -88,7 +88,7 @@ def install(settings: Settings, talk: Talk, plan: Path, via: str | None, only_sh
 @click.option("--via", type=_KINDS, help="Only out of this one.")
 def remove(settings: Settings, talk: Talk, plan: Path, via: str | None) -> int:
     """Take the plan out of this machine's schedulers. A night that runs is left alone."""
-    from bydawn.app import scheduling
+    from bydawn.app.schedules import scheduling
 
     with opened(settings, plan) as app:
         removed = scheduling.remove(app, settings.directory / plan, via)
@@ -102,7 +102,7 @@ def remove(settings: Settings, talk: Talk, plan: Path, via: str | None) -> int:
 @_PLAN
 def due(settings: Settings, talk: Talk, plan: Path) -> int:
     """Run the plan unattended if one of its nights is due now; else do nothing, silently."""
-    from bydawn.app import scheduling
+    from bydawn.app.schedules import scheduling
 
     path = settings.directory / plan
     for name, value in scheduling.environment_of(path).items():

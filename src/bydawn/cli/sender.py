@@ -11,7 +11,7 @@ from bydawn.cli.verb import verb
 @verb()
 def sender(settings: Settings, talk: Talk) -> int:
     """Tell people what they asked to be told, until nobody is left to be told."""
-    from bydawn.app.sending import serve_sender
+    from bydawn.app.sending.process import serve_sender
 
     del talk
     with opened(settings) as app:

@@ -22,7 +22,7 @@ _OF_ONE_RUN = (
 
 def stay(settings: Settings, talk: Talk, plans: tuple[Path, ...], options: dict[str, Any]) -> int:
     """Until a signal or a stop; the batches that were served are the answer."""
-    from bydawn.app.lending import Loan
+    from bydawn.app.runs.lending import Loan
     from bydawn.plan import plan_name
 
     _refuse_flags_of_one_run(options)

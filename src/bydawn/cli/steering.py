@@ -25,7 +25,7 @@ def hands_of_watcher(app: App, leave: Callable[[], None]) -> Hands:
 
 
 def _hands(app: App, leave: Callable[[], None], leaving: str) -> Hands:
-    from bydawn.app.printed import last_lines
+    from bydawn.app.keeping.printed import last_lines
 
     return Hands(
         cancel=lambda job: app.store.cancel(job, app.nonce),

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bydawn.app import App
-from bydawn.app.printed import last_lines
+from bydawn.app.keeping.printed import last_lines
 from bydawn.core.model import Job
 from bydawn.watch import dashboard
 from bydawn.watch.amounts import count, day_and_time, dollars, length

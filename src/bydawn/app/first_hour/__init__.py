@@ -1,0 +1,1 @@
+"""A first plan, and a night to look at."""

@@ -1,0 +1,1 @@
+"""What stays: sealed, copied out, aged out."""

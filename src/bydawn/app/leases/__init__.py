@@ -1,0 +1,1 @@
+"""Named leases as a tool, and writing under one."""

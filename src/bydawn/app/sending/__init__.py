@@ -1,0 +1,1 @@
+"""What leaves for people and for other tools: messages, pings, traces, metrics."""
