@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,8 @@ settings.load_profile("prove" if PROVE_SIZE in os.environ else "test")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where the tests were started in the background Ctrl-C is ignored, by all they start as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Layers(), "layers")
 
 

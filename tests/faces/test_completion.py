@@ -122,7 +122,8 @@ def test_at_a_real_terminal_the_line_is_as_it_was_meant(scene: Scene, tmp_path: 
     ]
     ours, theirs = pty.openpty()
     shell = subprocess.Popen(
-        ["bash", "--norc", "--noprofile", "-i"], cwd=scene.folder, env=with_program(tmp_path),
+        ["bash", "--norc", "--noprofile", "-i"], cwd=scene.folder,
+        env={**with_program(tmp_path), "TERM": "dumb"},
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
@@ -138,7 +139,7 @@ def test_at_a_real_terminal_the_line_is_as_it_was_meant(scene: Scene, tmp_path: 
             said += piece
     shell.wait(timeout=60)
     os.close(ours)
-    found = re.findall(r"\[(bydawn [^\]\x1b]*) \]\r", said.decode())
+    found = re.findall(r"\n\[(bydawn [^\]\r]*) \]\r", said.decode())
     assert found == [
         "bydawn status nightly@2026-11-19", "bydawn show nightly@2026-11-19/review",
         "bydawn logs nightly/review",
