@@ -28,9 +28,10 @@ pytestmark = pytest.mark.wide
 NAMES = ("one",)
 
 
-def now_ms() -> int:
+def as_here() -> HandWoundClock:
     """Supervisors and backends compare moments of this clock with the machine's own."""
-    return SystemClock().boot_ms()
+    here = SystemClock()
+    return HandWoundClock(here.utc_ms(), here.boot_ms())
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Night:
 
     stage: Closing
     dies_at: int = 0
-    clock: HandWoundClock = field(default_factory=lambda: HandWoundClock(boot_ms=now_ms()))
+    clock: HandWoundClock = field(default_factory=as_here)
     points: int = 0
     stores: list[Store] = field(default_factory=list)
 
