@@ -174,6 +174,15 @@ def test_every_page_can_be_reached_from_the_index() -> None:
     assert ours - reached == set()
 
 
+def test_every_decision_is_listed_by_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    first, *others = sorted(folder.glob("*.md"))
+    titles = {page.name: page.read_text("utf-8").splitlines()[0].removeprefix("# ")
+              for page in others}  # fmt: skip
+    listed = [f"- [{title}]({name})" for name, title in titles.items()]
+    assert first.read_text("utf-8").splitlines()[-len(listed) :] == listed
+
+
 def test_the_changelog_knows_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## [{__version__}]" in changelog or "## [Unreleased]" in changelog
