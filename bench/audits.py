@@ -10,13 +10,14 @@ import plans
 from figures import Figure, at_least, at_most, plain, ratio
 from programs import Failed, Program
 
-FEW, MANY = 7_500, 75_000
+# Both are longer than the pages of a store that stay in memory.
+FEW, MANY = 25_000, 75_000
 GROUP = 100
 LOOKS = 3
 
 
 def audits_once(program: Program, place: Path) -> dict[str, float | None]:
-    """A journal of some 300,000 events as runs write it, and one a tenth as long."""
+    """A journal of some 300,000 events as runs write it, and one a third as long."""
     _journal(program, place / "few", FEW)
     events = _journal(program, place / "many", MANY)
     looks = [_verified(program, place / "many") for _ in range(LOOKS)]
@@ -32,7 +33,7 @@ def audits_tell(values: Mapping[str, float | None]) -> list[Figure]:
     return [
         plain("audit verify of 300,000 events, whole process", values["wall"], "events/s"),
         at_least("  by the CPU time it takes", values["cpu"], 100_000, 150_000, "events/s"),
-        at_most("  memory, against a tenth of the events", grown, 1.25, 1.1, "x"),
+        at_most("  memory, against a third of the events", grown, 1.25, 1.1, "x"),
     ]
 
 
