@@ -43,3 +43,12 @@ def test_a_local_run_without_effects_may_run_twice_but_a_paid_one_may_not() -> N
     harmless = dataclasses.replace(SPEC, effects=Effects.NONE)
     assert may_go_on(harmless, Guarantee.LOCAL_CLAIM, False, 99 * HOUR)
     assert not may_go_on(harmless, Guarantee.BLIND, False, 0)
+
+
+@pytest.mark.parametrize(("key_keeps", "goes_on"), [("1h", False), ("3h", True), ("7d", True)])
+def test_a_service_that_forgets_keys_sooner_is_trusted_for_less(
+    key_keeps: str, goes_on: bool
+) -> None:
+    spec = dataclasses.replace(SPEC, payload={"backend_config": {"key_keeps": key_keeps}})
+    assert may_go_on(spec, Guarantee.KEYED, True, 2 * HOUR) is goes_on
+    assert not may_go_on(spec, Guarantee.KEYED, True, 24 * HOUR)
