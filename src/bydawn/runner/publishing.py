@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bydawn.core.errors import Fenced, Refused, TemplateError
 from bydawn.core.fencing import Claim
 from bydawn.core.keys import effect_key
 from bydawn.core.model import Publication
-from bydawn.core.searching import SECRET_IN_DRAFT
+from bydawn.core.searching import SECRET_IN_DRAFT, Search
 from bydawn.core.sightings import Failure, FailureClass
 from bydawn.core.values import value
 from bydawn.gates.choosing import DraftGate, leaving_by
@@ -46,6 +46,24 @@ class Wanted:
     has_history: bool
 
 
+@value
+class Outgoing:
+    """All that is to be published, read when it is looked at, and what is looked for in it."""
+
+    search: Search
+    leaving: list[Iterator[Leaving]]
+
+    def secret(self) -> Failure | None:
+        """The first secret in it, in the words of a failure."""
+        for name, pieces in chain.from_iterable(self.leaving):
+            found = self.search.found_in(chain((os.fsencode(name), b"\0"), pieces))
+            if found:
+                return Failure(
+                    FailureClass.PERMANENT, SECRET_IN_DRAFT, _SAYS.format(name=name, found=found)
+                )
+        return None
+
+
 class Publisher:
     """Makes the publishing calls of one runner. The store is asked in the loop's own thread."""
 
@@ -60,17 +78,18 @@ class Publisher:
         try:
             wanted = self._wanted(held, place, publication, draft)
             # Where the first may not leave, none may: a half of it would be out already.
-            leaving = [] if index else self._leaving(held, place, draft)
+            outgoing = None if index else self._outgoing(held, place, draft)
         except (TemplateError, PublishError) as error:
             trouble = PublishTrouble(publication.target, str(error), hopeless=True)
             return lambda: trouble
-        return lambda: self._publish(held, wanted, leaving)
+        return lambda: self._publish(held, wanted, outgoing)
 
     def held_back(self, held: Held, place: Place, folder: str) -> Failure | None:
         """What a person should not be asked to approve; a draft that cannot be read is for the
         gate to refuse."""
         try:
-            return self._searched(held, self._leaving(held, place, Path(folder, "draft")))
+            outgoing = self._outgoing(held, place, Path(folder, "draft"))
+            return outgoing.secret() if outgoing else None
         except (TemplateError, PublishError, OSError):
             return None
 
@@ -91,24 +110,13 @@ class Publisher:
         made = tools.gate_of(rendered, draft, folder, tools.state_folder, tools.environment)
         return made, source
 
-    def _leaving(self, held: Held, place: Place, draft: Path) -> list[Iterator[Leaving]]:
-        """All that is to be published, read when it is looked at; nothing where there are no
-        secrets to look for."""
-        if not search_for(held.spec, self._tools.environment):
-            return []
-        gates = (self._gate(held, place, each, draft) for each in held.spec.publish)
-        return [leaving_by(gate, draft, source) for gate, source in gates]
-
-    def _searched(self, held: Held, leaving: Iterable[Iterator[Leaving]]) -> Failure | None:
-        """The first secret in what is to leave, in the words of a failure."""
+    def _outgoing(self, held: Held, place: Place, draft: Path) -> Outgoing | None:
+        """None where there are no secrets to look for."""
         search = search_for(held.spec, self._tools.environment)
-        for name, pieces in chain.from_iterable(leaving):
-            found = search.found_in(chain((os.fsencode(name), b"\0"), pieces))
-            if found:
-                return Failure(
-                    FailureClass.PERMANENT, SECRET_IN_DRAFT, _SAYS.format(name=name, found=found)
-                )
-        return None
+        if not search:
+            return None
+        gates = (self._gate(held, place, each, draft) for each in held.spec.publish)
+        return Outgoing(search, [leaving_by(gate, draft, source) for gate, source in gates])
 
     def _claim(self, held: Held, place: Place) -> Claim:
         job, plan = held.job, place.batch.partition("@")[0]
@@ -116,7 +124,7 @@ class Publisher:
         subject = f"{plan}/{job.name}"
         return Claim(self.store_id, subject, job.token, job.nonce, place.edition, effect)
 
-    def _publish(self, held: Held, wanted: Wanted, leaving: list[Iterator[Leaving]]) -> Fact:
+    def _publish(self, held: Held, wanted: Wanted, outgoing: Outgoing | None) -> Fact:
         target = wanted.gate.target
         if not self._may_act():
             return PublishTrouble(target, "the lease is over")
@@ -124,7 +132,7 @@ class Publisher:
             message = "the draft is no longer what was checked and approved"
             return PublishTrouble(target, message, hopeless=True)
         try:
-            secret = self._searched(held, leaving)
+            secret = outgoing.secret() if outgoing else None
             if secret:
                 return Withheld(secret)
             receipt = wanted.gate.publish(

@@ -61,15 +61,23 @@ class Secrets:
 
 
 def search_for(spec: JobSpec, environment: Mapping[str, str]) -> Search:
-    """What finds the secrets in what a job is about to publish: of the values it was given those
-    that are called or look secret, and those of this process that cannot stand there by chance;
-    ``may_publish`` names the exceptions."""
-    names = {name for name in secret_names(_passed_on(spec))
-             if is_called_secret(name) or looks_secret(environment.get(name, ""))}  # fmt: skip
-    names |= {name for name, value in environment.items()
-              if len(value) >= NOT_BY_CHANCE and is_called_secret(name)}  # fmt: skip
-    names -= set(spec.payload.get("may_publish") or ())
+    """What finds the secrets in what a job is about to publish: those it was given, and those of
+    this process that cannot stand there by chance; ``may_publish`` names the exceptions."""
+    own = {name for name, value in environment.items()
+           if len(value) >= NOT_BY_CHANCE and is_called_secret(name)}  # fmt: skip
+    names = secrets_given(spec, environment) | (own - _public(spec))
     return search_of(tuple((name, environment[name]) for name in sorted(names & {*environment})))
+
+
+def secrets_given(spec: JobSpec, environment: Mapping[str, str]) -> set[str]:
+    """The variables a job is given that are called or look secret and may not be published."""
+    given = secret_names(_passed_on(spec)) - _public(spec)
+    return {name for name in given
+            if is_called_secret(name) or looks_secret(environment.get(name, ""))}  # fmt: skip
+
+
+def _public(spec: JobSpec) -> set[str]:
+    return set(spec.payload.get("may_publish") or ())
 
 
 def _passed_on(spec: JobSpec) -> tuple[str, ...]:

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from bydawn.core.errors import Complaint
 from bydawn.core.model import JobSpec, Notify
 from bydawn.core.redaction import SHORTEST, is_hideable
-from bydawn.core.searching import looks_secret
 from bydawn.processes.environment import secret_names
-from bydawn.runner.secrets import is_called_secret
+from bydawn.runner.secrets import is_called_secret, secrets_given
 
 _IN_WORDS = re.compile(r"\{\{[^}]*\benv\s*[.\[]")
 
@@ -44,10 +43,8 @@ def secret_warnings(
 
 def _perhaps_public(spec: JobSpec, environment: Mapping[str, str]) -> set[str]:
     """What a publishing job is given that looks secret and is not called so."""
-    given = secret_names(spec.payload.get("pass_env") or ()) if spec.publish else set()
-    plain = {name for name in given if not is_called_secret(name)}
-    told = {name for name in plain if looks_secret(environment.get(name, ""))}
-    return told - set(spec.payload.get("may_publish") or ())
+    given = secrets_given(spec, environment) if spec.publish else set()
+    return {name for name in given if not is_called_secret(name)}
 
 
 def unset_warnings(
