@@ -6,11 +6,12 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from bydawn.app.leases.leasing import Granted, Keeper, acquire, release
+from bydawn.app.runs.signals import hearing
 from bydawn.core.clock import Clock
 from bydawn.core.errors import BydawnError, Fenced, UsageError
 from bydawn.core.leases import margin_ms
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _TURN_S = 0.1
 _GRACE_MS = 10_000
-_HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Pulse:
@@ -77,7 +77,7 @@ def _run(app: App, granted: Granted, argv: Sequence[str]) -> int:
 
 def _watched(command: Foreground, keeper: Keeper, pulse: Pulse, granted: Granted) -> int:
     heard: list[int] = []
-    with _hearing(heard, command):
+    with hearing(_noting(heard, command)):
         while command.code is None:
             command.wait(min(_TURN_S, keeper.lost.left_ms() / 1000))
             pulse.beat()
@@ -130,16 +130,12 @@ def _told_by_terminal(heard: list[int]) -> bool:
     return heard == [signal.SIGINT] and sys.stdin is not None and os.isatty(0)
 
 
-@contextlib.contextmanager
-def _hearing(heard: list[int], command: Foreground) -> Iterator[None]:
+def _noting(heard: list[int], command: Foreground) -> Callable[[int, FrameType | None], None]:
+    """Note each signal; one that comes again is in a hurry."""
+
     def hear(number: int, _: FrameType | None) -> None:
         if heard:
             command.hurry()
         heard.append(number)
 
-    before = {number: signal.signal(number, hear) for number in _HEARD}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return hear

@@ -28,7 +28,14 @@ def listening(interrupt: Interrupt, wake: Callable[[], None]) -> Iterator[None]:
         interrupt.signal = number
         wake()
 
-    before = {number: signal.signal(number, heard) for number in _HEARD}
+    with hearing(heard):
+        yield
+
+
+@contextlib.contextmanager
+def hearing(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have the signals that ask to end go there while the body runs."""
+    before = {number: signal.signal(number, hear) for number in _HEARD}
     try:
         yield
     finally:
