@@ -16,8 +16,10 @@ from bydawn.cli.talk import Talk
 from bydawn.cli.verb import Family, verb
 from bydawn.core.errors import UsageError
 from bydawn.core.lengths import LengthError, parse_length
+from bydawn.core.states import Reason
+from bydawn.watch import ways, wording
 from bydawn.watch.amounts import some
-from bydawn.watch.sanitise import inert, json_text
+from bydawn.watch.sanitise import json_text
 from bydawn.watch.telling import table
 
 if TYPE_CHECKING:
@@ -162,7 +164,10 @@ def recover(settings: Settings, talk: Talk) -> int:
 
     with opened(settings) as app:
         found = do(app)
-        names = [f"{app.store.batch(job.batch).address}/{job.name}" for job in found.parked]
+        names = [
+            ways.address(app.store.batch(job.batch).address, job.name, job.job_id)
+            for job in found.parked
+        ]
     talk.answer(_recovered_document(found, names), _recovered_lines(found, names))
     if names:
         talk.lead_on(f"bydawn resolve {names[0]} --as succeeded|failed|retry --reason TEXT")
@@ -176,7 +181,7 @@ def _recovered_document(found: Recovered, names: list[str]) -> dict[str, Any]:
 
 
 def _recovered_lines(found: Recovered, names: list[str]) -> list[str]:
-    lines = [f"parked: {inert(name)}: nobody can tell whether it ran" for name in names]
+    lines = [f"parked: {name}: {wording.why(Reason.IN_DOUBT)}" for name in names]
     left = some(found.left, "open job goes", "open jobs go")
     return [*lines, f"{left} on alone", f"tokens go on at {found.token}"]
 

@@ -94,7 +94,8 @@ def put_back(session: Session, number: int, retries: int, nonce: Nonce) -> None:
         "error_code": Event.PUT_BACK.value,
         "error_message": _PUT_BACK,
     }
-    _decide(session, job, nonce, Move(Event.PUT_BACK, State.PARKED, reason, changes), None)
+    # What is parked makes nothing else ready.
+    _record(session, job, nonce, Move(Event.PUT_BACK, State.PARKED, reason, changes))
 
 
 def pause(session: Session, batch: int, paused: bool) -> bool:
@@ -122,7 +123,13 @@ def _wish(session: Session, job: Job) -> None:
 
 
 def _decide(session: Session, job: Job, nonce: Nonce, move: Move, why: str | None) -> None:
-    """One guarded decision under a new token, told with the person's reason."""
+    """A person's decision, told with their reason, and what it makes ready."""
+    _record(session, job, nonce, _explained(move, why))
+    release(session, job.batch, templates(session, job.batch), session.clock.utc_ms())
+
+
+def _record(session: Session, job: Job, nonce: Nonce, move: Move) -> None:
+    """One guarded move under a new token."""
     guard = (job.number, job.state, job.token, job.nonce)
     job.token, job.nonce = counters.take_tokens(session, 1), nonce()
     if session.change(_SEIZE, (job.token, job.nonce, *guard)) != 1:
@@ -130,11 +137,9 @@ def _decide(session: Session, job: Job, nonce: Nonce, move: Move, why: str | Non
     if State(move.to) not in TERMINAL:
         session.change(_REOPEN, (job.batch,))
     change: Change = begin(job)
-    apply(change, _explained(move, why), Usage() if job.reserved_micros else None)
+    apply(change, move, Usage() if job.reserved_micros else None)
     job.runner = None
-    now = session.clock.utc_ms()
-    settle_singly(session, [change], PERSON, now)
-    release(session, job.batch, templates(session, job.batch), now)
+    settle_singly(session, [change], PERSON, session.clock.utc_ms())
 
 
 def _explained(move: Move, why: str | None) -> Move:
