@@ -104,7 +104,7 @@ def asked(url: str, timeout_ms: int = 2_000, **more: Any) -> Reply:
         wire.close()
 
 
-PACKED = gzip.compress(b"hi")
+PACKED = gzip.compress(b"hi", mtime=0)
 LENGTH = f"Content-Length: {len(PACKED)}".encode()
 
 
@@ -146,7 +146,7 @@ def test_a_body_is_read_however_it_is_framed(answer: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b"x" * 1_001,
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_001,
         CHUNKED + b"fffffff\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 1_001),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 1_001, mtime=0),
     ],
     ids=lambda answer: answer[15:70].decode("latin-1"),
 )
