@@ -51,9 +51,11 @@ def test_a_death_at_every_point_under_every_guarantee(
 def test_every_durable_step_has_its_point() -> None:
     """A step that got another name, or none, would no longer be died at."""
     passed = {name for kind in KINDS for name in survive(kind, CANCELS, frozenset())}
+    calmly = {name for kind in KINDS for name in survive(kind, Troubles(), frozenset())}
     verbs = ("reserve", "launch", "find", "poll", "cancel", "commit")
     around = {f"{verb}.{side}" for verb in verbs for side in ("before", "after")}
     assert passed == around | {f"gate.{step}" for step in GATE_STEPS}
+    assert calmly == passed - {"find.before", "find.after"}  # what only a recovery comes to
 
 
 def test_no_commit_of_a_runner_is_without_its_point(monkeypatch: pytest.MonkeyPatch) -> None:
