@@ -26,6 +26,18 @@ with open(sys.argv[1], "a", buffering=1) as beats:
         beats.write(f"{int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)}\\n")
         time.sleep(0.005)
 """
+# A signal that comes when the command has only just been started.
+_AT_ONCE = """
+import os, signal, sys
+from bydawn.app.leases import leased
+from bydawn.cli.entry import main
+start = leased.Keeper.start
+def asked(keeper):
+    os.kill(os.getpid(), signal.SIGTERM)
+    start(keeper)
+leased.Keeper.start = asked
+sys.exit(main(sys.argv[1:]))
+"""
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="CLOCK_BOOTTIME and /proc")
 
 
@@ -40,11 +52,13 @@ class Place:
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *words: str) -> subprocess.Popen[str]:
+        return self.start_as(("-m", "bydawn"), *words)
+
+    def start_as(self, program: tuple[str, str], *words: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        argv = [sys.executable, "-m", "bydawn", *words]
         process = subprocess.Popen(
-            argv, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=pipe,
-            stderr=pipe, text=True,
+            [sys.executable, *program, *words], cwd=self.folder, env=self.environment,
+            stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True,
         )  # fmt: skip
         self.started.append(process)
         return process
@@ -211,6 +225,15 @@ def test_a_signal_ends_the_command_and_gives_the_lease_back(
     process.send_signal(number)
     assert process.wait(20) == 128 + number
     assert not living(str(beats))
+    assert place.show()["holder"] is None
+
+
+def test_a_signal_that_comes_right_after_the_start_ends_the_command_too(place: Place) -> None:
+    mark = str(place.folder / "mark")
+    argv = (sys.executable, "-c", "import time; time.sleep(600)", mark)
+    process = place.start_as(("-c", _AT_ONCE), "lease", "run", "a", "--", *argv)
+    assert process.wait(20) == 143
+    assert not living(mark)
     assert place.show()["holder"] is None
 
 

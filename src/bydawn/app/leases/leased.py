@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -38,24 +38,40 @@ class Pulse:
         return self._clock.boot_ms() - self._at < self._patience_ms
 
 
+class Asked:
+    """The signals that asked for an end; one that comes again is in a hurry."""
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self.command: Foreground | None = None
+
+    def hear(self, number: int, _: FrameType | None) -> None:
+        if self.signals and self.command:
+            self.command.hurry()
+        self.signals.append(number)
+
+
 def run_leased(app: App, name: str, ttl_ms: int, wait_ms: int, argv: Sequence[str]) -> int:
     """Run a command under a lease; its exit code, or Fenced when the lease was lost. When this
     returns, or raises, nothing of the command is left."""
     granted = acquire(app, name, ttl_ms, wait_ms)
-    try:
-        code = _run(app, granted, argv)
-    except Fenced:
-        # Nothing to give back; a store that cannot be reached would only keep us waiting.
-        raise
-    except BaseException:
-        with contextlib.suppress(BydawnError):
-            release(app, name, granted.lease.token, granted.lease.nonce)
-        raise
-    release(app, name, granted.lease.token, granted.lease.nonce)
+    asked = Asked()
+    # From before the command is there until nothing of it is, no signal ends this process itself.
+    with hearing(asked.hear):
+        try:
+            code = _run(app, granted, argv, asked)
+        except Fenced:
+            # Nothing to give back; a store that cannot be reached would only keep us waiting.
+            raise
+        except BaseException:
+            with contextlib.suppress(BydawnError):
+                release(app, name, granted.lease.token, granted.lease.nonce)
+            raise
+        release(app, name, granted.lease.token, granted.lease.nonce)
     return code
 
 
-def _run(app: App, granted: Granted, argv: Sequence[str]) -> int:
+def _run(app: App, granted: Granted, argv: Sequence[str], asked: Asked) -> int:
     from bydawn.app import open_app
     from bydawn.processes.foreground import Foreground
 
@@ -67,25 +83,26 @@ def _run(app: App, granted: Granted, argv: Sequence[str]) -> int:
     keeper = Keeper(
         lambda: contextlib.closing(open_app(app.invocation)), granted, app.clock, pulse.is_beating
     )
+    asked.command = command
     keeper.start()
     try:
-        return _watched(command, keeper, pulse, granted)
+        return _watched(command, keeper, pulse, granted, asked.signals)
     finally:
         command.end(0)
         keeper.stop()
 
 
-def _watched(command: Foreground, keeper: Keeper, pulse: Pulse, granted: Granted) -> int:
-    heard: list[int] = []
-    with hearing(_noting(heard, command)):
-        while command.code is None:
-            command.wait(min(_TURN_S, keeper.lost.left_ms() / 1000))
-            pulse.beat()
-            if keeper.lost.is_set() and not command.is_gone:
-                command.end(_grace_when_lost(keeper, granted))
-                raise _was_lost(granted)
-            if heard and not _told_by_terminal(heard):
-                command.end(_grace(keeper))
+def _watched(
+    command: Foreground, keeper: Keeper, pulse: Pulse, granted: Granted, heard: list[int]
+) -> int:
+    while command.code is None:
+        command.wait(min(_TURN_S, keeper.lost.left_ms() / 1000))
+        pulse.beat()
+        if keeper.lost.is_set() and not command.is_gone:
+            command.end(_grace_when_lost(keeper, granted))
+            raise _was_lost(granted)
+        if heard and not _told_by_terminal(heard):
+            command.end(_grace(keeper))
     # What it left running in the background has no right to outlive the lease either.
     command.end(_grace(keeper))
     if keeper.lost.is_set():
@@ -128,14 +145,3 @@ def _environment(app: App, granted: Granted) -> dict[str, str]:
 def _told_by_terminal(heard: list[int]) -> bool:
     """Ctrl-C reaches every process of the terminal by itself; the second one ends what stays."""
     return heard == [signal.SIGINT] and sys.stdin is not None and os.isatty(0)
-
-
-def _noting(heard: list[int], command: Foreground) -> Callable[[int, FrameType | None], None]:
-    """Note each signal; one that comes again is in a hurry."""
-
-    def hear(number: int, _: FrameType | None) -> None:
-        if heard:
-            command.hurry()
-        heard.append(number)
-
-    return hear
