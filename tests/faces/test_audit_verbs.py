@@ -13,6 +13,7 @@ from test_real_runs import PLAN, Place
 from bydawn.app.keeping.sealing import note_head, noted_heads, own_sealer, read_head, sealers
 from bydawn.core.chain import Head
 from bydawn.core.errors import UsageError
+from servers import Server
 
 
 @pytest.fixture
@@ -44,6 +45,16 @@ def test_a_night_is_whole_until_somebody_touches_it(place: Place) -> None:
     document = json.loads(out)
     assert (code, document["whole"], document["head"]) == (1, False, head)
     assert document["faults"] == [{"flaw": "changed", "first": 3, "last": 3, "about": ""}]
+
+
+def test_whoever_comes_to_a_store_on_a_server_later_seals_as_well(
+    place: Place, postgres_server: Server
+) -> None:
+    place.environment["BYDAWN_STORE"] = postgres_server.database()
+    for _ in range(2):
+        assert place.run("run", "night.toml", "--retry-failed")[0] == 1
+    code, out, _ = place.run("audit", "verify")
+    assert (code, out.splitlines()[0].split(":")[0]) == (0, "whole")
 
 
 def test_a_cut_tail_shows_by_the_head_this_machine_has_seen(place: Place) -> None:

@@ -55,13 +55,17 @@ class App:
     def store(self) -> Store:
         """The store, made when there is none yet."""
         if self._store is None:
-            self._store = self.place.open(self.clock, f"s_{secrets.token_hex(8)}")
-            self._store.session.chain.sealer = own_sealer(self.invocation.environment)
+            self._store = self._sealing(self.place.open(self.clock, f"s_{secrets.token_hex(8)}"))
         return self._store
 
+    def _sealing(self, store: Store) -> Store:
+        """Whatever this process will write is sealed with this machine's key."""
+        store.session.chain.sealer = own_sealer(self.invocation.environment)
+        return store
+
     def has_store(self) -> bool:
-        if self._store is None:
-            self._store = self.place.existing(self.clock)
+        if self._store is None and (found := self.place.existing(self.clock)):
+            self._store = self._sealing(found)
         return self._store is not None or self.place.has_file()
 
     def existing_store(self) -> Store:
