@@ -18,6 +18,7 @@ from bydawn.core.model import (
     When,
 )
 from bydawn.core.sightings import Guarantee
+from bydawn.core.values import value
 from bydawn.store.store import Store
 from bydawn.testing.finishing import SOURCE
 from bydawn.testing.ground import Opener
@@ -27,8 +28,7 @@ from bydawn.testing.remote import Troubles
 from bydawn.testing.simulation import Simulation
 
 KINDS = tuple(Guarantee)
-# Its run lives by then, so that somebody dies around the call that ends it.
-CANCELLED_AFTER_MS = 7_000
+_LOOK_MS, _LOOKS = 250, 240
 _PARKED_AS = {"awaiting_approval", "in_doubt"}
 
 
@@ -51,19 +51,32 @@ SPECS = (
     spec("after-all", after=("plain-1", "gated"), when=When.ALL_DONE),
     spec("published", check=("check",), publish=(Publication(SOURCE, "file", "published"),)),
 )
-# One of each kind, and the two that others wait for: every step there is, on fewer statements.
+
+
+@value
+class Size:
+    """Of a night: its jobs, and how long the longest of their runs lasts."""
+
+    specs: tuple[JobSpec, ...]
+    longest_ms: int
+
+
+LARGE = Size(SPECS, 30_000)
+# One job of each kind, and the two that others wait for: every step there is, in fewer statements.
 FEW = tuple(one for one in SPECS if one.id not in {f"plain-{n}" for n in range(2, 6)})
+SMALL = Size(FEW, 12_000)
 
 
 class Doomed(Simulation):
     """A night whose processes die exactly at the given points, counted over all of them."""
 
     def __init__(
-        self, night: Night, folder: Path, at: frozenset[int], opener: Opener | None
+        self, night: Night, folder: Path, at: frozenset[int], opener: Opener | None, longest_ms: int
     ) -> None:
         self.passed: list[str] = []
         self._doom = at
         super().__init__(night, folder, opener)
+        self.remote.longest_ms = longest_ms
 
     def _dies(self, _number: int, name: str) -> bool:
         self.passed.append(name)
@@ -71,13 +84,19 @@ class Doomed(Simulation):
 
     def _calm_down(self) -> None:
         super()._calm_down()
-        self.at(self.clock.boot_ms() + CANCELLED_AFTER_MS, self._cancel)
+        self._cancel_while_it_lives(_LOOKS)
 
-    def _cancel(self) -> None:
-        self.store.cancel(self.people.job_named("cancelled").number, self.people.nonce)
+    def _cancel_while_it_lives(self, looks: int) -> None:
+        """Somebody is to die around the call that ends a run."""
+        job = self.people.job_named("cancelled")
+        if looks and job.state in ("queued", "launching"):
+            again = self.clock.boot_ms() + _LOOK_MS
+            self.at(again, lambda: self._cancel_while_it_lives(looks - 1))
+        else:
+            self.store.cancel(job.number, self.people.nonce)
 
 
-def night(guarantee: Guarantee, troubles: Troubles, specs: tuple[JobSpec, ...] = SPECS) -> Night:
+def night(guarantee: Guarantee, troubles: Troubles, specs: tuple[JobSpec, ...]) -> Night:
     terms = BatchTerms(parallel=6, lease_ms=LEASE_MS, bound=Bound(usd_micros=40_000))
     lasts_ms = 500 if troubles == Troubles() else 40_000  # runners start within five seconds
     return Night(7, guarantee, troubles, specs, terms, runners=1, lasts_ms=lasts_ms)
@@ -88,13 +107,14 @@ def survive(
     troubles: Troubles,
     at: frozenset[int],
     opener: Opener | None = None,
-    specs: tuple[JobSpec, ...] = SPECS,
+    size: Size = LARGE,
 ) -> list[str]:
     """Play it through its deaths, check everything; the points that were passed."""
     with tempfile.TemporaryDirectory(
         dir="/dev/shm" if Path("/dev/shm").is_dir() else None
     ) as folder:
-        doomed = Doomed(night(guarantee, troubles, specs), Path(folder), at, opener)
+        played = night(guarantee, troubles, size.specs)
+        doomed = Doomed(played, Path(folder), at, opener, size.longest_ms)
         try:
             doomed.run()
             check_all(doomed)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
-from doomed import FEW, KINDS, survive
+from doomed import KINDS, SMALL, survive
 
 from between import database_of
 from bydawn.core.clock import Clock
@@ -29,21 +29,30 @@ TROUBLES = Troubles(reply_lost=0.3, refused=0.2, fails=0.2, breaks=0.1, silent_m
 
 @pytest.fixture
 def survives(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Survive]:
-    """Each night in a database of its own, made from one that is filled already."""
+    """Each night in a store as it is when it was just made."""
     wind_leases_by_hand(monkeypatch)
-    filled = postgres_server.database()
-    open_server_store(filled, HandWoundClock(), "s_simulated").close()
-    template = database_of(filled)
+    url = postgres_server.database()
+    open_server_store(url, HandWoundClock(), "s_simulated").close()
+    database = database_of(url)
+    anew = putting_back(postgres_server, database)
 
     def survived(guarantee: Guarantee, troubles: Troubles, at: frozenset[int]) -> list[str]:
-        url = postgres_server.database(template)
-        try:
-            return survive(guarantee, troubles, at, opener_at(url), FEW)
-        finally:
-            postgres_server.drop(database_of(url))
+        postgres_server.say(anew, database)
+        return survive(guarantee, troubles, at, opener_at(url), SMALL)
 
     yield survived
-    postgres_server.drop(template)
+    postgres_server.drop(database)
+
+
+def putting_back(server: Server, database: str) -> str:
+    """What makes all tables hold what they hold now. A database of its own for each night would be
+    dropped after it, and a DROP waits for a checkpoint."""
+    words = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    tables = [str(row[0]) for row in server.say(words, database)]
+    copies = "; ".join(f"CREATE TABLE kept.{name} AS TABLE {name}" for name in tables)
+    server.say(f"CREATE SCHEMA kept; {copies}", database)
+    refilled = "; ".join(f"INSERT INTO {name} TABLE kept.{name}" for name in tables)
+    return f"TRUNCATE {', '.join(tables)} RESTART IDENTITY; {refilled}"
 
 
 def opener_at(url: str) -> Opener:
