@@ -7,48 +7,58 @@ import dataclasses
 import pytest
 
 from bydawn.core.model import Effects, JobSpec, OnDoubt
-from bydawn.core.putting_back import may_go_on
+from bydawn.core.putting_back import is_unbroken, may_go_on, tokens_ahead
 from bydawn.core.sightings import Guarantee
 
-HOUR = 3_600_000
+NOW = 1_800_000_000_000
 SPEC = JobSpec("a", "any")
 
 
-@pytest.mark.parametrize(
-    ("guarantee", "is_only_machine", "behind_ms", "goes_on"),
-    [
-        (Guarantee.LOCAL_CLAIM, True, 99 * HOUR, True),
-        (Guarantee.LOCAL_CLAIM, False, 0, False),
-        (Guarantee.KEYED, False, 23 * HOUR, True),
-        (Guarantee.KEYED, False, 24 * HOUR, False),
-        (Guarantee.TWO_PHASE, True, 0, False),
-        (Guarantee.SEARCHABLE, True, 0, False),
-        (Guarantee.BLIND, True, 0, False),
-        (None, True, 0, False),
-    ],
-)
-def test_only_what_a_second_launch_would_meet(
-    guarantee: Guarantee | None, is_only_machine: bool, behind_ms: int, goes_on: bool
-) -> None:
-    assert may_go_on(SPEC, guarantee, is_only_machine, behind_ms) is goes_on
+@pytest.mark.parametrize("guarantee", [*Guarantee, None])
+def test_only_what_this_machines_disk_proves_goes_on(guarantee: Guarantee | None) -> None:
+    """A service that knows keys may take now what it refused the first time."""
+    assert may_go_on(SPEC, guarantee, True) is (guarantee is Guarantee.LOCAL_CLAIM)
+    assert not may_go_on(SPEC, guarantee, False)
 
 
 @pytest.mark.parametrize("guarantee", [*Guarantee, None])
 def test_a_plan_that_says_relaunch_is_obeyed(guarantee: Guarantee | None) -> None:
     relaunch = dataclasses.replace(SPEC, on_doubt=OnDoubt.RELAUNCH)
-    assert may_go_on(relaunch, guarantee, False, 99 * HOUR)
+    assert may_go_on(relaunch, guarantee, False)
 
 
 def test_a_local_run_without_effects_may_run_twice_but_a_paid_one_may_not() -> None:
     harmless = dataclasses.replace(SPEC, effects=Effects.NONE)
-    assert may_go_on(harmless, Guarantee.LOCAL_CLAIM, False, 99 * HOUR)
-    assert not may_go_on(harmless, Guarantee.BLIND, False, 0)
+    assert may_go_on(harmless, Guarantee.LOCAL_CLAIM, False)
+    assert not may_go_on(harmless, Guarantee.BLIND, False)
 
 
-@pytest.mark.parametrize(("key_keeps", "goes_on"), [("1h", False), ("3h", True), ("7d", True)])
-def test_a_service_that_forgets_keys_sooner_is_trusted_for_less(
-    key_keeps: str, goes_on: bool
+@pytest.mark.parametrize(
+    ("generation", "claimed", "is_met"),
+    [
+        (1, [], True),
+        (1, [1], True),
+        (1, [1, 2, 3], True),
+        (3, [1, 3, 4], True),
+        (2, [1], True),
+        (1, [2], False),
+        (1, [1, 3], False),
+        (3, [1, 4], False),
+    ],
+)
+def test_a_launch_that_was_refused_left_no_claim_to_be_met(
+    generation: int, claimed: list[int], is_met: bool
 ) -> None:
-    spec = dataclasses.replace(SPEC, payload={"backend_config": {"key_keeps": key_keeps}})
-    assert may_go_on(spec, Guarantee.KEYED, True, 2 * HOUR) is goes_on
-    assert not may_go_on(spec, Guarantee.KEYED, True, 24 * HOUR)
+    """The second was refused for want of descriptors, the third runs: the second may not start."""
+    assert is_unbroken(generation, claimed) is is_met
+
+
+def test_numbers_go_on_beyond_those_of_whoever_had_put_the_same_backup_back() -> None:
+    first = 7 + tokens_ahead(7, NOW)
+    assert 7 + tokens_ahead(7, NOW + 1_000) >= first + 1_000_000
+    assert first < 1 << 53, "a whole number in every reader of JSON"
+
+
+def test_a_clock_that_was_set_back_does_not_hold_numbers_back() -> None:
+    given_out = NOW << 10
+    assert tokens_ahead(given_out, NOW - 999_999) == 1 << 32

@@ -115,6 +115,31 @@ def test_tokens_rise_above_all_that_were_ever_given_out(say: Say, tmp_path: Path
     assert token_of(say) == document["token"] > before
 
 
+def test_the_same_backup_put_back_twice_gives_no_number_twice(say: Say, tmp_path: Path) -> None:
+    token_of(say)
+    assert say("db", "backup", "night.db")[0] == 0
+    numbers = []
+    for _ in range(2):
+        put_back(tmp_path)
+        assert say("db", "recover")[0] == 0
+        held = json.loads(say("lease", "show", "a", "--json")[1])["token"]
+        say("lease", "release", "a", "--token", str(held))
+        numbers.append(token_of(say))
+    assert numbers[0] < numbers[1]
+
+
+def test_a_local_launch_that_was_refused_is_not_made_beside_the_next(
+    say: Say, gone_back: Path
+) -> None:
+    """The first generation was refused, the second ran: the store knows of neither."""
+    folder = json.loads(say("show", "night/local", "--json")[1])["job_id"]
+    runs_there = gone_back / ".bydawn" / "runs" / folder
+    (runs_there / "1.1").rename(runs_there / "1.2")
+    assert "parked: night/local" in say("db", "recover")[1]
+    assert say("run", "night.toml", "--retry-failed")[0] == 8
+    assert runs(gone_back) == [1, 1]
+
+
 def test_a_run_that_is_known_stays_watched_and_starts_no_other(tmp_path: Path) -> None:
     """It failed while the store was away, and there may have been another since."""
     place = Place(tmp_path)

@@ -34,6 +34,14 @@ REFUSALS, COMMAND = "tests/store/test_sqlite_refusals.py", "tests/backends/test_
 NIGHTS = "tests/sim/test_nights.py"
 
 MUTANTS = (
+    # A store put back
+    Mutant("a launch that was refused is not made beside the next", "core/putting_back.py",
+           "    return len(since) == max(since, default=generation - 1) - generation + 1",
+           "    return True", "tests/core/test_putting_back.py"),
+    Mutant("a keyed launch that was refused is not made beside the next", "core/putting_back.py",
+           "    return spec.on_doubt is OnDoubt.RELAUNCH",
+           "    return guarantee == Guarantee.KEYED or spec.on_doubt is OnDoubt.RELAUNCH",
+           "tests/core/test_putting_back.py"),
     # Leases and tokens
     Mutant("a call of a lost lease is not made under the next", "runner/runner.py",
            "        self._begin_life()\n        self.fenced_jobs", "        self.fenced_jobs",

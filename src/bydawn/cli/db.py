@@ -157,8 +157,9 @@ def recover(settings: Settings, talk: Talk) -> int:
     """Say that a backup was put in the store's place, before anything runs on it again.
 
     Tokens go on far beyond all that were given out since. A job that may have been launched since
-    goes on where a second launch meets the first run: on this machine, and at services that know
-    keys. All others are parked: look at their service, then say what became of them.
+    goes on where this machine's disk says that a second launch meets the first run, or where its
+    plan says on_doubt = "relaunch". All others are parked: look at their service, then say what
+    became of them.
     """
     from bydawn.app.keeping.recovering import recover as do
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from bydawn.core.lengths import parse_length
+from collections.abc import Iterable
+
 from bydawn.core.model import JobSpec, OnDoubt
 from bydawn.core.sightings import Guarantee
 from bydawn.core.verdicts import safe_to_repeat
 
-# More than are ever given out between a backup and its return.
-TOKENS_AHEAD = 1 << 32
-# How long services that know keys are trusted to know them, where their table does not say less.
-_KEYS_LAST_MS = 86_400_000
+# More than are ever given out between a backup and its return; also by a clock that was set back.
+_LEAST_AHEAD = 1 << 32
+# Faster than any store gives them out, and for two centuries a whole number that JSON can carry.
+_TOKENS_A_MS = 1 << 10
 
 
-def may_go_on(spec: JobSpec, guarantee: str | None, is_only_machine: bool, behind_ms: int) -> bool:
-    """Whether launching once more meets the run there may be, or the plan says to go on anyway."""
+def tokens_ahead(given_out: int, now: int) -> int:
+    """How far a sequence goes on to be beyond all that was given out since: also to those who had
+    put the same backup back before."""
+    return max(_LEAST_AHEAD, now * _TOKENS_A_MS - given_out)
+
+
+def may_go_on(spec: JobSpec, guarantee: str | None, is_met_here: bool) -> bool:
+    """Whether launching once more meets the run there may be, or the plan says to go on anyway. A
+    service that knows keys is no exception: a launch that it refused the first time it may take
+    now, beside the one that came after."""
     if guarantee == Guarantee.LOCAL_CLAIM:
-        return is_only_machine or safe_to_repeat(spec)
-    if guarantee == Guarantee.KEYED and behind_ms < _known_ms(spec):
-        return True
+        return is_met_here or safe_to_repeat(spec)
     return spec.on_doubt is OnDoubt.RELAUNCH
 
 
-def _known_ms(spec: JobSpec) -> int:
-    said = (spec.payload.get("backend_config") or {}).get("key_keeps")
-    return min(_KEYS_LAST_MS, parse_length(said)) if said else _KEYS_LAST_MS
+def is_unbroken(generation: int, claimed: Iterable[int]) -> bool:
+    """Whether whoever goes on from this generation meets every claim that was made since, one
+    after the other. A launch that was refused left none: made now, it would be beside the next."""
+    since = {number for number in claimed if number >= generation}
+    return len(since) == max(since, default=generation - 1) - generation + 1

@@ -44,6 +44,12 @@ def runs_of(runs_folder: str, job_id: str) -> list[tuple[int, int, str]]:
     return sorted(found)
 
 
+def generations_claimed(runs_folder: str, job_id: str) -> set[int]:
+    """The generations of a job that a supervisor was once given to start here."""
+    found = runs_of(runs_folder, job_id)
+    return {generation for _, generation, path in found if RunFolder(path).is_claimed()}
+
+
 def is_under_way(folder: str) -> bool:
     """Whether a supervisor still holds this run."""
     return RunFolder(folder).is_held()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bydawn.core.model import Job
-from bydawn.core.putting_back import TOKENS_AHEAD
+from bydawn.core.putting_back import tokens_ahead
 from bydawn.store import counters, people
 from bydawn.store.connect import Session
 from bydawn.store.rows import JOB_COLUMNS, job_from
@@ -15,19 +15,12 @@ _MAY_RUN = f"""
 SELECT {JOB_COLUMNS} FROM job
 WHERE state IN ('queued', 'launching', 'running') OR (state = 'parked' AND handle IS NOT NULL)
 ORDER BY number"""
-_LAST_AT = "SELECT max(at) FROM event"
 _MACHINES = "SELECT DISTINCT machine FROM runner"
 
 
 def jobs_that_may_run(session: Session) -> list[Job]:
     """Those of which a run may be alive that the store knows nothing of."""
     return [job_from(row) for row in session.rows(_MAY_RUN)]
-
-
-def last_at(session: Session) -> int | None:
-    """When the store last heard of anything; None where it never did."""
-    found = session.row(_LAST_AT)
-    return found[0] if found else None
 
 
 def machines(session: Session) -> set[str]:
@@ -42,7 +35,8 @@ def put_back(
     of it, or nothing. The next number that will be given out."""
 
     def act() -> int:
-        counters.draw_tokens(session, TOKENS_AHEAD)
+        given_out = counters.take_tokens(session, 1)
+        counters.draw_tokens(session, tokens_ahead(given_out, session.clock.utc_ms()))
         for number, retries in doubtful:
             people.put_back(session, number, retries, nonce)
         return counters.take_tokens(session, 1) + 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from bydawn.app.app import App
 from bydawn.app.backends import REGISTRY
+from bydawn.app.names import RUNS
 from bydawn.core.errors import Refused
-from bydawn.core.model import Job
-from bydawn.core.putting_back import may_go_on
+from bydawn.core.model import Job, JobSpec
+from bydawn.core.putting_back import is_unbroken, may_go_on
 from bydawn.core.values import value
+from bydawn.processes.leftovers import generations_claimed
 from bydawn.processes.presence import machine_id
 from bydawn.store import putting_back
 from bydawn.store.store import Store
@@ -30,18 +34,35 @@ def recover(app: App) -> Recovered:
         raise Refused(
             "runners are at work on this store", "bydawn stop ends them; then say it again"
         )
-    jobs = putting_back.jobs_that_may_run(store.session)
-    behind_ms = app.clock.utc_ms() - (putting_back.last_at(store.session) or 0)
-    is_only = _is_only_machine(app, store)
-    parked = [job for job in jobs if _is_doubtful(store, job, is_only, behind_ms)]
+    claims = _claims(app) if _is_only_machine(app, store) else None
+    return recovered(store, REGISTRY.guarantee_of, claims, app.nonce)
+
+
+def recovered(
+    store: Store,
+    guarantee_of: Callable[[JobSpec], str | None],
+    claims: Callable[[Job], Collection[int]] | None,
+    nonce: Callable[[], str],
+) -> Recovered:
+    """The same for a store on which nobody is at work. ``claims``: which generations of a job this
+    machine's disk says were started here; None where others may have been elsewhere."""
+    session = store.session
+    jobs = putting_back.jobs_that_may_run(session)
+
+    def is_doubtful(job: Job) -> bool:
+        spec = store.spec(job.spec)
+        is_met = claims is not None and is_unbroken(job.generation, claims(job))
+        return not may_go_on(spec, guarantee_of(spec), is_met)
+
+    parked = [job for job in jobs if is_doubtful(job)]
     doubtful = [(job.number, store.spec(job.spec).retries) for job in parked]
-    token = putting_back.put_back(store.session, doubtful, app.nonce)
+    token = putting_back.put_back(session, doubtful, nonce)
     return Recovered(token, parked, len(jobs) - len(parked))
 
 
-def _is_doubtful(store: Store, job: Job, is_only_machine: bool, behind_ms: int) -> bool:
-    spec = store.spec(job.spec)
-    return not may_go_on(spec, REGISTRY.guarantee_of(spec), is_only_machine, behind_ms)
+def _claims(app: App) -> Callable[[Job], Collection[int]]:
+    runs = str(app.state_folder / RUNS)
+    return lambda job: generations_claimed(runs, job.job_id)
 
 
 def _is_only_machine(app: App, store: Store) -> bool:
