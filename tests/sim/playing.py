@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bydawn
+from bydawn.core.sightings import Guarantee
 from bydawn.testing.effects import (
     check_attempts,
     check_breaker,
@@ -17,6 +18,7 @@ from bydawn.testing.effects import (
     check_effects,
     check_retry_after,
 )
+from bydawn.testing.going_back import check_gone_back
 from bydawn.testing.ground import InFile, InMemory, Opener
 from bydawn.testing.invariants import (
     all_jobs,
@@ -26,6 +28,7 @@ from bydawn.testing.invariants import (
     check_nothing_lives,
     given_up,
     journal,
+    may_go_again,
 )
 from bydawn.testing.nights import Night, night_of
 from bydawn.testing.shrinking import shrunk, told
@@ -72,9 +75,11 @@ def check_all(simulation: Simulation) -> None:
     people, night = simulation.people, simulation.night
     jobs = all_jobs(simulation.store, people.batch, people.keys)
     specs = {spec.id: spec for spec in night.specs}
-    check_history(simulation.store, people.batch, jobs, specs, simulation.remote, people.touched)
+    remote, lost = simulation.remote, simulation.back.lost
+    check_history(simulation.store, people.batch, jobs, specs, remote, people.touched, lost)
     check_acknowledged(simulation.store, simulation.weather.heads)
     events = journal(simulation.store, people.batch)
+    check_gone_back(events, simulation.back, night.jumps)
     check_effects(simulation.finishing, jobs, specs, events)
     check_canary(events, night.terms)
     if night.is_on_time:
@@ -84,8 +89,11 @@ def check_all(simulation: Simulation) -> None:
     if not night.never_ends:
         check_ended(simulation.store, people.batch, jobs, simulation.machines.now())
         # What a person, or the plan, decided to go on without while it might live.
-        excused = people.left_alone | given_up(simulation.remote, events, jobs)
-        check_nothing_lives(simulation.remote, jobs, simulation.clock.boot_ms(), excused)
+        excused = people.left_alone | given_up(remote, events, jobs)
+        is_local = remote.guarantee is Guarantee.LOCAL_CLAIM  # its supervisor carries the limit
+        again = may_go_again(jobs, specs, set(people.touched), remote.guarantee)
+        excused |= {run.handle for run in remote.before() if run.job_id in again or is_local}
+        check_nothing_lives(remote, jobs, simulation.clock.boot_ms(), excused)
 
 
 NIGHTS: dict[str, Callable[[int], Night]] = {"large": night_of, "swarm": swarm_of}

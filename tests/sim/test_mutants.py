@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playing import play
 
+from bydawn.app.keeping import recovering
 from bydawn.core import counting, recording
 from bydawn.core.decide import Act, Step, judging, launching, running
 from bydawn.core.sightings import Reserved
@@ -22,6 +23,7 @@ from bydawn.store import (
     claiming,
     fences,
     people,
+    putting_back,
     read,
     runners,
     settling,
@@ -196,6 +198,18 @@ def believes_what_it_heard_late(patch: Patch) -> None:
     patch.setattr(held.Held, "around", around)
 
 
+def goes_back_and_gives_tokens_out_again(patch: Patch) -> None:
+    patch.setattr(putting_back, "tokens_ahead", lambda *_: 0)
+
+
+def goes_back_twice_to_the_same_numbers(patch: Patch) -> None:
+    patch.setattr(putting_back, "tokens_ahead", lambda *_: 1 << 32)
+
+
+def goes_back_and_launches_what_was_in_flight(patch: Patch) -> None:
+    patch.setattr(recovering, "may_go_on", lambda *_: True)
+
+
 MUTANTS = (
     without_any_guard, launches_whatever_it_finds_launching,
     gives_tokens_out_again, keeps_the_generation_after_a_failure, repeats_what_vanished,
@@ -207,7 +221,8 @@ MUTANTS = (
     trusts_its_lease_too_long, takes_a_lost_commit_for_kept,
     lets_older_claims_through_a_files_gate, forgets_what_came_to_a_table,
     posts_again_where_nobody_knows, puts_without_a_condition, without_token_and_nonce,
-    believes_what_it_heard_late,
+    believes_what_it_heard_late, goes_back_and_gives_tokens_out_again,
+    goes_back_twice_to_the_same_numbers, goes_back_and_launches_what_was_in_flight,
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ COMMON = (
     "store:busy", "store:full", "store:again", "store:unknown_kept", "store:unknown_lost",
     "machine:suspended", "machine:rebooted", "effect:file", "effect:table", "effect:keyed",
     "effect:tagged", "effect:blind", "several machines", "broken off",
+    "store:gone back", "recover:parked", "recover:goes on",
 )  # fmt: skip
 # Seldom in a small night; over a nightly slice of them enough all the same.
 SELDOM = (
@@ -38,7 +39,7 @@ SELDOM = (
     "judged:backoff", "judged:permanent", "breaker_opened:None", "breaker_closed:None",
     "fenced:None", "unconfirmed:cancel_unconfirmed", "claimed:needs_input",
     "withdrawn:withdrawn", "clock:jump", "request:twice", "answer:stale", "key:forgotten",
-    "process:ended without leave", "stopped:deadline", "person:pause",
+    "process:ended without leave", "stopped:deadline", "person:pause", "recover:refused",
 )  # fmt: skip
 
 

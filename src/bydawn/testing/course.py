@@ -9,6 +9,29 @@ from bydawn.testing.virtual import HandWoundClock
 
 Act = Callable[[], None]
 
+_AT_ONCE = 300
+_AT_MOST = 40_000
+
+
+class Spinning(Exception):
+    """A loop turns and turns and time stands still."""
+
+
+class Turns:
+    """Counts the turns of all loops."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._at, self._at_once = 0, 0
+
+    def add(self, now: int) -> None:
+        """One more, at this moment; Spinning where there are too many."""
+        self.count += 1
+        self._at_once = self._at_once + 1 if now == self._at else 0
+        self._at = now
+        if self._at_once > _AT_ONCE or self.count > _AT_MOST:
+            raise Spinning("a loop turns and turns and time stands still")
+
 
 class Course:
     """The world's clock, and what is to happen when."""

@@ -51,6 +51,10 @@ class Weather:
         if head is not None:
             self.heads[head.seq] = head.hash
 
+    def forget(self, after: int) -> None:
+        """The store went back: what was told after this event is gone, and rightly so."""
+        self.heads = {seq: known for seq, known in self.heads.items() if seq <= after}
+
 
 class _Undone(Exception):
     """Carried out, and taken back."""

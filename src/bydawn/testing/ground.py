@@ -4,6 +4,7 @@ people have."""
 from __future__ import annotations
 
 import functools
+import shutil
 from pathlib import Path
 from typing import Protocol
 
@@ -23,17 +24,38 @@ class Opener(Protocol):
     def __call__(self, clock: Clock, judge: Clock | None = None) -> Store: ...
 
 
+class Ground(Opener, Protocol):
+    """A store of which a backup can be made and put back: the newest of them."""
+
+    def back_up(self) -> None: ...
+
+    def put_back(self) -> None:
+        """While no connection is open."""
+        ...
+
+
 class InMemory:
     """A database of this process. Calling it opens one more connection."""
 
     def __init__(self) -> None:
         self._memory = Memory(_image())
+        self._backup: Memory | None = None
 
     def __call__(self, clock: Clock, judge: Clock | None = None) -> Store:
         return opened(self._memory.session(clock, judge), STORE)
 
+    def back_up(self) -> None:
+        self._backup = self._backup or Memory()
+        self._backup.be(self._memory)
+
+    def put_back(self) -> None:
+        assert self._backup is not None
+        self._memory.be(self._backup)
+
     def close(self) -> None:
         self._memory.close()
+        if self._backup is not None:
+            self._backup.close()
 
 
 @functools.cache
@@ -49,9 +71,16 @@ class InFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
+        self._backup = folder / "backup.db"
 
     def __call__(self, clock: Clock, judge: Clock | None = None) -> Store:
         assert judge is None, "one file belongs to one machine"
         store = open_store(self._path, clock, STORE)
         forgo_durability(store.session)
         return store
+
+    def back_up(self) -> None:
+        shutil.copyfile(self._path, self._backup)
+
+    def put_back(self) -> None:
+        shutil.copyfile(self._backup, self._path)

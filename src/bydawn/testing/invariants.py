@@ -22,7 +22,7 @@ from bydawn.watch.audit import fault_line, verify
 
 _ISSUES_TOKEN = frozenset({"intended", "claimed"})
 _PERSON = "person"
-_BY_PEOPLE = frozenset({"cancelled", "retried", "resolved", "approved"})
+_BY_PEOPLE = frozenset({"cancelled", "retried", "resolved", "approved", "put_back"})
 _MOVES = frozenset(event.value for event in Event)
 
 
@@ -65,14 +65,18 @@ def check_history(
     specs: Mapping[str, JobSpec],
     remote: Remote,
     touched: Iterable[str],
+    lost: Iterable[EventRow] = (),
 ) -> None:
-    """What must be true of a whole night, from the journal and the service's own ledger."""
+    """What must be true of a whole night, from the journal and the service's own ledger. ``lost``
+    was told before the store went back."""
     events = journal(store, batch)
     check_journal(events, jobs)
     check_tokens(events)
     check_retries(events, specs)
     check_doubts(events, specs, set(touched))
-    check_launches(remote, events)
+    again = may_go_again(jobs, specs, set(touched), remote.guarantee)
+    check_launches(remote, (*events, *lost), again)
+    check_eras(remote, again)
     check_overlaps(remote, specs, {job.name: job for job in jobs}, set(touched))
     check_chain(store)
 
@@ -127,11 +131,16 @@ def check_tokens(events: Iterable[EventRow]) -> None:
             story = f"{event.job}: {event.kind} was written under {event.token}, {held} held it"
             demand(event.token == held, "I4", story)
             holding[event.job] = max(event.token, holding.get(event.job, 0))
-        by_person = event.runner == _PERSON and event.kind in _BY_PEOPLE
-        if event.token is None or not (event.kind in _ISSUES_TOKEN or by_person):
+        if event.token is None or not issues_token(event):
             continue
         demand(event.token > last, "I4", f"{event.job} got token {event.token} after {last}")
         last = event.token
+
+
+def issues_token(event: EventRow) -> bool:
+    """Whether it was told under a token that nobody had before."""
+    by_person = event.runner == _PERSON and event.kind in _BY_PEOPLE
+    return event.kind in _ISSUES_TOKEN or by_person
 
 
 def check_retries(events: Iterable[EventRow], specs: Mapping[str, JobSpec]) -> None:
@@ -163,22 +172,49 @@ def check_doubts(
         demand(is_safe or not is_doubt, "I2", f"{event.job} was repeated after {event.kind}")
 
 
-def check_launches(remote: Remote, events: Iterable[EventRow]) -> None:
+def may_go_again(
+    jobs: Iterable[Job], specs: Mapping[str, JobSpec], touched: set[str], guarantee: Guarantee
+) -> set[str]:
+    """Jobs that may be launched beside what a store that went back no longer knows: their plan
+    says so, or a person did."""
+    is_local = guarantee is Guarantee.LOCAL_CLAIM
+
+    def is_free(spec: JobSpec) -> bool:
+        is_harmless = is_local and spec.effects is not Effects.OUTSIDE
+        return spec.on_doubt is OnDoubt.RELAUNCH or is_harmless
+
+    return {job.job_id for job in jobs if job.name in touched or is_free(specs[job.template])}
+
+
+def check_launches(remote: Remote, events: Iterable[EventRow], again: Collection[str]) -> None:
     """I2: one run per launch key, never asked for twice where nobody can tell; payloads frozen."""
-    runs = Counter(run.launch_key for run in remote.runs.values())
-    for key, count in runs.items():
+    runs = Counter(
+        (run.launch_key, run.era if run.job_id in again else 0) for run in remote.runs.values()
+    )
+    for (key, _), count in runs.items():
         demand(count == 1, "I2", f"{key} was started {count} times ({remote.guarantee})")
-    asked: dict[str, set[str]] = defaultdict(set)
-    requests: Counter[str] = Counter()
+    asked: dict[tuple[str, int], set[str]] = defaultdict(set)
+    requests: Counter[tuple[str, int]] = Counter()
     for request in remote.requests:
-        asked[request.launch_key].add(request.payload)
-        requests[request.launch_key] += 1
-    for key, payloads in asked.items():
+        asked[request.launch_key, request.era].add(request.payload)
+        requests[request.launch_key, request.era if request.job_id in again else 0] += 1
+    for (key, _), payloads in asked.items():
         demand(len(payloads) == 1, "frozen", f"{key} was asked for with {sorted(payloads)}")
-        if remote.guarantee is Guarantee.BLIND:
-            demand(requests[key] == 1, "I2", f"{key} was sent {requests[key]} times, blindly")
+    for (key, _), count in requests.items():
+        is_once = count == 1 or remote.guarantee is not Guarantee.BLIND
+        demand(is_once, "I2", f"{key} was sent {count} times, blindly")
     intended = sum(1 for event in events if event.kind == "intended")
     demand(len(remote.runs) <= intended, "I2", "there are more runs than intentions")
+
+
+def check_eras(remote: Remote, again: Collection[str]) -> None:
+    """I2: nothing is started beside a run that was started before the store went back."""
+    for run in remote.runs.values():
+        for other in remote.runs.values():
+            is_earlier = other.job_id == run.job_id and other.era < run.era
+            if is_earlier and run.job_id not in again:
+                story = f"{run.handle} was started beside {other.handle}, in a store put back"
+                demand(other.over_at <= run.started_at, "I2", story)
 
 
 def check_overlaps(

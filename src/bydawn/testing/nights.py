@@ -48,7 +48,8 @@ class Night:
     """Everything one simulation needs to know; the same seed gives the same night. ``machines``: by
     how much the wall clock of each is ahead, and how many ms it counts while the world counts a
     thousand. ``stalls``: how often a process falls asleep before a call. ``never_ends``: the
-    troubles go on until it is broken off, and nothing need be joined.
+    troubles go on until it is broken off, and nothing need be joined. ``backups``: how often one is
+    made, and later put back.
     """
 
     seed: int
@@ -71,6 +72,7 @@ class Night:
     machines: tuple[tuple[int, int], ...] = ((0, 1_000),)
     suspends: int = 0
     reboots: int = 0
+    backups: int = 0
     never_ends: bool = False
     deeds: tuple[str, ...] = DEEDS
 

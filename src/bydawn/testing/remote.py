@@ -73,6 +73,7 @@ class Run:
     why: str = ""
     container: str = ""
     key_until: int = NEVER
+    era: int = 0
 
     @property
     def over_at(self) -> int:
@@ -89,6 +90,7 @@ class Asked:
     job_id: str
     launch_key: str
     payload: str
+    era: int
 
 
 @dataclass(slots=True)
@@ -103,7 +105,8 @@ class Refusal:
 
 @dataclass(slots=True)
 class Remote:
-    """All runs there ever were. ``is_kind`` switches off every trouble from now on."""
+    """All runs there ever were. ``is_kind`` switches off every trouble from now on; ``era`` rises
+    whenever the store that asks has gone back."""
 
     clock: Clock
     random: random.Random
@@ -115,6 +118,7 @@ class Remote:
     refusals: list[Refusal] = field(default_factory=list)
     containers: list[str] = field(default_factory=list)
     is_kind: bool = False
+    era: int = 0
     met: Counter[str] = field(default_factory=Counter)
     on_accepted: Callable[[Request], None] = lambda _: None
     is_late: Callable[[Callable[[], None]], bool] = lambda _: False
@@ -127,6 +131,13 @@ class Remote:
 
     def of_key(self, launch_key: str) -> list[Run]:
         return [run for run in self.runs.values() if run.launch_key == launch_key]
+
+    def of_job(self, job_id: str) -> list[Run]:
+        return [run for run in self.runs.values() if run.job_id == job_id]
+
+    def before(self) -> list[Run]:
+        """Those that were started before the store went back the last time."""
+        return [run for run in self.runs.values() if run.era < self.era]
 
     def known(self, request: Request) -> list[Run]:
         """What the service finds under the name it has for a launch: its key, or its container."""
@@ -194,6 +205,7 @@ class Remote:
             lost_at=asks if self.happens(troubles.loses_run) else NEVER,
             container=request.container,
             key_until=now + KEY_MS if self._forgets_key() else NEVER,
+            era=self.era,
         )
 
     def _forgets_key(self) -> bool:

@@ -54,7 +54,7 @@ class RemoteBackend(Backend):
         remote, troubles = self.remote, self.remote.troubles
         now = remote.clock.utc_ms()
         payload = json.dumps(request.payload, sort_keys=True)
-        remote.requests.append(Asked(now, request.job_id, request.launch_key, payload))
+        remote.requests.append(Asked(now, request.job_id, request.launch_key, payload, remote.era))
         if remote.happens(troubles.refused):
             wait = remote.random.choice((1_000, 20_000, 90_000))
             remote.refusals.append(Refusal(request.job_id, len(remote.requests), now + wait))

@@ -10,7 +10,7 @@ from typing import Any
 from bydawn.testing.nights import Night
 
 _TROUBLES = ("troubles", "obstacles", "store")
-_COUNTS = ("people", "jumps", "suspends", "reboots", "crash", "pause", "stalls")
+_COUNTS = ("people", "jumps", "suspends", "reboots", "backups", "crash", "pause", "stalls")
 
 
 def shrunk(night: Night, goes_wrong: Callable[[Night], bool], tries: int = 200) -> Night:

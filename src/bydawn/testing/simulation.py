@@ -20,11 +20,13 @@ from bydawn.runner.tools import Tools
 from bydawn.store.runners import Registered
 from bydawn.store.store import Store
 from bydawn.testing.clocks import ServerClock
+from bydawn.testing.connections import Connections
 from bydawn.testing.counted import check_now
-from bydawn.testing.course import Course
+from bydawn.testing.course import Course, Turns
 from bydawn.testing.crashpoints import Crash, CrashingBackend, Points, crashing
-from bydawn.testing.disturbed import StoreTroubles, Weather, disturbed
+from bydawn.testing.disturbed import Weather
 from bydawn.testing.finishing import Finishing
+from bydawn.testing.going_back import GoingBack
 from bydawn.testing.ground import InFile, Opener
 from bydawn.testing.invariants import Violation, all_jobs, check_joined
 from bydawn.testing.machines import Machine, Machines
@@ -36,8 +38,6 @@ from bydawn.testing.remote_backend import RemoteBackend
 from bydawn.testing.virtual import SeededChance
 
 _LOOK_MS = 2_000
-_TURNS_AT_ONCE = 300
-_TURNS_AT_MOST = 40_000
 _PATIENCE_MS = 8 * 3_600_000
 
 
@@ -48,14 +48,15 @@ class Simulation:
     def __init__(self, night: Night, folder: Path, opener: Opener | None = None) -> None:
         """``opener`` makes one more connection to the night's store, where it is not a file."""
         self.night, self._folder = night, folder
-        self._opener = opener or InFile(folder)
         self.random = random.Random(f"{night.seed}/world")
         self.course = Course()
         self.clock = self.course.clock
         self.met: Counter[str] = Counter()
         self.weather = Weather(random.Random(f"{night.seed}/store"), self.met)
         self.machines = Machines(night.machines, self.clock, self.random, self.met)
-        self._judge = ServerClock(self.clock) if len(night.machines) > 1 else None
+        judge = ServerClock(self.clock) if len(night.machines) > 1 else None
+        opener = opener or InFile(folder)
+        self._stores = Connections(opener, judge, night.store, self.weather)
         self.remote = Remote(
             self.clock, random.Random(f"{night.seed}/service"), night.guarantee, night.troubles
         )
@@ -67,15 +68,14 @@ class Simulation:
             self.remote.on_accepted = self.finishing.draft
         self.remote.is_late, self.remote.later = self._is_late, self._later
         self.finishing.delays = self._is_late
-        self._stores: list[Store] = []
-        self.store = self._open(self.machines.first)
+        self.store = self._stores.open(self.machines.first.clock)
         self.processes: list[Process] = []
-        self.turns = 0
+        self.turns = Turns()
         self.is_faulty = True
         self._is_napping = False
-        self._at_once = (0, 0)
         clock = self.machines.first.clock
         self.people = People(night, self.store, clock, random.Random(f"{night.seed}/people"))
+        self.back = GoingBack(self, opener)
 
     def run(self) -> None:
         """Play the night to its end: the troubles end, and everything is joined in bounded time;
@@ -87,6 +87,7 @@ class Simulation:
         for act, times in self._turmoil():
             for _ in range(times):
                 self.at(began + self.random.randrange(self.night.lasts_ms), act)
+        self.back.plan(began, self.night.lasts_ms)
         until = began + self.night.lasts_ms
         if self.night.never_ends:
             self.course.play(until)
@@ -98,9 +99,14 @@ class Simulation:
 
     def close(self) -> None:
         """Let go of every connection."""
-        for store in self._stores:
-            store.close()
+        self._stores.close()
         self.finishing.close()
+
+    def reopen(self, meanwhile: Callable[[], None]) -> Store:
+        """Let go of the store, and come back to what it is then."""
+        self.store = self._stores.reopened(self.machines.first.clock, meanwhile)
+        self.people.store = self.store
+        return self.store
 
     # What happens to machines, and what people do
 
@@ -114,6 +120,8 @@ class Simulation:
         ]
 
     def _interfere(self) -> None:
+        if self.back.is_on:
+            return
         deed = self.people.act()
         self.met[f"person:{deed}"] += 1
         if deed == "run":
@@ -152,7 +160,8 @@ class Simulation:
         """The troubles are over: from here on everything must come to its end."""
         self.is_faulty = False
         self.remote.is_kind = self.finishing.is_kind = self.weather.is_kind = True
-        self.people.rest()
+        if not self.back.is_on:
+            self.people.rest()
         self.at(self.clock.boot_ms(), self.start)
 
     def _is_late(self, arrive: Callable[[], None]) -> bool:
@@ -179,12 +188,14 @@ class Simulation:
 
     def start(self) -> None:
         """One more process, on one machine or the next."""
+        if self.back.is_on:
+            return
         number = len(self.processes) + 1
         machine = self.machines.of_process(number)
         process = Process(number, machine, Points(self._dies))
         process.points.nap = lambda: self._nap(process)
         self.processes.append(process)
-        store = self._open(machine)
+        store = self._stores.open(machine.clock)
         store.session = crashing(store.session, process.points)
         try:
             process.runner = self._runner(process, store)
@@ -202,7 +213,7 @@ class Simulation:
             return
         if self._falls_asleep(process):
             return
-        self._count_turn()
+        self.turns.add(self.clock.boot_ms())
         try:
             self._turned(process, process.runner)
         except Crash:
@@ -252,25 +263,10 @@ class Simulation:
                 runner.store.keep_back(number, why)
         return True
 
-    def _count_turn(self) -> None:
-        self.turns += 1
-        moment, count = self._at_once
-        now = self.clock.boot_ms()
-        self._at_once = (now, count + 1 if now == moment else 0)
-        if self._at_once[1] > _TURNS_AT_ONCE or self.turns > _TURNS_AT_MOST:
-            raise Violation("I19", "a loop turns and turns and time stands still")
-
     def _dies(self, _number: int, _name: str) -> bool:
         return self.random.random() < self.night.crash and self.is_faulty
 
     # The store
-
-    def _open(self, machine: Machine) -> Store:
-        store = self._opener(machine.clock, self._judge)
-        if self.night.store != StoreTroubles():
-            store.session = disturbed(store.session, self.night.store, self.weather)
-        self._stores.append(store)
-        return store
 
     def _is_dead(self, machine: Machine, runner: Registered) -> bool:
         """What the presence locks of one machine prove; off where only the lease may tell."""

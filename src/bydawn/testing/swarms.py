@@ -34,7 +34,7 @@ def swarm_of(seed: int) -> Night:
     if len(specs) > 1:
         specs = tuple(_sharing(spec, random.Random(f"{seed}/{spec.id}/shared")) for spec in specs)
     guarantee = chance.choice(tuple(Guarantee))
-    return dataclasses.replace(
+    night = dataclasses.replace(
         night,
         specs=specs,
         terms=dataclasses.replace(night.terms, bound=_bound(len(specs), chance)),
@@ -53,6 +53,15 @@ def swarm_of(seed: int) -> Night:
         suspends=chance.choice((0, 0, 0, 1, 2)),
         reboots=chance.choice((0, 0, 0, 1, 2)),
     )
+    return _going_back(night, random.Random(f"{seed}/backups"))
+
+
+def _going_back(night: Night, chance: random.Random) -> Night:
+    """In half of all nights the store goes back; what was refused before may be accepted then."""
+    backups = chance.choice((0, 0, 1, 2))
+    refused = chance.choice((night.troubles.refused, 0.5))
+    troubles = dataclasses.replace(night.troubles, refused=refused) if backups else night.troubles
+    return dataclasses.replace(night, backups=backups, troubles=troubles)
 
 
 def _bound(jobs: int, chance: random.Random) -> Bound:
