@@ -6,16 +6,12 @@ The points are every commit and every call of a backend, before and after, and t
 from __future__ import annotations
 
 import random
-import traceback
 from collections.abc import Callable
 
 import pytest
 from doomed import KINDS, survive
 
 from bydawn.core.sightings import Guarantee
-from bydawn.runner import runner
-from bydawn.store.sqlite import SqliteSession
-from bydawn.testing import crashpoints
 from bydawn.testing.remote import Troubles
 from layers import Count, part_of
 
@@ -56,27 +52,6 @@ def test_every_durable_step_has_its_point() -> None:
     around = {f"{verb}.{side}" for verb in verbs for side in ("before", "after")}
     assert passed == around | {f"gate.{step}" for step in GATE_STEPS}
     assert calmly == passed - {"find.before", "find.after"}  # what only a recovery comes to
-
-
-def test_no_commit_of_a_runner_is_without_its_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that goes past the points is never died at, whatever the names of the others are."""
-    seen: list[bool] = []
-    whole = SqliteSession.transact
-
-    def watched(session: SqliteSession, act: Callable[[], object]) -> object:
-        files = _files_of_callers()
-        if runner.__file__ in files:
-            seen.append(crashpoints.__file__ in files)
-        return whole(session, act)
-
-    monkeypatch.setattr(SqliteSession, "transact", watched)
-    survive(KINDS[0], Troubles(), frozenset())
-    assert len(seen) > 20
-    assert all(seen), f"{seen.count(False)} of {len(seen)} commits have no point"
-
-
-def _files_of_callers() -> set[str]:
-    return {frame.f_code.co_filename for frame, _ in traceback.walk_stack(None)}
 
 
 @pytest.mark.parametrize("guarantee", KINDS)
