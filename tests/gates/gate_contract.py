@@ -155,6 +155,11 @@ class GateContract:
         assert seen.claim.token == 4
         assert seen.applied
 
+    def test_no_step_of_a_write_is_left_out_of_its_points(self, stand: Stand) -> None:
+        passed: list[str] = []
+        stand.write(claim(1), "one", passed.append)
+        assert tuple(passed) == stand.points
+
     def test_a_crash_between_any_two_steps_is_recovered_by_the_next(self, stand: Stand) -> None:
         tokens = itertools.count(1)
         for point in stand.points:
