@@ -84,8 +84,11 @@ def renew(session: Session, name: str, token: int, nonce: str | None, ttl_ms: in
 
 
 def release(session: Session, name: str, token: int, nonce: str | None) -> bool:
-    """Give a name back; again is no harm. False when the last holder was another."""
-    found = _after(session, name, (_RELEASE, (session.clock.utc_ms(), name, token, nonce)))
+    """Give a name back; again is no harm. False when the last holder was another. Nobody waits for
+    the disk: where this is forgotten the name is free when the lease is over, under a higher token.
+    """
+    given_back = (_RELEASE, (session.clock.utc_ms(), name, token, nonce))
+    found = _lease(session, session.in_passing(given_back, _question(session, name)))
     return found is not None and _is_same(found, token, nonce)
 
 

@@ -12,7 +12,6 @@ import contextlib
 import functools
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,10 @@ from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, UsageError
 from bydawn.store.chain import Chain
 from bydawn.store.connect import Row, Statement, T
-from bydawn.store.dialect import NOW, defined, spoken
+from bydawn.store.dialect import NOW, defined
 from bydawn.store.mark import Mark
 from bydawn.store.outcome import Again, assure_kept, judged, repeated
+from bydawn.store.questions import Questions
 from bydawn.store.server import address_of
 from bydawn.store.turns import FIRST_TURN, TURN, VERSION
 from bydawn.store.wire import Wire
@@ -34,41 +34,21 @@ PATIENCE_S = 120.0
 _CHUNK = 2_000
 
 
-class PostgresSession:
+class PostgresSession(Questions):
     """A Session over a server. It comes back by itself after the connection was lost."""
 
     host = ""  # a server is there for all of them
     picks = "\nFOR UPDATE SKIP LOCKED"
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
+        super().__init__(wire)
         self.clock = clock
         self.name = wire.name
         self.chain = Chain()
-        self._wire = wire
         self._pid = os.getpid()
-        self._is_writing = self._is_reading = False
         self._turned_at = 0
         self._mark = Mark()
         self._seen = self._version()
-
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        return self._asked(sql, parameters).fetchall()
-
-    def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
-        yield from self._asked(sql, parameters)
-
-    def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
-        return self._asked(sql, parameters).fetchone()
-
-    def asking(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
-        assert self._is_writing, "only what is part of a transaction may be answered later"
-        cursor = self._said(lambda: self._wire.send_question(spoken(self._worded(sql)), parameters))
-
-        def answered() -> list[Row]:
-            self._said(self._wire.hear)
-            return cursor.fetchall()
-
-        return answered
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if not self._is_writing:
@@ -113,6 +93,10 @@ class PostgresSession:
     def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:
         assert not self._is_writing, "a transaction inside a transaction"
         return repeated(self._wire, lambda: self._in_one_breath([(TURN, ()), *changes, question]))
+
+    def in_passing(self, change: Statement, question: Statement) -> Row | None:
+        assert not self._is_writing, "a transaction inside a transaction"
+        return repeated(self._wire, lambda: self._without_a_turn([change, question]))
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
@@ -195,12 +179,21 @@ class PostgresSession:
     def _in_one_breath(self, statements: Sequence[Statement]) -> Row | None:
         try:
             self._wire.connect_again()
-            said = [(self._worded(sql), given) for sql, given in statements]
-            *_, turn, answer = self._wire.say_to_the_end(said)
+            *_, turn, answer = self._wire.say_to_the_end(self._all_worded(statements))
         except psycopg.Error as error:
             raise self._undone(error) from error
         self._note(self._taken(turn))
         return answer
+
+    def _without_a_turn(self, statements: Sequence[Statement]) -> Row | None:
+        try:
+            self._wire.connect_again()
+            return self._wire.say_in_passing(self._all_worded(statements))
+        except psycopg.Error as error:
+            raise self._undone(error) from error
+
+    def _all_worded(self, statements: Sequence[Statement]) -> list[Statement]:
+        return [(self._worded(sql), given) for sql, given in statements]
 
     def _undone(self, error: psycopg.Error) -> Exception:
         """What a word means that leaves nothing of the transaction."""
@@ -247,40 +240,6 @@ class PostgresSession:
         self._wire.committed = max(self._wire.committed, version)
         if not self._wire.is_ordered:
             self._retried(self._wire.look_around)
-
-    def _worded(self, sql: str) -> str:
-        return sql  # a test has leases counted by a clock that it winds
-
-    def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
-        def ask() -> psycopg.Cursor[Row]:
-            return self._wire.ask(spoken(self._worded(sql)), parameters)
-
-        return self._put(ask)
-
-    def _put(self, question: Callable[[], T]) -> T:
-        """Inside a transaction never over a new connection, where it would go on outside of it."""
-        is_inside = self._is_writing or self._is_reading
-        return self._said(question) if is_inside else self._retried(question)
-
-    def _retried(self, question: Callable[[], T]) -> T:
-        """A question outside of transactions may be asked again after the connection was lost."""
-        for pause in self._wire.pauses():
-            try:
-                self._wire.connect_again()
-                return question()
-            except psycopg.Error as error:
-                found, last = judged(self._wire, error), error
-                if not isinstance(found, Again):
-                    raise found from error
-            time.sleep(pause)
-        raise self._wire.explained(last) from None
-
-    def _said(self, say: Callable[[], T]) -> T:
-        """A statement inside a transaction."""
-        try:
-            return say()
-        except psycopg.Error as error:
-            raise judged(self._wire, error) from error
 
     def _version(self) -> int:
         found = self.row(VERSION) if self._wire.is_ordered else None

@@ -157,9 +157,18 @@ def connect(address: Address) -> Line:
     return connection
 
 
-def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> tuple[str, str]:
-    """What is said first in a write transaction here: in one that is a single message to few rows,
-    and in any other. Refuses a server that must not be written to.
+class Opening(NamedTuple):
+    """What is said first in a write transaction: in one that goes on, in one that is a single
+    message to few rows, and in one of those that may be lost with the power; that one also asks who
+    answers."""
+
+    usual: str
+    brief: str
+    passing: str
+
+
+def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> Opening:
+    """How write transactions begin here. Refuses a server that must not be written to.
 
     The settings hold for one transaction, so they need no session of our own behind a pooler. The
     planner is kept to our indices: it knows little of a table that was filled a moment ago.
@@ -185,7 +194,10 @@ def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) ->
         "lock_timeout": _LOCK_WAIT,
         "statement_timeout": _STATEMENT_WAIT,
     }
-    return _setting(must), _setting({**must, **_WHERE_WE_GO_ON})
+    passing = _setting({**must, "synchronous_commit": "off"})
+    return Opening(
+        _setting({**must, **_WHERE_WE_GO_ON}), _setting(must), f"{passing}, pg_backend_pid()"
+    )
 
 
 def _setting(settings: dict[str, str]) -> str:

@@ -101,6 +101,9 @@ class SqliteSession:
 
         return self.transact(act)
 
+    def in_passing(self, change: Statement, question: Statement) -> Row | None:
+        return self.at_once([change], question)
+
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
         self.change("SAVEPOINT trying")

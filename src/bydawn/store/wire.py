@@ -10,11 +10,10 @@ from typing import Any
 
 import psycopg
 from psycopg import pq
-from psycopg.pq import Escaping
 
 from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row, Statement
-from bydawn.store.dialect import Spoken, cleaned, filled, given_to, spoken
+from bydawn.store.dialect import Spoken, cleaned, given_to, spoken
 from bydawn.store.listening import Listener, channel_of
 from bydawn.store.many import alike_in, for_many, given_for
 from bydawn.store.server import (
@@ -28,6 +27,7 @@ from bydawn.store.server import (
     may_replay,
     opening_words,
 )
+from bydawn.store.texts import Texts
 
 FIRST_PATIENCE_S = 3.0
 # So many transactions were answered by the process that greeted before anything is prepared there.
@@ -55,7 +55,6 @@ class Wire:
 
     def __init__(self, address: Address, patience_s: float) -> None:
         self.name = address.name
-        self._opening = self._brief_opening = ""
         self.is_ordered = False
         self.committed = 0
         self._address, self._patience_s = address, patience_s
@@ -65,7 +64,6 @@ class Wire:
         self._pipeline: psycopg.Pipeline | None = None
         self._is_unheard = False
         self._met = 0
-        self._told: dict[str, str] = {}
         self._connect_first()
 
     def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
@@ -168,34 +166,28 @@ class Wire:
     def begin(self, statements: Sequence[Statement]) -> list[Row | None]:
         """Begin a write transaction with these statements, in one message; answers as of
         ``say_all``."""
-        return self.say_all("; ".join(self._message(self._opening, statements)))
+        return self.say_all(self._message(self._opening.usual, statements))
 
     def say_to_the_end(self, statements: Sequence[Statement]) -> list[Row | None]:
         """A whole write transaction in one message; answers as of ``say_all``."""
-        message = "; ".join([*self._message(self._brief_opening, statements), "COMMIT"])
+        return self._say_whole(self._opening.brief, statements)
+
+    def say_in_passing(self, statements: Sequence[Statement]) -> Row | None:
+        """As ``say_to_the_end``, but what is kept may be lost with the server's power; the last
+        answer."""
+        opened, *_, answer = self._say_whole(self._opening.passing, statements)
+        assert opened is not None
+        self.meet(opened[-1])
+        return answer
+
+    def _say_whole(self, opening: str, statements: Sequence[Statement]) -> list[Row | None]:
+        message = f"{self._message(opening, statements)}; COMMIT"
         with self._connection.answering_within(COMMIT_S):
             return self.say_all(message)
 
-    def _message(self, opening: str, statements: Sequence[Statement]) -> list[str]:
-        return [BEGIN, *(self._literally(*one) for one in ((opening, ()), *statements))]
-
-    def _literally(self, sql: str, parameters: Sequence[Any]) -> str:
-        """A statement with its parameters in its text, quoted by the library's own rule; short
-        where the server has been told of it before."""
-        words = spoken(sql)
-        given = [self._literal(value) for value in given_to(words, parameters)]
-        if self._met < _ACQUAINTED:
-            return filled(words, given)
-        told = self._told.get(sql)
-        if told is None:
-            told = self._told[sql] = f"bydawn_{len(self._told)}"
-            self.say(f"PREPARE {told} AS {words.sql}")
-        return f"EXECUTE {told}({', '.join(given)})" if given else f"EXECUTE {told}"
-
-    def _literal(self, value: str | int | None) -> str:
-        if isinstance(value, str):
-            return Escaping(self._connection.pgconn).escape_literal(value.encode()).decode()
-        return "NULL" if value is None else str(int(value))
+    def _message(self, opening: str, statements: Sequence[Statement]) -> str:
+        is_known = self._met >= _ACQUAINTED
+        return "; ".join([BEGIN, *self._texts.all([(opening, ()), *statements], is_known)])
 
     def tables(self) -> set[str]:
         return {str(row[0]) for row in self.say(_TABLES)}
@@ -271,10 +263,11 @@ class Wire:
         raise last
 
     def _connect(self) -> None:
-        self._connection, self._told = connect(self._address), {}
+        self._connection = connect(self._address)
+        self._texts = Texts(self._connection)
         self._met = min(self._met, 0)
         try:
-            self._brief_opening, self._opening = opening_words(self._connection, self.name)
+            self._opening = opening_words(self._connection, self.name)
             self.look_around()
         except BaseException:
             self._connection.close()
