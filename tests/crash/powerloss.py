@@ -16,7 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import bydawn
+
 TESTS = Path(__file__).resolve().parents[1]
+# Where the product is that is under test, be it a copy without one of its guards.
+SOURCE = Path(bydawn.__file__).parents[1]
 SECTOR = 512
 REMEDY = "strace is needed, and leave to use it: apt-get install strace"
 _CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\d+)", re.DOTALL)
@@ -43,7 +47,7 @@ def can_trace() -> bool:
 def recorded(folder: Path, synchronous: str = "") -> list[Step]:
     """Play the night of ``acknowledging`` and write down what it did to its store."""
     trace = folder / "trace"
-    source = os.pathsep.join((str(TESTS.parent / "src"), str(TESTS / "runner")))
+    source = os.pathsep.join((str(SOURCE), str(TESTS / "runner")))
     command = ("strace", "-xx", "-s", "100000", "-e", f"trace={_CALLS}", "-o", str(trace),
                sys.executable, str(TESTS / "crash" / "acknowledging.py"), str(folder),
                synchronous)  # fmt: skip
@@ -98,7 +102,9 @@ class _Reader:
 
 
 @dataclass
-class _File:
+class File:
+    """One file, as it is on the disk for sure, and what may be there besides."""
+
     durable: bytearray = field(default_factory=bytearray)
     pending: list[Step] = field(default_factory=list)
 
@@ -138,13 +144,13 @@ def _tear(content: bytearray, step: Step, chance: random.Random) -> None:
 
 def image(steps: list[Step], until: int, chance: random.Random, folder: Path) -> int:
     """Leave in ``folder`` what a power loss after so many steps leaves; what was acknowledged."""
-    files: dict[str, _File] = {}
+    files: dict[str, File] = {}
     acknowledged = 0
     for step in steps[:until]:
         if step.kind == "ack":
             acknowledged = step.acknowledged
             continue
-        file = files.setdefault(step.file, _File())
+        file = files.setdefault(step.file, File())
         if step.kind == "flush":
             file.flush()
         else:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from supervised import command, end_of, launch
 
+import bydawn
 from bydawn.core.sightings import Ended, Vanished
 from bydawn.processes.runs import LocalRuns, Order, _encode
 
@@ -35,7 +36,7 @@ ACTS = (
 def carried_out(state: Path, order: Order, dies_before: int) -> list[str]:
     """Its acts; numbers of processes and moments left out."""
     home, body = _encode(order, f"runs/{NAME}", str(state))
-    path = os.pathsep.join((str(TESTS.parent / "src"), str(TESTS)))
+    path = os.pathsep.join((str(Path(bydawn.__file__).parents[1]), str(TESTS)))
     done = subprocess.run(
         [sys.executable, str(TESTS / "crash" / "one_order.py"), str(dies_before)],
         input=b" ".join((b"1", home.encode(), body.encode())) + b"\n",

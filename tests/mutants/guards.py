@@ -32,6 +32,7 @@ GIT, SQL, HTTP = (
 )
 REFUSALS, COMMAND = "tests/store/test_sqlite_refusals.py", "tests/backends/test_command.py"
 NIGHTS = "tests/sim/test_nights.py"
+POWER, SHOWN = "tests/crash/test_power_loss.py", "tests/crash/test_published_power_loss.py"
 
 MUTANTS = (
     # A store put back
@@ -155,6 +156,19 @@ MUTANTS = (
            'headers["If-Match"] = known.etag', "pass", HTTP),
     Mutant("a request in doubt is not repeated blindly", "gates/requests.py",
            'if self._method == "POST" and not may_repeat:', "if False:", HTTP),
+    # What a loss of power leaves
+    Mutant("a store flushes what it acknowledges", "store/sqlite.py",
+           'connection.execute("PRAGMA synchronous=EXTRA")',
+           'connection.execute("PRAGMA synchronous=OFF")', POWER),
+    Mutant("content is flushed before it is shown", "gates/drafts.py",
+           "        os.fchmod(descriptor, mode)\n        os.fsync(descriptor)\n",
+           "        os.fchmod(descriptor, mode)\n", SHOWN),
+    Mutant("what is shown is flushed before it is told", "gates/files.py",
+           "        flush_folder(self._path.parent)\n", "", SHOWN),
+    Mutant("a record is flushed before it has its name", "gates/beside.py",
+           "that nobody believes.\n            os.fsync(descriptor)\n", "\n", SHOWN),
+    Mutant("the name of a record is flushed before anything is shown", "gates/beside.py",
+           "        if durable:\n            flush_folder(self.folder)\n", "", SHOWN),
     # The store
     Mutant("a file of another program is left alone", "store/sqlite.py",
            "if found not in (APPLICATION_ID, 0) or (found == 0 and _has_tables(path)):",

@@ -77,13 +77,14 @@ class Beside:
             ) from error
 
     def write(self, record: FenceRecord, durable: bool = True) -> None:
-        """Replace the record. One that need not survive a power loss is not waited for."""
+        """Replace the record by a whole one. That it is the new one, and not the one before, a
+        power loss may undo where it need not be durable."""
         private = self.file("json.new")
         descriptor = os.open(private, _FRESH, 0o644)
         try:
             write_all(descriptor, encoded(record).encode())
-            if durable:
-                os.fsync(descriptor)
+            # Else the new name may survive without its content: a record that nobody believes.
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         private.replace(self.file("json"))

@@ -69,7 +69,7 @@ class PathGate(ABC):
         self._steps("installed")
         self._show(fresh)
         self._steps("applied")
-        # Lost with the power at worst: the next comer then finds the content that the record names.
+        # Undone by a power loss at worst: the next comer finds the content that the record names.
         self._beside.write(record.as_applied(), durable=False)
         self._steps("noted")
         return True
