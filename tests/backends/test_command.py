@@ -159,7 +159,7 @@ def test_the_environment_is_what_was_allowed(backend: CommandBackend, tmp_path: 
 
 
 def test_secrets_are_not_on_the_disk(backend: CommandBackend, tmp_path: Path) -> None:
-    payload = {"shell": 'test -n "$API_KEY"', "pass_env": ["API_KEY"]}
+    payload = {"shell": 'test -n "$API_KEY" && echo said', "pass_env": ["API_KEY"]}
     assert outcome_of(backend, request(tmp_path, "one", payload)).failure is None
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"claim", "end.json", "output.log"}

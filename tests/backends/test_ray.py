@@ -170,7 +170,7 @@ def test_a_log_too_large_to_fetch_is_progress_while_it_grows_and_then_for_a_pers
 ) -> None:
     """It was no progress at all, so the run was ended as stalled; at its end it was asked for in
     vain until its time limit, and nobody was told."""
-    handle = head.launched("one", {"argv": ["sleep", "60"]})
+    handle = head.launched("one", {"argv": ["sh", "-c", "echo begun; exec sleep 60"]})
     log = head.folder / "head" / "state" / "runs"
     until(lambda: list(log.glob("*/output.log")))
     (log,) = log.glob("*/output.log")

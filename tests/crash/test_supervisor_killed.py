@@ -27,7 +27,7 @@ NAME = "one"
 # before: a new act gets its line.
 ACTS = (
     "mkdir one", "mkdir runs", "mkdir one", "mkdir draft", "open claim", "link claim",
-    "remove claim", "open output.log", "open answer.log", "open output.tail", "open answer.tail",
+    "remove claim", "open output.log", "open output.tail", "open answer.log", "open answer.tail",
     "remove answer.tail", "remove output.tail", "open report.jsonl", "open end.json",
     "rename end.json",
 )  # fmt: skip

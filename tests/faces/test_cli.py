@@ -176,6 +176,16 @@ def test_logs_of_a_job_that_printed_nothing(say: Say) -> None:
     assert "has printed nothing here" in err
 
 
+def test_logs_of_a_run_that_said_nothing_are_not_those_of_the_one_before(
+    say: Say, night: Batch, scene: Scene
+) -> None:
+    log_of(scene, night, "article-a", b"of the first try\n", "1.0")
+    job = scene.job(night, "article-a")
+    newest = scene.folder / ".bydawn/runs" / job.job_id / f"{job.revision}.{job.generation}"
+    (newest / "draft").mkdir(parents=True)
+    assert say("logs", "nightly/article-a")[:2] == (0, "")
+
+
 def test_watching_a_finished_batch_is_soon_over(say: Say, night: Batch) -> None:
     code, out, err = say("watch", "nightly", "--progress", "plain")
     assert (code, out.splitlines()[0].split()[0]) == (0, "PARKED")

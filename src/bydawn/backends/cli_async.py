@@ -198,7 +198,7 @@ class CliAsync(Backend):
             return LaunchUnclear("the supervisor of the submit died")
         if end.outcome.failure is not None:
             return self._not_submitted(end.outcome)
-        printed = Path(folder, "output.log").read_bytes()
+        printed = _printed(folder)
         handle = text_at(_document(printed), self._table.id_path)
         if not handle:
             words = printable(printed[:400].decode("utf-8", "replace"))
@@ -251,6 +251,13 @@ class CliAsync(Backend):
             words = self._filler.without_secrets(printable(answered.complaint))
             raise Unheard(f"{argv[0]} ended with exit {answered.code}: {words}")
         return answered.output
+
+
+def _printed(folder: str) -> bytes:
+    try:
+        return Path(folder, "output.log").read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _document(printed: bytes) -> Any:

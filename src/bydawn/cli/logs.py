@@ -36,11 +36,11 @@ def logs(settings: Settings, talk: Talk, job: str, follow: bool, raw: bool) -> i
     """What the newest run of a job printed, with everything a terminal might obey made visible."""
     if raw and sys.stdout.isatty():
         raise UsageError("--raw would let the job drive this terminal", "send it to a file or pipe")
-    from bydawn.app.keeping.printed import newest_log
+    from bydawn.app.keeping.printed import has_run, newest_log
 
     with opened(settings) as app:
         found = app.job_at(job)
-        if not follow and newest_log(app, found) is None:
+        if not follow and newest_log(app, found) is None and not has_run(app, found):
             raise UsageError(f"{job}: has printed nothing here", f"bydawn show {job} tells more")
         say = _raw if raw else _harmless(talk)
         for piece in _pieces(app, found.job_id, follow):

@@ -24,7 +24,7 @@ _LAST = 4096
 class OutputLog:
     """Takes the output of one run through a pipe it reads without ever waiting.
 
-    What it takes, ``also`` takes too."""
+    What it takes, ``also`` takes too. Of what says nothing there is no file."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class OutputLog:
         self._path = path
         self._safe = RedactedStream(redactor) if redactor else None
         self._also = also
-        self._head = _open(path)
+        self._head: int | None = None
         self._head_room = cap_bytes // 2
         self._ring: _Ring | None = None
         self._ring_size = max(1, cap_bytes - cap_bytes // 2)
@@ -76,7 +76,8 @@ class OutputLog:
         except OSError:
             pass
         finally:
-            os.close(self._head)
+            if self._head is not None:
+                os.close(self._head)
 
     def last_line(self) -> str:
         """The last line that says anything."""
@@ -87,15 +88,22 @@ class OutputLog:
         head, tail = data[: self._head_room], data[self._head_room :]
         if head:
             self._head_room -= len(head)
-            write_all(self._head, head)
+            write_all(self._opened(), head)
         if tail:
             self._ring = self._ring or _Ring(self._tail_path(), self._ring_size)
             self._ring.write(tail)
 
+    def _opened(self) -> int:
+        """Made with the first byte: of many runs that say nothing, each would cost an inode."""
+        if self._head is None:
+            self._head = _open(self._path)
+        return self._head
+
     def _unroll(self, ring: _Ring) -> None:
+        head = self._opened()
         if ring.lost:
-            write_all(self._head, f"\n[{ring.lost} bytes of output cut here]\n".encode())
-        ring.copy_to(self._head)
+            write_all(head, f"\n[{ring.lost} bytes of output cut here]\n".encode())
+        ring.copy_to(head)
         ring.close()
         os.unlink(self._tail_path())
 

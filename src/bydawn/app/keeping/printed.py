@@ -9,6 +9,7 @@ from bydawn.core.model import Job
 from bydawn.watch.sanitise import inert_lines
 
 _FILE = "output.log"
+_DRAFT = "draft"
 _TAIL = 1 << 16
 
 
@@ -24,12 +25,20 @@ def last_lines(app: App, number: int, most: int) -> list[str]:
 
 
 def newest_log(app: App, job: Job) -> Path | None:
-    """The output of the newest run folder of the job that has one."""
+    """The output of the newest run folder of the job that has one; None where the newest run, not
+    aged out, has said nothing."""
     newest = app.run_folder(job)
     if (newest / _FILE).is_file():
         return newest / _FILE
+    if (newest / _DRAFT).is_dir():
+        return None
     found = [path for path in newest.parent.glob(f"*/{_FILE}") if _order(path)]
     return max(found, key=_order, default=None)
+
+
+def has_run(app: App, job: Job) -> bool:
+    """Whether something of a run of the job lies here that may have printed."""
+    return any(app.run_folder(job).parent.glob(f"*/{_DRAFT}"))
 
 
 def _order(path: Path) -> tuple[int, ...]:
