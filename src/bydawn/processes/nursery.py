@@ -14,7 +14,8 @@ import warnings  # noqa: F401  (os.get_exec_path would otherwise load it after e
 
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell, take_over_signals
-from bydawn.processes.records import parse_order
+from bydawn.processes.homes import Home, Supervised
+from bydawn.processes.records import COMMANDS, parse_order
 from bydawn.processes.spawn import DescriptorLimit, SpawnFailed
 from bydawn.processes.supervisor import Supervisor
 
@@ -26,17 +27,15 @@ _FIRST_OTHER = 5
 # Longer orders than an empty pipe surely takes go into a fork instead.
 _PIPE_ROOM = 30_000
 _IDLE_MS = 20_000
-
-
-class _Supervised:
-    def __init__(self, home: bytes, orders: int) -> None:
-        self.home = home
-        self.orders = orders
-        self.free_since: int | None = None
+_ORPHANS_MS = 50
+# A command's supervisor is there at once; one for calls has to start an interpreter.
+_AT_ONCE = 1 << 30
+_FEW = os.cpu_count() or 1
 
 
 class Nursery:
-    """Hands every order to a free supervisor of the same home, or to a new one."""
+    """Hands every order to a supervisor of the same home: a free one or, without much ado, a new
+    one."""
 
     def __init__(self, limit: DescriptorLimit) -> None:
         self._limit = limit
@@ -45,8 +44,8 @@ class Nursery:
         os.dup2(teller, _FREE, inheritable=False)
         os.dup2(os.open(os.devnull, os.O_RDONLY), _OWN_ORDERS, inheritable=False)
         self._bell = Bell()
-        self._supervised: dict[int, _Supervised] = {}
-        self._free: dict[bytes, list[_Supervised]] = {}
+        self._supervised: dict[int, Supervised] = {}
+        self._homes: dict[bytes, Home] = {}
         self._release_at = 0
         self._half = b""
         self._open = True
@@ -58,15 +57,21 @@ class Nursery:
     def run(self) -> None:
         """Serve until the runner is gone and every run has ended."""
         while self._open or self._supervised or self._orphaned:
-            ready = self._bell.wait(
-                50 if self._orphaned else _IDLE_MS if self._supervised else None
-            )
+            ready = self._bell.wait(self._patience_ms())
             self._bury()
             if self._freed in ready:
                 self._note_free()
             if _ORDERS_IN in ready:
                 self._take_orders()
+            self._serve()
             self._release_idle()
+
+    def _patience_ms(self) -> int | None:
+        now = machine.sleepless_ms()
+        lengths = [home.patience_ms(now) for home in self._homes.values()]
+        lengths += [_ORPHANS_MS if self._orphaned else None]
+        lengths += [_IDLE_MS if self._supervised else None]
+        return min((length for length in lengths if length is not None), default=None)
 
     def _take_orders(self) -> None:
         try:
@@ -77,30 +82,34 @@ class Nursery:
             self._open = False
             self._bell.ignore(_ORDERS_IN)
         *lines, self._half = (self._half + data).split(b"\n")
-        if not _is_hung_up(_ORDERS_IN):
+        if _is_hung_up(_ORDERS_IN):
+            self._forget_waiting()
+        else:
             for line in lines:
-                self._give(line + b"\n")
+                self._receive(line + b"\n")
 
-    def _give(self, line: bytes) -> None:
-        home = line.split(b" ", 2)[1]
-        if len(line) > _PIPE_ROOM or not self._give_to_free(home, line):
+    def _receive(self, line: bytes) -> None:
+        name = line.split(b" ", 2)[1]
+        home = self._homes.get(name)
+        if home is None:
+            home = self._homes[name] = Home(_AT_ONCE if name == COMMANDS else _FEW)
+        if len(line) > _PIPE_ROOM:
             self._fork(home, line)
+        else:
+            home.add(line, machine.sleepless_ms())
 
-    def _give_to_free(self, home: bytes, line: bytes) -> bool:
-        free = self._free.get(home, [])
-        while free:
-            supervised = free.pop()
-            if supervised.free_since is None:
-                continue
-            supervised.free_since = None
-            try:
-                os.write(supervised.orders, line)
-            except OSError:
-                continue
-            return True
-        return False
+    def _serve(self) -> None:
+        for home in self._homes.values():
+            home.serve()
+            for line in home.unserved(machine.sleepless_ms()):
+                self._fork(home, line)
 
-    def _fork(self, home: bytes, line: bytes) -> None:
+    def _forget_waiting(self) -> None:
+        """What a dead runner ordered is not started late."""
+        for home in self._homes.values():
+            home.forget_waiting()
+
+    def _fork(self, home: Home, line: bytes) -> None:
         try:
             theirs, orders = os.pipe()
             pid = os.fork()
@@ -111,15 +120,14 @@ class Nursery:
         if pid == 0:
             _become_supervisor(theirs, line, self._limit)
         os.close(theirs)
-        self._supervised[pid] = _Supervised(home, orders)
+        self._supervised[pid] = Supervised(home, orders)
 
     def _note_free(self) -> None:
         now = machine.sleepless_ms()
         for name in os.read(self._freed, 1 << 16).split():
             supervised = self._supervised.get(int(name))
             if supervised:
-                supervised.free_since = now
-                self._free.setdefault(supervised.home, []).append(supervised)
+                supervised.home.note_free(supervised, now)
 
     def _release_idle(self) -> None:
         """Let the supervisors go that have nothing to do and nothing to expect."""
@@ -130,24 +138,16 @@ class Nursery:
         for supervised in self._supervised.values():
             since = supervised.free_since
             if since is not None and not (self._open and since > now - _IDLE_MS):
-                self._let_go(supervised)
-        self._free = {
-            home: [one for one in free if one.free_since is not None]
-            for home, free in self._free.items()
-        }
-
-    def _let_go(self, supervised: _Supervised) -> None:
-        if supervised.orders >= 0:
-            os.close(supervised.orders)
-        supervised.orders = -1
-        supervised.free_since = None
+                supervised.let_go()
+        for home in self._homes.values():
+            home.forget_gone()
 
     def _bury(self) -> None:
         try:
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 supervised = self._supervised.pop(found[0], None)
                 if supervised:
-                    self._let_go(supervised)
+                    supervised.let_go()
                     self._orphaned = self._orphaned or found[1] != 0
         except ChildProcessError:
             self._orphaned = False

@@ -10,6 +10,8 @@ from bydawn.processes import machine
 
 # What is over this soon is answered once, with its end.
 SOON_MS = 10
+# The home of every order for a command; calls name theirs.
+COMMANDS = b"command"
 # Where supervisors answer, each with one write no other can split.
 _ANSWERS = 1
 

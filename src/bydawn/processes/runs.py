@@ -28,6 +28,7 @@ from bydawn.core.values import value
 from bydawn.processes.folder import RunFolder
 from bydawn.processes.link import Link, NoNursery
 from bydawn.processes.outcomes import NO_SUPERVISOR, failure_told, outcome_of, void_outcome
+from bydawn.processes.records import COMMANDS
 from bydawn.processes.remains import end_remains
 from bydawn.processes.report import Report
 from bydawn.processes.stop import ask_to_stop, call_off
@@ -199,7 +200,7 @@ def _encode(order: Order, handle: str, state_folder: str) -> tuple[str, str]:
         "answers": order.answers,
         "secrets": sorted(order.secrets),
     }
-    home = "command"
+    home = COMMANDS.decode()
     if order.call:
         body.update(call=order.call.function, interpreter=order.call.interpreter)
         body.update(
