@@ -2,13 +2,16 @@
 
 It stands alone. It runs in the interpreter and with the packages of the user's own code, so that a
 function sees exactly the bydawn (or none) that its author installed.
+
+What it loads, every host loads: orders come in a form that needs no module (four bytes of length,
+then marshal's second), and the module for results is loaded with the first of them.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import importlib
-import json
+import marshal
 import os
 import sys
 
@@ -30,8 +33,8 @@ def main(orders: int, replies: int, folder: str) -> None:
     if folder:
         sys.path.insert(0, folder)
     with os.fdopen(orders, "rb") as stream:
-        for line in stream:
-            _serve(json.loads(line), replies)
+        while size := stream.read(4):
+            _serve(marshal.loads(stream.read(int.from_bytes(size, "big"))), replies)
             os.chdir("/")
 
 
@@ -41,15 +44,18 @@ def _serve(order: dict[str, Any], replies: int) -> None:
         function = _imported(order["call"])
     except BaseException as problem:
         _print_trace()
-        _reply(replies, {"refused": f"{order['call']}: {_line(problem)}"})
+        _reply(replies, "refused", f"{order['call']}: {_line(problem)}")
         return
     if not order["known"]:
-        _reply(replies, {"imported": True})
+        _reply(replies, "imported")
     ended = _called(function, order)
     if os.getpid() != _HOME:
         os._exit(0)  # A copy that the function forked must not answer in its place.
     _flush()
-    _reply(replies, {"ended": ended, "threads_left": _threads_left()})
+    if ended == {"exit_code": 0} and not _threads_left():
+        _reply(replies, "ended")
+    else:
+        _reply(replies, "ended", {"facts": ended, "threads_left": _threads_left()})
 
 
 def _enter(order: dict[str, Any]) -> None:
@@ -100,6 +106,8 @@ def _awaited(value: Any) -> Any:
 def _result(value: Any) -> dict[str, Any]:
     if value is None:
         return {"exit_code": 0}
+    import json
+
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as problem:
@@ -144,8 +152,14 @@ def _flush() -> None:
             continue
 
 
-def _reply(replies: int, value: dict[str, Any]) -> None:
-    view = memoryview(json.dumps(value).encode() + b"\n")
+def _reply(replies: int, word: str, more: Any = None) -> None:
+    """One line: a word and, where there is more to tell, JSON."""
+    line = word.encode()
+    if more is not None:
+        import json
+
+        line += b" " + json.dumps(more).encode()
+    view = memoryview(line + b"\n")
     while view:
         view = view[os.write(replies, view) :]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 from typing import Any
 
@@ -19,6 +20,8 @@ from bydawn.processes.vigil import Vigil
 # Importing may take long; after this the start is answered and a refusal becomes an end.
 _PATIENCE_MS = 2_000
 _LEAVE_MS = 2_000
+# A form that every Python reads and writes, whichever the interpreter is.
+_MARSHAL = 2
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "callhost.py")
 
 
@@ -34,20 +37,22 @@ class Interpreter:
             kept = (theirs_in, theirs_out)
             self.tree = Tree(spawn(argv, folder, order["environment"], output, kept))
         except BaseException:
-            self.close()
+            self._close_pipes()
             raise
         finally:
             for descriptor in (theirs_in, theirs_out, output):
                 os.close(descriptor)
         for descriptor in (self._orders, self.replies, self.output):
             os.set_blocking(descriptor, False)
+        self._household = machine.Household(self.tree.main)
         self._unsent = b""
         self._half = b""
         self.imported: set[str] = set()
 
     def begin(self, call: dict[str, Any]) -> None:
         self._discard_idle_output()
-        self._unsent = json.dumps(call).encode() + b"\n"
+        data = marshal.dumps(call, _MARSHAL)
+        self._unsent = len(data).to_bytes(4, "big") + data
         self.feed()
 
     def feed(self) -> bool:
@@ -61,8 +66,8 @@ class Interpreter:
             self._unsent = b""  # It died; its end says the rest.
         return False
 
-    def take_replies(self) -> list[dict[str, Any]] | None:
-        """What it said since; None once it can say no more."""
+    def take_replies(self) -> list[tuple[bytes, Any]] | None:
+        """What it said since, each a word with what belongs to it; None once it can say no more."""
         try:
             data = os.read(self.replies, 1 << 16)
         except BlockingIOError:
@@ -70,9 +75,18 @@ class Interpreter:
         if not data:
             return None
         *lines, self._half = (self._half + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        said = [line.partition(b" ") for line in lines]
+        return [(word, json.loads(more) if more else None) for word, _, more in said]
+
+    def has_company(self) -> bool:
+        """Whether anything but the interpreter itself lives below us."""
+        return not self._household.is_alone() and self.tree.others()
 
     def close(self) -> None:
+        self._household.close()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
         for descriptor in (self._orders, self.replies, self.output):
             os.close(descriptor)
 
@@ -104,7 +118,7 @@ class Caller:
         vigil.limit(order["timeout_ms"], order["grace_ms"])
         call = _Call(interpreter, vigil, answer)
         facts = call.run(order, folder)
-        clean = call.was_clean() and not vigil.tree.others()
+        clean = call.was_clean() and not interpreter.has_company()
         if not clean:
             ended = _end(vigil)
             facts = facts or ended
@@ -199,12 +213,12 @@ class _Call:
         if replies is None:
             self._deaf = True
             self._vigil.bell.ignore(self._interpreter.replies)
-        for reply in replies or ():
-            if "ended" in reply:
-                self._facts = reply["ended"]
-                self._threads_left = reply["threads_left"]
-            elif "refused" in reply:
-                self._refuse(reply["refused"])
+        for word, more in replies or ():
+            if word == b"ended":
+                self._facts = more["facts"] if more else {"exit_code": 0}
+                self._threads_left = bool(more and more["threads_left"])
+            elif word == b"refused":
+                self._refuse(more)
             else:
                 self._interpreter.imported.add(function)
                 self._answer_within(SOON_MS)

@@ -89,10 +89,13 @@ class RunFolder:
             return None
         return value if isinstance(value, dict) else None
 
-    def write_end(self, record: dict[str, Any]) -> None:
+    def write_end(self, record: dict[str, Any]) -> bytes:
+        """Leave the record of an end; the line it is on disk."""
         # Not flushed: what a power loss takes of it is a run that counts as lost, never as
         # repeated.
-        write_whole(self.file("end.json"), json.dumps(record).encode())
+        data = json.dumps(record).encode()
+        write_whole(self.file("end.json"), data)
+        return data
 
     def ask_to_stop(self, reason: str) -> None:
         write_whole(self.file("stop"), reason.encode(errors="replace"))

@@ -6,6 +6,7 @@ linked by parent or by process group, a weaker promise.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -70,6 +71,34 @@ def children(pid: int) -> list[int]:
         return [int(name) for name in _process_names() if parent_of(int(name)) == pid]
     lists = [_read(f"/proc/{pid}/task/{thread}/children") for thread in threads]
     return [int(child) for text in lists for child in text.split()]
+
+
+class Household:
+    """Whether this process, of one thread, and its one child are all there is; asked after every
+    call, so the kernel's lists are kept open. Anything unusual counts as company."""
+
+    def __init__(self, child: int) -> None:
+        own = os.getpid()
+        self._only = f"{child} ".encode()
+        self._open: list[int] = []
+        names = (f"{own}/task/{own}/children", f"{child}/task/{child}/children", f"{child}/task")
+        with contextlib.suppress(OSError):
+            for name in names:
+                self._open.append(os.open(f"/proc/{name}", os.O_RDONLY))
+
+    def is_alone(self) -> bool:
+        """False where there may be others: whoever asks has to look for himself."""
+        try:
+            own, theirs, threads = self._open
+            # A folder has two links of its own, and one more for each thread in it.
+            one_thread = os.fstat(threads).st_nlink == 3
+            return one_thread and os.pread(own, 64, 0) == self._only and not os.pread(theirs, 1, 0)
+        except (OSError, ValueError):
+            return False
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
 
 
 def descendants(pid: int) -> list[int]:

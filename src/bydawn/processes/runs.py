@@ -95,10 +95,11 @@ class LocalRuns:
             return self._without_nursery(order.folder, failure)
         if said is None:
             return LaunchUnclear("the supervisor's answer never came")
-        if said == "claimed":
-            record = self._folder(handle).read("end.json")
+        word, _, told = said.partition(" ")
+        if word == "claimed":
+            record = json.loads(told) if told else self._folder(handle).read("end.json")
             return Launched(handle, self._ended(handle, record) if record else None)
-        _, kind, code, message = said.split(" ", 3)
+        kind, code, message = told.split(" ", 2)
         return LaunchRefused(failure_told(kind, code, message))
 
     def _without_nursery(self, folder: str, failure: NoNursery) -> LaunchAnswer:

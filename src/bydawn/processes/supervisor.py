@@ -95,10 +95,10 @@ class Supervisor:
             redactor = redactor_for(order)
             record = redactor.value(record)
             cover_file(folder.report, redactor)
-            _write_end(folder, record)
-            return (
-                partial(answer.refused, *record["failure"]) if record["refused"] else answer.claimed
-            )
+            told = _write_end(folder, record)
+            if record["refused"]:
+                return partial(answer.refused, *record["failure"])
+            return partial(answer.claimed, told)
         except BaseException:
             answer.claimed()
             # Exiting without a record is safe: the nursery and the kernel end what is left below.
@@ -114,18 +114,16 @@ def _is_too_late(order: dict[str, Any]) -> bool:
     return bool(order["send_by"]) and machine.sleepless_ms() >= order["send_by"]
 
 
-def _write_end(folder: RunFolder, record: dict[str, Any]) -> None:
-    """Write the record of an end; a full disk is given some minutes to get room again."""
+def _write_end(folder: RunFolder, record: dict[str, Any]) -> bytes:
+    """Write the record of an end, and say how; a full disk is given some minutes to get room."""
     for _ in range(_PATIENCE_S):
         try:
-            folder.write_end(record)
+            return folder.write_end(record)
         except OSError as problem:
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             time.sleep(1)
-        else:
-            return
-    folder.write_end(record)
+    return folder.write_end(record)
 
 
 def _note_fault(folder: RunFolder) -> None:
