@@ -16,7 +16,7 @@ from bydawn.core import counting, recording
 from bydawn.core.decide import Act, Step, judging, launching, running
 from bydawn.core.sightings import Reserved
 from bydawn.core.verdicts import Judgement, Verdict
-from bydawn.gates import paths, requests
+from bydawn.gates import folders, git, paths, requests
 from bydawn.runner import actions, held, runner
 from bydawn.store import (
     admission,
@@ -179,6 +179,18 @@ def forgets_what_came_to_a_table(patch: Patch) -> None:
     patch.setattr(fences.ForeignDatabase, "note", lambda *_: None)
 
 
+def pushes_without_the_compare(patch: Patch) -> None:
+    def push(gate: Any, _: Any, moves: list[str]) -> Any:
+        return gate._ask("push", "--quiet", "--atomic", "--force", gate._remote, *moves)
+
+    patch.setattr(git.GitGate, "_push", push)
+
+
+def shows_a_folder_whatever_was_compared(patch: Patch) -> None:
+    patch.setattr(folders.FolderGate, "_there", lambda _: None)
+    patch.setattr(paths, "is_done", lambda *_: False)
+
+
 def posts_again_where_nobody_knows(patch: Patch) -> None:
     patch.setattr(requests.RequestGate, "_refuse_doubt", lambda *_: None)
 
@@ -220,6 +232,7 @@ MUTANTS = (
     reserves_without_committing_it, forgets_that_another_boot_ends_leases,
     trusts_its_lease_too_long, takes_a_lost_commit_for_kept,
     lets_older_claims_through_a_files_gate, forgets_what_came_to_a_table,
+    pushes_without_the_compare, shows_a_folder_whatever_was_compared,
     posts_again_where_nobody_knows, puts_without_a_condition, without_token_and_nonce,
     believes_what_it_heard_late, goes_back_and_gives_tokens_out_again,
     goes_back_twice_to_the_same_numbers, goes_back_and_launches_what_was_in_flight,

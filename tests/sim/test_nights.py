@@ -29,9 +29,9 @@ COMMON = (
     "checked:finishing", "published:finishing", "publish_failed:finishing", "crash",
     "revised:queued", "revised:running", "paused:None", "person:raise", "person:run",
     "store:busy", "store:full", "store:again", "store:unknown_kept", "store:unknown_lost",
-    "machine:suspended", "machine:rebooted", "effect:file", "effect:table", "effect:keyed",
-    "effect:tagged", "effect:blind", "several machines", "broken off",
-    "store:gone back", "recover:parked", "recover:goes on",
+    "machine:suspended", "machine:rebooted", "effect:file", "effect:folder", "effect:git",
+    "effect:table", "effect:keyed", "effect:tagged", "effect:blind", "several machines",
+    "broken off", "store:gone back", "recover:parked", "recover:goes on",
 )  # fmt: skip
 # Seldom in a small night; over a nightly slice of them enough all the same.
 SELDOM = (
@@ -39,7 +39,8 @@ SELDOM = (
     "judged:backoff", "judged:permanent", "breaker_opened:None", "breaker_closed:None",
     "fenced:None", "unconfirmed:cancel_unconfirmed", "claimed:needs_input",
     "withdrawn:withdrawn", "clock:jump", "request:twice", "answer:stale", "key:forgotten",
-    "process:ended without leave", "stopped:deadline", "person:pause", "recover:refused",
+    "process:ended without leave", "stopped:deadline", "person:pause", "git:stale push",
+    "recover:refused",
 )  # fmt: skip
 
 

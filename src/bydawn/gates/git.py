@@ -26,7 +26,7 @@ from bydawn.core.fencing import (
 from bydawn.core.values import value
 from bydawn.gates.drafts import tree_digest
 from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps, no_steps
-from bydawn.processes.tools import Answered, ask
+from bydawn.processes.tools import Answered, Program, ask
 
 _ROUNDS = 8
 _EMPTY_TREE = b""
@@ -65,12 +65,13 @@ class GitGate:
         repository: Path,
         environment: Mapping[str, str],
         steps: Steps = no_steps,
+        program: Program = ask,
     ) -> None:
         self._remote, self._repository = remote, repository
         self._branch = f"refs/heads/{branch}"
         self._fence = f"refs/bydawn/fence/{branch}"
         self._environment = {**environment, **OURS}
-        self._steps = steps
+        self._steps, self._program = steps, program
         self.target = f"{_SECRET.sub('', remote)}#{branch}"
 
     def push(self, revision: str, claim: Claim, has_history: bool = False) -> Receipt:
@@ -245,7 +246,7 @@ class GitGate:
             plain = {k: v for k, v in self._environment.items() if not k.startswith("GIT_")}
             environment = {**plain, **OURS, "GIT_DIR": str(path), "GIT_INDEX_FILE": f"{path}/new"}
             branch = self._branch.removeprefix("refs/heads/")
-            scratch = GitGate(remote, branch, path, environment, self._steps)
+            scratch = GitGate(remote, branch, path, environment, self._steps, self._program)
             scratch.target = self.target
             yield scratch
 
@@ -272,7 +273,8 @@ class GitGate:
 
     def _ask(self, *words: str, given: bytes = b"", folder: Path | None = None) -> Answered:
         try:
-            return ask(("git", *words), folder or self._repository, self._environment, given)
+            where = folder or self._repository
+            return self._program(("git", *words), where, self._environment, given)
         except OSError as error:
             raise PublishError(f"git: {error.strerror}", hopeless=True) from error
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Timer
 from typing import IO
@@ -28,6 +28,10 @@ class Answered:
         """Its own words about what went wrong, on one line."""
         text = self.errors.decode(errors="replace").strip() or "it said nothing"
         return " / ".join(line.strip() for line in text.splitlines() if line.strip())[:1000]
+
+
+# What a program says to these words, in this folder and environment, given this to read.
+Program = Callable[[Sequence[str], Path, Mapping[str, str], bytes], Answered]
 
 
 def ask(

@@ -35,10 +35,12 @@ class Crash(BaseException):
 @dataclass(slots=True)
 class Points:
     """Counts the points a process passes. ``decide`` says, point by point, whether it dies there;
-    ``nap`` may let the rest of the world go on between a decision and its transaction."""
+    ``nap`` may let the rest of the world go on between a decision and its transaction, ``hesitate``
+    between two steps of a gate."""
 
     decide: Callable[[int, str], bool] = lambda _number, _name: False
     nap: Callable[[], None] = lambda: None
+    hesitate: Callable[[], None] = lambda: None
     passed: list[str] = field(default_factory=list)
 
     def reach(self, name: str) -> None:

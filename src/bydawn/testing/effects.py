@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -13,7 +14,8 @@ from bydawn.testing.finishing import Finishing
 from bydawn.testing.invariants import demand
 from bydawn.testing.nights import SHARED
 from bydawn.testing.remote import Remote
-from bydawn.testing.targets import TABLE, Effect, kind_of
+from bydawn.testing.targets import TABLE, kind_of
+from bydawn.testing.witness import Effect
 
 
 def check_effects(
@@ -27,6 +29,8 @@ def check_effects(
     noted = sum(kind_of(effect.target) == TABLE for effect in finishing.effects)
     rows = finishing.rows()
     demand(rows == noted, "I3", f"the table has {rows} rows, and {noted} came through its gate")
+    lost = finishing.origin.lost
+    demand(not lost, "I3", f"a branch no longer contains {lost}")
     check_once(finishing, jobs, specs, _said_so(events, "resolved"))
     check_checked(finishing, specs)
     check_approved(finishing, specs, _said_so(events, "approved") | _said_so(events, "resolved"))
@@ -63,7 +67,7 @@ def check_once(
             continue
         key = effect_key(job.key, job.revision)
         for publication in specs[job.template].publish:
-            there = seen[key, _short(publication.target)]
+            there = seen[key, publication.branch or _short(publication.target)]
             demand(bool(there), "I3", f"{job.name} succeeded, nothing came to {publication.target}")
 
 
@@ -112,6 +116,7 @@ def check_breaker(events: Iterable[EventRow], threshold: int) -> None:
 
 
 _PROBE_MS = 60_000
+_BEFORE_NAME = re.compile("[/#]")
 
 
 def check_attempts(events: Iterable[EventRow], jobs: Iterable[Job]) -> None:
@@ -141,7 +146,7 @@ def check_retry_after(
 
 
 def _short(target: str) -> str:
-    return target.rpartition("/")[2]
+    return _BEFORE_NAME.split(target)[-1]
 
 
 def _job_of(effect: Effect) -> str:

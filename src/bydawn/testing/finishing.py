@@ -27,18 +27,20 @@ from bydawn.gates.choosing import DraftGate
 from bydawn.gates.gate import Steps
 from bydawn.store.memory import UsersTable
 from bydawn.testing.crashpoints import Points
+from bydawn.testing.origin import Origin
 from bydawn.testing.targets import (
+    BRANCH,
     TABLE,
     Address,
     AddressGate,
-    Effect,
+    BranchGate,
     TableGate,
-    Troubled,
-    WitnessedGate,
     kind_of,
+    path_gate,
 )
+from bydawn.testing.witness import Effect, Troubled
 
-SOURCE = "out"
+SOURCE, FILES = "out", "files"
 _TARGETS = "targets"
 # Between these steps a transaction is open: whoever comes then waits for it, and time stands still.
 _INSIDE = ("installed", "applied")
@@ -77,6 +79,7 @@ class Finishing:
     _checks: dict[str, _Check] = field(default_factory=dict)
     _addresses: dict[str, Address] = field(default_factory=dict)
     _table: UsersTable | None = None
+    origin: Origin = field(init=False)
     _around: Troubled = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +89,7 @@ class Finishing:
             delays=lambda arrive: self.delays(arrive),
             random=self.random,
         )
+        self.origin = Origin("origin", self._around)
 
     @property
     def effects(self) -> list[Effect]:
@@ -109,6 +113,8 @@ class Finishing:
         draft = Path(request.folder, "draft")
         draft.mkdir(parents=True, exist_ok=True)
         (draft / SOURCE).write_text(request.effect_key)
+        (draft / FILES).mkdir(exist_ok=True)
+        (draft / FILES / "page").write_text(request.effect_key)
 
     # Checks, as the runner's tools know them
 
@@ -144,7 +150,7 @@ class Finishing:
 
         def step(name: str) -> None:
             if not (publication.kind == TABLE and name in _INSIDE):
-                points.nap()
+                points.hesitate()
             points.reach(f"gate.{name}")
 
         if publication.kind == TABLE:
@@ -152,7 +158,9 @@ class Finishing:
             return TableGate(self._table, publication.target, self._around, step)
         if publication.kind == "http":
             return self._at_address(publication.target, step)
-        return WitnessedGate(self.folder / _TARGETS / publication.target, self._around, step)
+        if publication.kind == BRANCH:
+            return BranchGate(self.origin, publication.branch or "", self.folder, step)
+        return path_gate(self.folder / _TARGETS / publication.target, self._around, step)
 
     def _at_address(self, words: str, step: Steps) -> AddressGate:
         address = self._addresses.setdefault(words, Address(kind_of(words)))

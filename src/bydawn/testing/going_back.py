@@ -78,7 +78,7 @@ class GoingBack:
         """Draw the moments of every backup, and those of its return."""
         for _ in range(self._world.night.backups):
             made = self._random.randrange(lasts_ms)
-            back = self._random.randrange(made, lasts_ms)
+            back = self._random.randrange(made, self._random.choice((made + 5_000, lasts_ms + 1)))
             self._world.at(began + made, self._back_up)
             self._world.at(began + back, self._put_back)
 
@@ -105,7 +105,7 @@ class GoingBack:
         store = world.reopen(self._backups().put_back)
         self._forget(told, store)
         # What is still on its way arrives before anybody has typed the command.
-        self._try_in(LATE_MS + self._random.randrange(_TYPING_MS))
+        self._try_in(LATE_MS + self._random.randrange(self._random.choice((1, _TYPING_MS))))
 
     def _forget(self, told: list[EventRow], store: Store) -> None:
         head = audit.head(store.session)

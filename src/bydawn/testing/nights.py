@@ -47,9 +47,9 @@ _GUARANTEES = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.SEARCHABLE, Gua
 class Night:
     """Everything one simulation needs to know; the same seed gives the same night. ``machines``: by
     how much the wall clock of each is ahead, and how many ms it counts while the world counts a
-    thousand. ``stalls``: how often a process falls asleep before a call. ``never_ends``: the
-    troubles go on until it is broken off, and nothing need be joined. ``backups``: how often one is
-    made, and later put back.
+    thousand. ``stalls``: how often a process falls asleep before a call; ``hesitates``: at a step
+    of a gate. ``never_ends``: the troubles go on until it is broken off, and nothing need be
+    joined. ``backups``: how often one is made, and later put back.
     """
 
     seed: int
@@ -63,6 +63,7 @@ class Night:
     crash: float = 0.0
     pause: float = 0.0
     stalls: float = 0.0
+    hesitates: float = 0.0
     jumps: int = 0
     people: int = 0
     sees_deaths: bool = True

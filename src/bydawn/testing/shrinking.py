@@ -10,7 +10,17 @@ from typing import Any
 from bydawn.testing.nights import Night
 
 _TROUBLES = ("troubles", "obstacles", "store")
-_COUNTS = ("people", "jumps", "suspends", "reboots", "backups", "crash", "pause", "stalls")
+_COUNTS = (
+    "people",
+    "jumps",
+    "suspends",
+    "reboots",
+    "backups",
+    "crash",
+    "pause",
+    "stalls",
+    "hesitates",
+)
 
 
 def shrunk(night: Night, goes_wrong: Callable[[Night], bool], tries: int = 200) -> Night:

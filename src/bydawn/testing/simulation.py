@@ -63,7 +63,7 @@ class Simulation:
         self.finishing = Finishing(
             self.clock, random.Random(f"{night.seed}/finishing"), night.obstacles, folder
         )
-        self.remote.met = self.met
+        self.remote.met = self.finishing.origin.met = self.met
         if any(spec.publish for spec in night.specs):
             self.remote.on_accepted = self.finishing.draft
         self.remote.is_late, self.remote.later = self._is_late, self._later
@@ -144,9 +144,9 @@ class Simulation:
         delay = self.random.randrange(self.night.latency_ms)
         self.at(self.clock.boot_ms() + delay, act)
 
-    def _nap(self, process: Process) -> None:
+    def _nap(self, process: Process, often: float) -> None:
         """A pause in the worst place, between a decision and its write; the world goes on."""
-        if self._is_napping or not self.is_faulty or self.random.random() >= self.night.pause:
+        if self._is_napping or not self.is_faulty or self.random.random() >= often:
             return
         self._is_napping = True
         process.asleep_until = self.clock.boot_ms() + self.random.choice((2_000, 15_000, 40_000))
@@ -193,7 +193,9 @@ class Simulation:
         number = len(self.processes) + 1
         machine = self.machines.of_process(number)
         process = Process(number, machine, Points(self._dies))
-        process.points.nap = lambda: self._nap(process)
+        pause = self.night.pause
+        process.points.nap = lambda: self._nap(process, pause)
+        process.points.hesitate = lambda: self._nap(process, max(pause, self.night.hesitates))
         self.processes.append(process)
         store = self._stores.open(machine.clock)
         store.session = crashing(store.session, process.points)

@@ -12,10 +12,10 @@ import random
 from bydawn.core.model import Bound, JobSpec, Publication
 from bydawn.core.sightings import Guarantee
 from bydawn.testing.disturbed import StoreTroubles
-from bydawn.testing.finishing import SOURCE, Obstacles
+from bydawn.testing.finishing import FILES, SOURCE, Obstacles
 from bydawn.testing.nights import COST, SHARED, Night, night_of, some
 from bydawn.testing.remote import Troubles
-from bydawn.testing.targets import BLIND, FILE, KEYED, TABLE, TAGGED
+from bydawn.testing.targets import BLIND, BRANCH, FILE, FOLDER, KEYED, TABLE, TAGGED, TREE
 
 _SIZES = (1, 1, 1, 2, 2, 2, 3, 3, 4, 7)
 _LENGTHS_MS = (30_000, 60_000, 60_000, 150_000)
@@ -33,6 +33,7 @@ def swarm_of(seed: int) -> Night:
         specs = tuple(_published(spec, chance) for spec in specs)
     if len(specs) > 1:
         specs = tuple(_sharing(spec, random.Random(f"{seed}/{spec.id}/shared")) for spec in specs)
+    specs = tuple(_elsewhere(spec, random.Random(f"{seed}/{spec.id}/place")) for spec in specs)
     guarantee = chance.choice(tuple(Guarantee))
     night = dataclasses.replace(
         night,
@@ -53,7 +54,36 @@ def swarm_of(seed: int) -> Night:
         suspends=chance.choice((0, 0, 0, 1, 2)),
         reboots=chance.choice((0, 0, 0, 1, 2)),
     )
+    night = _at_the_gates(night, random.Random(f"{seed}/gates"))
     return _going_back(night, random.Random(f"{seed}/backups"))
+
+
+def _at_the_gates(night: Night, chance: random.Random) -> Night:
+    """In one of five nights little goes wrong before the gates, so that many come there at once."""
+    if chance.random() >= 0.2:
+        return night
+    kinds = [_place(Publication(SOURCE, FILE, "g"), chance)]
+    kinds += [Publication(FILES, BRANCH, "origin", SHARED)] * chance.choice((0, 1, 1))
+    specs = tuple(
+        dataclasses.replace(
+            spec, after=(), approve=False, check=(), pool=None,
+            publish=tuple(dict.fromkeys(_named(kind, spec.id) for kind in kinds)),
+        )
+        for spec in night.specs[:3]
+    )  # fmt: skip
+    terms = dataclasses.replace(night.terms, bound=Bound(), canary=0, parallel=3)
+    return dataclasses.replace(
+        night, specs=specs, terms=terms, troubles=Troubles(), lasts_ms=150_000,
+        runners=chance.choice((2, 3)), latency_ms=50, hesitates=chance.random() * 0.5,
+        pause=0.0, stalls=0.0,
+    )  # fmt: skip
+
+
+def _named(one: Publication, job: str) -> Publication:
+    """A target of its job's own, unless it is one they share."""
+    if one.branch is not None:
+        return one if one.branch == SHARED else dataclasses.replace(one, branch=one.branch + job)
+    return dataclasses.replace(one, target=job + one.target)
 
 
 def _going_back(night: Night, chance: random.Random) -> Night:
@@ -106,6 +136,22 @@ def _sharing(spec: JobSpec, chance: random.Random) -> JobSpec:
         for one in spec.publish
     )
     return dataclasses.replace(spec, publish=tuple(dict.fromkeys(shared)))
+
+
+def _elsewhere(spec: JobSpec, chance: random.Random) -> JobSpec:
+    """Most of what would be files are folders, or branches of a remote."""
+    places = tuple(_place(one, chance) if one.kind == FILE else one for one in spec.publish)
+    return dataclasses.replace(spec, publish=tuple(dict.fromkeys(places)))
+
+
+def _place(one: Publication, chance: random.Random) -> Publication:
+    kind = chance.choice((FILE, FOLDER, BRANCH, BRANCH))
+    if kind == FOLDER and one.target != SHARED:
+        return dataclasses.replace(one, source=FILES, target=one.target + TREE)
+    if kind != BRANCH:
+        return one
+    branch = SHARED if chance.random() < 0.5 else one.target
+    return Publication(FILES, BRANCH, "origin", branch)
 
 
 def _target(name: str, chance: random.Random) -> Publication:

@@ -1,5 +1,5 @@
-"""Targets of every kind a gate can stand at, played: a file, a table of a user's own database, an
-address that knows keys, one that knows ETags, one that knows nothing.
+"""Targets of every kind a gate can stand at, played: a file, a folder, a branch, a table of a
+user's own database, an address that knows keys, one that knows ETags, one that knows nothing.
 
 The gates are the product's own. What passes them is written down by the target itself, at the
 moment readers would see it.
@@ -7,70 +7,90 @@ moment readers would see it.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bydawn.core.fencing import Claim
-from bydawn.core.values import value
 from bydawn.gates.files import FileGate
-from bydawn.gates.gate import PublishError, Receipt, Steps
+from bydawn.gates.folders import FolderGate
+from bydawn.gates.gate import Guarantee, PublishError, Receipt, Steps
+from bydawn.gates.git import GitGate
+from bydawn.gates.paths import PathGate
 from bydawn.gates.requests import Answer, RequestGate
 from bydawn.gates.sql import SqlGate
+from bydawn.processes.tools import Answered
 from bydawn.store.memory import UsersTable
+from bydawn.testing.origin import Origin
+from bydawn.testing.witness import Effect, Troubled
 
 FILE, TABLE, KEYED, TAGGED, BLIND = "file", "table", "keyed", "tagged", "blind"
-
-
-@value
-class Effect:
-    """What became visible at a target, under which claim, out of which run's draft."""
-
-    target: str
-    run: str
-    claim: Claim
+FOLDER, BRANCH = "folder", "git"
+TREE = ".tree"
 
 
 def kind_of(target: str) -> str:
     """Which kind of target that is, by its name."""
+    if "#" in target:
+        return BRANCH
     if "://" in target:
         return target.rsplit("/", 2)[1]
-    return FILE if "/" in target else TABLE
+    if "/" not in target:
+        return TABLE
+    return FOLDER if target.endswith(TREE) else FILE
 
 
-@dataclass(slots=True)
-class Troubled:
-    """What goes wrong on the way to a target, and the list of all that came through."""
+class PathWitness:
+    """The gate of a file or of a folder, and a witness beside it. Nobody is waited for: time is
+    played here."""
 
-    fails: Callable[[], bool]
-    loses_answer: Callable[[], bool]
-    delays: Callable[[Callable[[], None]], bool]
-    random: random.Random
-    effects: list[Effect] = field(default_factory=list)
+    guarantee = Guarantee.FENCED
 
-
-class WitnessedGate(FileGate):
-    """The gate of a file, and a witness beside it. Nobody is waited for: time is played here."""
-
-    def __init__(self, target: Path, around: Troubled, steps: Steps) -> None:
-        super().__init__(target, patience_ms=0, steps=steps)
-        self._around = around
+    def __init__(self, made: Callable[[Steps], PathGate], around: Troubled, steps: Steps) -> None:
+        self._gate, self._around, self._outer = made(self._stepped), around, steps
         self._coming: Effect | None = None
+        self.look, self.adopt = self._gate.look, self._gate.adopt
+
+    @property
+    def target(self) -> str:
+        return self._gate.target
 
     def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
         if self._around.fails():
             raise PublishError(f"{self.target}: the disk is full")
         self._coming = Effect(self.target, str(draft.parent), claim)
-        receipt = super().publish(draft, source, claim, has_history)
+        receipt = self._gate.publish(draft, source, claim, has_history)
         if self._around.loses_answer():
             raise PublishError(f"{self.target}: interrupted")
         return receipt
 
-    def _show(self, fresh: Path) -> None:
-        super()._show(fresh)
-        assert self._coming is not None
-        self._around.effects.append(self._coming)
+    def _stepped(self, name: str) -> None:
+        if name == "applied" and self._coming is not None:
+            self._around.effects.append(self._coming)
+        self._outer(name)
+
+
+def path_gate(target: Path, around: Troubled, steps: Steps) -> PathWitness:
+    """The gate of what is at a path, by its name a file or a folder."""
+    gate = FolderGate if kind_of(str(target)) == FOLDER else FileGate
+    return PathWitness(lambda ours: gate(target, patience_ms=0, steps=ours), around, steps)
+
+
+class BranchGate(GitGate):
+    """The gate of a branch whose remote is played."""
+
+    def __init__(self, origin: Origin, branch: str, folder: Path, steps: Steps) -> None:
+        super().__init__(origin.name, branch, folder, {}, steps, self._played)
+        self._origin, self._run = origin, ""
+
+    def publish(self, draft: Path, source: str, claim: Claim, has_history: bool = False) -> Receipt:
+        self._run = str(draft.parent)
+        return super().publish(draft, source, claim, has_history)
+
+    def _played(
+        self, argv: Sequence[str], folder: Path, environment: Mapping[str, str], given: bytes = b""
+    ) -> Answered:
+        return self._origin.ask(argv[1:], folder, environment, given, self._run)
 
 
 class TableGate(SqlGate):
