@@ -22,7 +22,7 @@ from bydawn.core.sightings import (
     Usage,
     Vanished,
 )
-from bydawn.runner.secrets import Secrets, is_called_secret
+from bydawn.runner.secrets import Secrets, is_called_secret, passed_on
 
 SECRET = "correct-horse-battery"
 ENVIRONMENT = {"SERVICE_API_KEY": SECRET, "HOME": "/home/somebody", "MODE": "night-and-day"}
@@ -40,29 +40,29 @@ FACTS: list[Any] = [
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: type(fact).__name__)
 def test_no_fact_carries_a_secret(fact: Any) -> None:
-    told = Secrets(ENVIRONMENT).guarding(SPEC, lambda: fact)()
+    told = Secrets(ENVIRONMENT).guarding(passed_on(SPEC), lambda: fact)()
     assert type(told) is type(fact)
     assert SECRET not in repr(replace(told, sha256="") if isinstance(told, Published) else told)
 
 
 def test_a_fact_without_one_is_the_same_object() -> None:
     fact = Ended(Outcome(result='{"words": 900}', usage=Usage({"input_tokens": 9}, 5)))
-    assert Secrets(ENVIRONMENT).guarding(SPEC, lambda: fact)() is fact
+    assert Secrets(ENVIRONMENT).guarding(passed_on(SPEC), lambda: fact)() is fact
 
 
 def test_what_things_are_found_by_stays() -> None:
     fact = Launched(f"runs/{SECRET}")
-    assert Secrets(ENVIRONMENT).guarding(SPEC, lambda: fact)() == fact
+    assert Secrets(ENVIRONMENT).guarding(passed_on(SPEC), lambda: fact)() == fact
 
 
 def test_what_a_plan_passes_on_is_secret_too() -> None:
-    told = Secrets(ENVIRONMENT).guarding(SPEC, lambda: Broken("it is night-and-day"))()
+    told = Secrets(ENVIRONMENT).guarding(passed_on(SPEC), lambda: Broken("it is night-and-day"))()
     assert told == Broken("it is *************")
     table = JobSpec(id="c", backend="x", payload={"backend_config": {"pass_env": ["MODE"]}})
-    told = Secrets(ENVIRONMENT).guarding(table, lambda: Broken("it is night-and-day"))()
+    told = Secrets(ENVIRONMENT).guarding(passed_on(table), lambda: Broken("it is night-and-day"))()
     assert told == Broken("it is *************")
     plain = JobSpec(id="b", backend="x", payload={})
-    told = Secrets(ENVIRONMENT).guarding(plain, lambda: Broken("it is night-and-day"))()
+    told = Secrets(ENVIRONMENT).guarding(passed_on(plain), lambda: Broken("it is night-and-day"))()
     assert told == Broken("it is night-and-day")
 
 
@@ -71,14 +71,14 @@ def test_an_error_keeps_its_kind_and_loses_the_secret() -> None:
         raise ValueError(f"bad header {SECRET}")
 
     with pytest.raises(RuntimeError, match=r"ValueError: bad header \*+$"):
-        Secrets(ENVIRONMENT).guarding(SPEC, fail)()
+        Secrets(ENVIRONMENT).guarding(passed_on(SPEC), fail)()
 
 
 def test_nothing_is_paid_where_there_are_no_secrets() -> None:
     def call() -> None:
         return None
 
-    assert Secrets({"HOME": "/h"}).guarding(JobSpec(id="a", backend="x", payload={}), call) is call
+    assert Secrets({"HOME": "/h"}).guarding((), call) is call
 
 
 @pytest.mark.parametrize("name", ["API_KEY", "GITHUB_TOKEN", "DB_PASSWORD", "X_AUTH", "secret"])

@@ -33,7 +33,9 @@ def carry_out(argv: Sequence[str], dashboard: Callable[..., None] | None) -> int
     gc.set_threshold(*_SELDOM)
     from bydawn.cli.program import carry_out as carried_out
 
-    return carried_out(given, dashboard)
+    code = carried_out(given, dashboard)
+    gc.freeze()  # nor is it at the end, when all of it goes anyway
+    return code
 
 
 def _version() -> int:

@@ -48,12 +48,14 @@ def linked(before: str, seq: int, event: Sequence[Any], mark: str | None = None)
     """The hash of an event behind another's. ``event`` is at, batch, job, kind, from, to, reason,
     token, attempt, runner, detail; ``mark`` is the open part of its seal, where it has one."""
     at, batch, job, kind, from_state, to_state, reason, token, attempt, runner, detail = event
-    text = (
-        f"{before} {seq!r} {at!r} {batch!r} {job!r} {token!r} {attempt!r}"
-        f" {_words(kind, from_state, to_state, reason, runner)}"
-        f" {_framed(mark)} {_NOTHING if detail is None else len(detail)}:{detail}"
-    )
+    words = _words(kind, from_state, to_state, reason, runner)
+    rest = _NO_REST if mark is None and detail is None else _rest(mark, detail)
+    text = f"{before} {seq!r} {at!r} {batch!r} {job!r} {token!r} {attempt!r} {words} {rest}"
     return sha256(text.encode()).hexdigest()
+
+
+def _rest(mark: str | None, detail: str | None) -> str:
+    return f"{_framed(mark)} {_NOTHING if detail is None else len(detail)}:{detail}"
 
 
 def mark_of(by: Sealer, count: int) -> str:
@@ -91,3 +93,6 @@ def _words(*words: str | None) -> str:
 
 def _framed(text: str | None) -> str:
     return _NOTHING if text is None else f"{len(text)}:{text}"
+
+
+_NO_REST = _rest(None, None)

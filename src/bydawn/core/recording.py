@@ -68,7 +68,6 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     job, event = change.job, move.event
     # ``_value_`` is what ``.value`` looks up slowly; nothing runs oftener than this function.
     before, after = job.state, move.to._value_
-    assert_legal(before, event, after)
     bearing = _bearing(before, event, after)
     change.moves.append((before, move))
     held_as, faults = (job.handle, job.container, job.generation), job.faults
@@ -100,7 +99,9 @@ class _Bearing(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _bearing(before: str, event: Event, after: str) -> _Bearing:
-    """Worked out once for each line of the table: most moves of a night are the same few."""
+    """Worked out once for each line of the table: most moves of a night are the same few. Raises
+    IllegalMove for a move the table does not have."""
+    assert_legal(before, event, after)
     ends = _ends_attempt(before, event, after)
     never = _was_never_launched(before, event)
     # A good end has settled before finishing begins. A parked job keeps its reservation as long as

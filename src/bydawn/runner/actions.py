@@ -73,7 +73,7 @@ class Actor:
 
     def call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
-        return self.secrets.guarding(held.spec, self._call(held, place, earlier))
+        return self.secrets.guarding(held.nature.passed_on, self._call(held, place, earlier))
 
     def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument

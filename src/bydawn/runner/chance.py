@@ -7,8 +7,7 @@ import random
 
 
 class SystemChance:
-    def random(self) -> float:
-        return random.random()
+    random = staticmethod(random.random)
 
     def nonce(self) -> str:
         return os.urandom(8).hex()

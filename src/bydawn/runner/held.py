@@ -47,16 +47,6 @@ class Held:
             self.steps, self.stepped_at, self.spent_then = seen.steps, boot, meter
         self.is_spending = meter[0] > self.spent_then[0] or meter[1] > self.spent_then[1]
 
-    def is_elsewhere(self, machine: str) -> bool:
-        """Whether this is a local run of another machine."""
-        return self.backend.capabilities.local and self.job.machine not in (None, machine)
-
-    def is_draft_elsewhere(self, machine: str) -> bool:
-        """Whether another machine has fetched what this remote run left."""
-        can = self.backend.capabilities
-        was_fetched = can.collects and not can.local and bool(self.job.step)
-        return was_fetched and self.job.machine not in (None, machine)
-
     def count_limits(self, now: int, boot: int) -> None:
         """From the stored moments to lengths on the clock that the wall clock cannot move. ``now``
         and ``boot`` are one moment on both clocks."""
@@ -70,9 +60,10 @@ class Held:
     ) -> Circumstances:
         """What deciding needs to know beside the job, in the order of its fields: made for every
         fact, by name it would take several times as long."""
+        can, is_away = self.backend.capabilities, self.job.machine not in (None, machine)
         return Circumstances(
             self.spec,
-            self.backend.capabilities,
+            can,
             now,
             chance,
             halt,
@@ -83,7 +74,7 @@ class Held:
             self.tries,
             retries_left,
             None if self.sought_at is None else self.seeks_at - self.sought_at,
-            self.is_elsewhere(machine),
-            self.is_draft_elsewhere(machine),
+            is_away and can.local,
+            is_away and can.collects and not can.local and bool(self.job.step),
             boot - self.stepped_at if self.is_spending else 0,
         )

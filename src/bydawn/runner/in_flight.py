@@ -27,6 +27,7 @@ from bydawn.store.store import Store
 
 _HELD = frozenset(state.value for state in HELD)
 _RUNNING = State.RUNNING.value
+_BROUGHT_ON = (Published, Collected)
 _STARTS = frozenset({Event.LAUNCHED, Event.FOUND})
 
 
@@ -165,7 +166,7 @@ class InFlight:
                 self._progressed.add(held.job.number)
         elif isinstance(fact, Ended):
             held.usage = fact.outcome.usage
-        elif isinstance(fact, Published | Collected):
+        elif isinstance(fact, _BROUGHT_ON):
             held.tries = 0
 
     def _take(self, held: Held, step: Step, fact: object, now: int, boot: int) -> None:

@@ -11,9 +11,12 @@ from bydawn.core.keys import effect_key, launch_key
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.templates import is_template, render_value
 from bydawn.core.values import value
+from bydawn.runner.secrets import passed_on
 
 # Other fields speak of these as {{ job.prompt }}, so they must be whole by then.
 _RENDERED_FIRST = frozenset({"model", "prompt"})
+# Items were written by the store, with nothing around them to pass over.
+_read = json.JSONDecoder().raw_decode
 _NOT_RENDERED = frozenset({"pass_env", "may_publish", "backend_config", "script", "call"})
 
 
@@ -59,7 +62,7 @@ def plain_payload(job: Job, spec: JobSpec) -> dict[str, Any]:
     """The payload of a spec without templates."""
     if job.item is None:
         return spec.payload
-    return {**spec.payload, "item": json.loads(job.item)}
+    return {**spec.payload, "item": _read(job.item)[0]}
 
 
 @value
@@ -69,13 +72,14 @@ class Nature:
     has_templates: bool
     speaks_of_results: bool
     speaks_of_errors: bool
+    passed_on: tuple[str, ...]
 
 
 def nature_of(spec: JobSpec) -> Nature:
     text = json.dumps(spec.payload)
     has_templates = "{{" in text or "{%" in text or "{#" in text
     names = {name for name in ("results", "previous") if has_templates and name in text}
-    return Nature(has_templates, "results" in names, "previous" in names)
+    return Nature(has_templates, "results" in names, "previous" in names, passed_on(spec))
 
 
 def render_words(

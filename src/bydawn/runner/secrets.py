@@ -39,9 +39,9 @@ class Secrets:
     def __repr__(self) -> str:
         return f"Secrets({len(self._names)} names)"
 
-    def guarding(self, spec: JobSpec, call: Callable[[], Any]) -> Callable[[], Any]:
-        """The call, with every secret taken out of what it returns or raises."""
-        names = _passed_on(spec)
+    def guarding(self, names: tuple[str, ...], call: Callable[[], Any]) -> Callable[[], Any]:
+        """The call, with every secret taken out of what it returns or raises; ``names`` are the
+        variables that are passed on to its job."""
         if names not in self._seen:
             self._seen.add(names)
             self._names |= secret_names(names)
@@ -71,7 +71,7 @@ def search_for(spec: JobSpec, environment: Mapping[str, str]) -> Search:
 
 def secrets_given(spec: JobSpec, environment: Mapping[str, str]) -> set[str]:
     """The variables a job is given that are called or look secret and may not be published."""
-    given = secret_names(_passed_on(spec)) - _public(spec)
+    given = secret_names(passed_on(spec)) - _public(spec)
     return {name for name in given
             if is_called_secret(name) or looks_secret(environment.get(name, ""))}  # fmt: skip
 
@@ -80,7 +80,7 @@ def _public(spec: JobSpec) -> set[str]:
     return set(spec.payload.get("may_publish") or ())
 
 
-def _passed_on(spec: JobSpec) -> tuple[str, ...]:
+def passed_on(spec: JobSpec) -> tuple[str, ...]:
     """The variables that a job, or the program of its backend, is given by name."""
     table = spec.payload.get("backend_config") or {}
     return (*(spec.payload.get("pass_env") or ()), *(table.get("pass_env") or ()))

@@ -92,7 +92,7 @@ def serial_ms(session: Session, batch: int) -> int:
 
 def money(session: Session, batch: int) -> Money:
     spent, reserved = session.row(_COST, (batch,)) or (0, 0)
-    wasted = session.row(_WASTED, (batch,)) or (0,)
+    wasted = (session.row(_WASTED, (batch,)) if spent else None) or (0,)
     unmetered = tuple((int(spec), int(count)) for spec, count in session.rows(_UNMETERED, (batch,)))
     return Money(int(spent), int(wasted[0]), int(reserved), unmetered)
 

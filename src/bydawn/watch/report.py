@@ -111,7 +111,7 @@ def gather(reading: Reading, batch: Batch) -> Report:
         changed=len(read.changed(session, number, State.SUCCEEDED.value)),
         longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
         untold=tuple(unsent_lines(notices.told(session, number))),
-        assumed_micros=totals.assumed(session, number),
+        assumed_micros=totals.assumed(session, number) if money.usd_micros else 0,
         dearer=tuple(_dearer(reading.store, number)),
         expiring=tuple(
             Need("EXPIRES", inert(one.name), one.told(reading.now), one.command)

@@ -65,29 +65,31 @@ def _noted(
     wanted: RunWanted, face: Face,
 ) -> Ran:  # fmt: skip
     """Go on, and write down what the night says about the plan."""
-    if not is_over(store, batch):
+    over = is_over(store, batch)
+    if not over:
         # Asked before the night counts as begun.
         refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     note_beginning(store, batch, wanted)
-    ran = _go_on(place, invocation, store, batch, is_new, wanted, face)
+    ran = _go_on(place, invocation, store, batch, is_new, over, wanted, face)
     if ran.outcome != "detached":
         note_ending(store, batch, wanted, ran)
     return ran
 
 
 def _go_on(
-    place: Place, invocation: Invocation, store: Store, batch: Batch, is_new: bool,
+    place: Place, invocation: Invocation, store: Store, batch: Batch, is_new: bool, over: bool,
     wanted: RunWanted, face: Face,
 ) -> Ran:  # fmt: skip
-    _start_again(store, batch, wanted)
+    again = _start_again(store, batch, wanted)
     already = _already_done(store, batch, is_new)
     face.opened(store, batch, already)
     if batch.paused:
         raise Refused(f"{batch.address} is paused", f"bydawn unpause {batch.address} lifts it")
-    if is_over(store, batch):
+    if over and not again:
         store.close_batch(batch.number)
         return outcome_of(store, batch, already)
-    refuse_unready_for(store, batch, invocation.environment, place.state_folder)
+    if again:
+        refuse_unready_for(store, batch, invocation.environment, place.state_folder)
     look_for_room(place.state_folder, invocation.environment, face)
     if wanted.detach:
         return Ran(0, "detached", (), batch, already)
@@ -147,14 +149,15 @@ def _fingerprinted(planned: Plan, only: str | None) -> PlannedBatch:
     return planned.batch if only is None else dataclasses.replace(planned.batch, fingerprint="")
 
 
-def _start_again(store: Store, batch: Batch, wanted: RunWanted) -> None:
-    """What a flag asks to be done again."""
+def _start_again(store: Store, batch: Batch, wanted: RunWanted) -> bool:
+    """What a flag asks to be done again; whether there was any."""
     numbers = read.unwell(store.session, batch.number) if wanted.retry_failed else []
     if wanted.changed:
         for state in ("succeeded", "failed", "cancelled"):
             numbers += read.changed(store.session, batch.number, state)
     for number in dict.fromkeys(numbers):
         store.retry(number, _nonce)
+    return bool(numbers)
 
 
 def _nonce() -> str:
