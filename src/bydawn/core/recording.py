@@ -70,7 +70,8 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     before, after = job.state, move.to._value_
     bearing = _bearing(before, event, after)
     change.moves.append((before, move))
-    held_as, faults = (job.handle, job.container, job.generation), job.faults
+    held_as = (job.handle, job.container, job.generation) if bearing.ends_attempt else None
+    faults = job.faults
     for name, value in move.changes.items():
         setattr(job, name, value)
     job.state = after
@@ -81,7 +82,7 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
         _add(change.deltas, {counting.succeeded(job.batch): 1})
     elif job.faults > faults:
         _add(change.deltas, {counting.retries(job.batch): 1})
-    if bearing.ends_attempt:
+    if held_as:
         change.endings.append(_ending(job, event, held_as, usage))
     if bearing.settles or (bearing.settles_if_metered and usage is not None):
         _settle(change, None if bearing.was_never_launched else usage or Usage())

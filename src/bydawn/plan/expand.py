@@ -141,13 +141,14 @@ def _is_inert(each: str) -> bool:
 
 def _key_fields(spec: JobSpec, item: Item, told: Complaints) -> Fields | None:
     """The values of the key's fields, or None and a complaint."""
-    value = item.value
-    fields = [value.get(name) for name in spec.key_fields]
-    for name, part in zip(spec.key_fields, fields, strict=True):
+    fields = []
+    for name in spec.key_fields:
+        part = item.value.get(name)
         if not isinstance(part, _SCALARS):
-            told.add_at(item.line, *_no_scalar(name, value), subject=spec.id)
+            told.add_at(item.line, *_no_scalar(name, item.value), subject=spec.id)
             return None
-    if not any(part != "" for part in fields):
+        fields.append(part)
+    if fields.count("") == len(fields):
         told.add_at(item.line, "every field of its key is empty", subject=spec.id)
         return None
     return fields

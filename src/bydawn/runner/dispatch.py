@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -66,10 +65,7 @@ class Threads:
         self._pool.submit(self._carry_out, ticket, call)
 
     def drain(self) -> list[tuple[Ticket, Fact]]:
-        facts: list[tuple[Ticket, Fact]] = []
-        with contextlib.suppress(IndexError):
-            while True:
-                facts.append(self._done.popleft())
+        facts = [self._done.popleft() for _ in range(len(self._done))]
         self._drained += len(facts)
         return facts
 

@@ -53,8 +53,9 @@ class Horizon:
         served = self._scope.served.get(number)
         if served is None:
             return None, 0
-        must_end = _is_past(served, now) and served.batch.terms.on_deadline == "cancel"
-        return "deadline" if must_end else None, served.retries_left
+        if _is_past(served, now) and served.batch.terms.on_deadline == "cancel":
+            return "deadline", served.retries_left
+        return None, served.retries_left
 
     def spend_retry(self, number: int) -> None:
         served = self._scope.served.get(number)

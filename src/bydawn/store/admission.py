@@ -134,8 +134,8 @@ class Purse:
     def __init__(self, session: Session, batch: Open, spec_of: Callable[[int], JobSpec]) -> None:
         self._session, self._batch, self._spec_of = session, batch, spec_of
         self._caps = caps_of(batch.number, batch.terms, batch.day)
-        self._used = self._read(self._caps)
-        self._moved: dict[str, int] = {}
+        self._before = self._read(self._caps)
+        self._used = dict(self._before)
         self._bookings: dict[tuple[object, ...], _Booking] = {}
 
     def admitted(self, due: Iterable[Job], kept: Kept) -> Iterator[Job]:
@@ -150,13 +150,13 @@ class Purse:
 
     def close(self, started: dict[str, int]) -> None:
         """Write down what was booked, with what else the starts move."""
-        counters.move(self._session, self._moved | started)
+        moved = {name: used - self._before.get(name, 0) for name, used in self._used.items()}
+        counters.move(self._session, moved | started)
 
     def _take(self, job: Job, booked: _Booking) -> None:
         job.reserved_micros, job.reserved_tokens = booked.amount.usd_micros, booked.amount.tokens
         job.accounts = booked.written
         for name, delta in booked.moved.items():
-            self._moved[name] = self._moved.get(name, 0) + delta
             self._used[name] = self._used.get(name, 0) + delta
 
     def _booking(self, job: Job) -> _Booking:
