@@ -26,7 +26,7 @@ NAME = "one"
 # All that a supervisor does to files for one command, in this order. What is not here is not died
 # before: a new act gets its line.
 ACTS = (
-    "mkdir one", "mkdir runs", "mkdir one", "mkdir draft", "open claim", "link claim",
+    "mkdir runs", "mkdir one", "mkdir draft", "open claim", "link claim",
     "remove claim", "open output.log", "open output.tail", "open answer.log", "open answer.tail",
     "remove answer.tail", "remove output.tail", "open report.jsonl", "open end.json",
     "rename end.json",

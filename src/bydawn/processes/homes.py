@@ -61,6 +61,9 @@ class Home:
         """An order for whoever is free first."""
         self._waiting.append((now, line))
 
+    def waits(self) -> bool:
+        return bool(self._waiting)
+
     def serve(self) -> None:
         """Hand waiting orders to free supervisors, the oldest first."""
         while self._waiting and self._free:

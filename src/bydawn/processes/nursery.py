@@ -28,9 +28,10 @@ _FIRST_OTHER = 5
 _PIPE_ROOM = 30_000
 _IDLE_MS = 20_000
 _ORPHANS_MS = 50
-# A command's supervisor is there at once; one for calls has to start an interpreter.
+# A command's supervisor is there at once; one for calls has to start an interpreter. Three in four
+# wait for the disk to know of a claim.
 _AT_ONCE = 1 << 30
-_FEW = os.cpu_count() or 1
+_FEW = 4 * (os.cpu_count() or 1)
 
 
 class Nursery:
@@ -67,11 +68,13 @@ class Nursery:
             self._release_idle()
 
     def _patience_ms(self) -> int | None:
+        least = _ORPHANS_MS if self._orphaned else _IDLE_MS if self._supervised else None
         now = machine.sleepless_ms()
-        lengths = [home.patience_ms(now) for home in self._homes.values()]
-        lengths += [_ORPHANS_MS if self._orphaned else None]
-        lengths += [_IDLE_MS if self._supervised else None]
-        return min((length for length in lengths if length is not None), default=None)
+        for home in self._homes.values():
+            length = home.patience_ms(now)
+            if length is not None:
+                least = length if least is None else min(least, length)
+        return least
 
     def _take_orders(self) -> None:
         try:
@@ -100,6 +103,8 @@ class Nursery:
 
     def _serve(self) -> None:
         for home in self._homes.values():
+            if not home.waits():
+                continue
             home.serve()
             for line in home.unserved(machine.sleepless_ms()):
                 self._fork(home, line)
