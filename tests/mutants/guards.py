@@ -170,7 +170,7 @@ MUTANTS = (
     Mutant("the name of a record is flushed before anything is shown", "gates/beside.py",
            "        if durable:\n            flush_folder(self.folder)\n", "", SHOWN),
     # The store
-    Mutant("a file of another program is left alone", "store/sqlite.py",
+    Mutant("a file of another program is left alone", "store/ownfile.py",
            "if found not in (APPLICATION_ID, 0) or (found == 0 and _has_tables(path)):",
            "if False:", REFUSALS),
     Mutant("a newer store is left alone", "store/migrate.py",

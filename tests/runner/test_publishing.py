@@ -20,7 +20,7 @@ from bydawn.gates.files import FileGate
 from bydawn.store import read
 from bydawn.store.claiming import Claimer
 from bydawn.store.receipts import tell_adopted, was_published_to
-from bydawn.store.store import Turn, Written
+from bydawn.store.writing import Turn, Written
 from bydawn.watch.feed import Feed
 from bydawn.watch.journal import is_end_of_run
 

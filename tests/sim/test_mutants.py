@@ -30,6 +30,7 @@ from bydawn.store import (
     store,
 )
 from bydawn.store.connect import CommitUnknown
+from bydawn.store.writing import Written
 from bydawn.testing import remote_backend
 from bydawn.testing.swarms import swarm_of
 
@@ -165,7 +166,7 @@ def takes_a_lost_commit_for_kept(patch: Patch) -> None:
         try:
             return whole(self, turn, claimer)
         except CommitUnknown:
-            return store.Written()
+            return Written()
 
     patch.setattr(store.Store, "write", written)
 

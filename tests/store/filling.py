@@ -16,7 +16,8 @@ from bydawn.core.states import Event, Reason, State
 from bydawn.runner.scope import Scope
 from bydawn.store import read
 from bydawn.store.claiming import Claimer, Open
-from bydawn.store.store import Store, Turn, Written
+from bydawn.store.store import Store
+from bydawn.store.writing import Turn, Written
 from bydawn.testing.virtual import SeededChance
 
 PLAN = "night"

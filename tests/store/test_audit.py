@@ -16,7 +16,8 @@ from bydawn.store import audit, migrate, receipts
 from bydawn.store.connect import Occupied
 from bydawn.store.events import Told, tell
 from bydawn.store.shared import open_server_store
-from bydawn.store.store import Store, Turn, open_store
+from bydawn.store.store import Store, open_store
+from bydawn.store.writing import Turn
 from bydawn.testing.virtual import HandWoundClock
 from bydawn.watch.audit import fault_line, verify
 

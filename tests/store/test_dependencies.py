@@ -9,7 +9,8 @@ from filling import Hand, fail, fill, kinds, listed, named, planned, spec, succe
 
 from bydawn.core.model import When
 from bydawn.store import read
-from bydawn.store.store import Store, Turn
+from bydawn.store.store import Store
+from bydawn.store.writing import Turn
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from filling import (
 from bydawn.core import counting
 from bydawn.core.decide import Move
 from bydawn.core.states import Event, State
-from bydawn.store import claiming, counters, read, runners, settling
-from bydawn.store.store import Store, Turn
+from bydawn.store import claiming, counters, due, read, runners, settling
+from bydawn.store.store import Store
+from bydawn.store.writing import Turn
 from bydawn.testing.virtual import HandWoundClock
 
 Opener = Callable[[], Store]
@@ -204,10 +205,10 @@ def _drop(what: str) -> Callable[[Patch], None]:
 
 
 def _thaw(patch: Patch) -> None:
-    for name in ("_INTEND", "_READY", "_TIMED"):
-        text = getattr(claiming, name).replace("frozen = generation THEN", "1 = 0 THEN")
-        assert text != getattr(claiming, name)
-        patch.setattr(claiming, name, text)
+    for module, name in ((claiming, "_INTEND"), (due, "_READY"), (due, "_TIMED")):
+        text = getattr(module, name).replace("frozen = generation THEN", "1 = 0 THEN")
+        assert text != getattr(module, name)
+        patch.setattr(module, name, text)
 
 
 def _sweep_without_lapse(patch: Patch) -> None:

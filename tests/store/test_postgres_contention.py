@@ -21,7 +21,8 @@ from bydawn.store import counters, read
 from bydawn.store.claiming import Claimer
 from bydawn.store.server import address_of
 from bydawn.store.shared import open_server_store
-from bydawn.store.store import Store, Turn
+from bydawn.store.store import Store
+from bydawn.store.writing import Turn
 from servers import Server
 
 CLAIMERS = 4

@@ -145,7 +145,7 @@ def test_a_payload_is_frozen_for_its_generation_and_changes_with_the_next(
 
 def test_a_runner_whose_view_is_old_launches_what_the_store_says(store: Store, hand: Hand) -> None:
     """The plan is revised between a runner's look at its batch and its claim."""
-    from bydawn.store.store import Turn
+    from bydawn.store.writing import Turn
 
     batch = fill(store, spec(version=1))
     seen = hand.open(batch)
@@ -159,7 +159,7 @@ def test_a_runner_whose_view_is_old_launches_what_the_store_says(store: Store, h
 def test_nothing_is_claimed_in_a_batch_that_was_paused_since_the_look(
     store: Store, hand: Hand
 ) -> None:
-    from bydawn.store.store import Turn
+    from bydawn.store.writing import Turn
 
     batch = fill(store, spec())
     seen = hand.open(batch)

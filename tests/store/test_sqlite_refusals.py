@@ -11,7 +11,7 @@ import pytest
 from filling import Hand, fill, listed, planned, spec
 
 from bydawn.core.errors import StoreRefused, StoreUnavailable
-from bydawn.store import claiming, migrate, read, settling, sharing, sqlite
+from bydawn.store import claiming, due, migrate, read, settling, sharing, sqlite
 from bydawn.store.store import Store, open_store
 from bydawn.testing.virtual import HandWoundClock
 
@@ -173,8 +173,8 @@ def test_a_backup_is_whole_while_others_write(tmp_path: Path) -> None:
 
 
 HOT = {
-    "ready": (claiming._READY, "job_queued"),
-    "timed": (claiming._TIMED, "job_queued"),
+    "ready": (due._READY, "job_queued"),
+    "timed": (due._TIMED, "job_queued"),
     "orphans": (claiming._ORPHANS, "job_held"),
     "settle": (settling._UPDATE, "INTEGER PRIMARY KEY"),
     "intend": (claiming._INTEND, "INTEGER PRIMARY KEY"),

@@ -10,7 +10,8 @@ from bydawn.runner.rendering import Earlier
 from bydawn.runner.scope import Scope, Served
 from bydawn.store import read
 from bydawn.store.admission import Kept, Open
-from bydawn.store.store import Store, Written
+from bydawn.store.store import Store
+from bydawn.store.writing import Written
 
 _FAR = 1 << 60
 _BETWEEN_LOOKS_MS = 50
@@ -91,7 +92,7 @@ class Horizon:
             if served.wakes_at is not None and now >= served.wakes_at:
                 served.wakes_at, served.is_hungry = None, True
 
-    def fed(self, claims: list[tuple[Open, int]], written: Written, now: int) -> None:
+    def fed(self, claims: list[tuple[Open, int]], written: Written) -> None:
         """After a claim: still hungry if it got all it asked for, else until a timer or a
         change."""
         for opened, room in claims:
@@ -100,7 +101,7 @@ class Horizon:
             served.is_hungry = taken >= room
             served.kept = written.kept.get(opened.number, Kept())
             if not served.is_hungry:
-                served.wakes_at = self._next_start(served, now)
+                served.wakes_at = _next_start(served, written.timers.get(opened.number))
 
     def earlier_for(self, held: Held) -> Earlier:
         """What runs before this one left, as far as its payload speaks of it."""
@@ -118,12 +119,10 @@ class Horizon:
         values = [json.loads(job.result) if job.result else None for job in found]
         return values[0] if len(found) == 1 and found[0].name == name else values
 
-    def _next_start(self, served: Served, now: int) -> int | None:
-        """A retry timer, or when what keeps jobs back lifts; a slot that frees tells of itself."""
-        number = served.batch.number
-        timer = read.next_timer(self._store.session, number, served.opened.lanes, now)
-        moments = [moment for moment in (timer, served.kept.until) if moment is not None]
-        return min(moments) if moments else None
+
+def _next_start(served: Served, timer: int | None) -> int | None:
+    """A retry timer, or when what keeps jobs back lifts; a slot that frees tells of itself."""
+    return min((at for at in (timer, served.kept.until) if at is not None), default=None)
 
 
 def _is_past(served: Served, now: int) -> bool:

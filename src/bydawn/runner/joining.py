@@ -10,6 +10,7 @@ from bydawn.runner.scope import Served
 from bydawn.runner.tools import Tools
 from bydawn.store import read
 from bydawn.store.dependencies import Template
+from bydawn.store.due import next_timer
 from bydawn.store.store import Store
 
 
@@ -24,7 +25,7 @@ def is_joined(store: Store, served: Served, now: int) -> bool:
     earliest = read.earliest(store.session, batch.number, lanes)
     if earliest is None or earliest > now or not kept_for_good(served):
         return earliest is None
-    return read.next_timer(store.session, batch.number, lanes, now) is None
+    return next_timer(store.session, batch.number, lanes, now) is None
 
 
 def kept_for_good(served: Served) -> str | None:

@@ -19,7 +19,8 @@ from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
 from bydawn.store import runners
 from bydawn.store.claiming import Claimer
-from bydawn.store.store import Store, Turn, Written
+from bydawn.store.store import Store
+from bydawn.store.writing import Turn, Written
 
 CLAIM_AT_ONCE = 2_000
 _SWEEP_SHARE = 2
@@ -247,7 +248,7 @@ class Runner:
         if len(written.adopted) >= CLAIM_AT_ONCE:
             self._sweep_at = boot
         self.in_flight.hold(written.claimed, now, boot)
-        self.horizon.fed(turn.claims, written, now)
+        self.horizon.fed(turn.claims, written)
 
     def _start_over(self) -> None:
         """The lease was lost: nothing in memory is ours any more. Come back under a new name."""

@@ -40,18 +40,23 @@ class Failed:
     job: int
 
 
-def record(
-    session: Session,
-    succeeded: Iterable[tuple[int, str]],
-    failed: Iterable[Failed],
-    threshold_of: Callable[[int], int],
-    now: int,
+def closing(session: Session, succeeded: Iterable[tuple[int, str]], now: int) -> Callable[[], None]:
+    """A success closes its backend's breaker. Whether there is one is asked, and not waited for
+    before what is returned is called."""
+    asked = [(place, session.asking(_ANY, place)) for place in sorted(set(succeeded))]
+
+    def close() -> None:
+        for place, found in asked:
+            if found():
+                _close(session, *place, now)
+
+    return close
+
+
+def count(
+    session: Session, failed: Iterable[Failed], threshold_of: Callable[[int], int], now: int
 ) -> None:
-    """A success closes its backend's breaker; the same failure on enough different jobs opens
-    it."""
-    for batch, backend in sorted(set(succeeded)):
-        if session.row(_ANY, (batch, backend)):
-            _close(session, batch, backend, now)
+    """The same failure on enough different jobs opens their backend's breaker."""
     for one in failed:
         threshold = threshold_of(one.batch)
         if threshold > 0:

@@ -6,14 +6,14 @@ All of it happens inside the caller's write transaction, so what was counted is 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from bydawn.core import counting
 from bydawn.core.model import Job, JobSpec, Pool
 from bydawn.core.states import Event, State
-from bydawn.store import breakers, counters
+from bydawn.store import breakers, counters, due
 from bydawn.store.admission import (
     UNLIMITED,
     Kept,
@@ -26,35 +26,14 @@ from bydawn.store.admission import (
     pool_room,
 )
 from bydawn.store.connect import Row, Session
+from bydawn.store.due import NEWEST
 from bydawn.store.events import Told, encoded, tell
-from bydawn.store.rows import HELD, JOB_COLUMNS, JOB_FIELDS, NEVER, job_from
+from bydawn.store.rows import HELD, JOB_COLUMNS, job_from
 from bydawn.store.runners import guarded_machines
 from bydawn.store.sharing import asking_fair_room
 
 _PARKED, _QUEUED, _LAUNCHING = State.PARKED.value, State.QUEUED.value, State.LAUNCHING.value
 _INTENDED = Event.INTENDED.value
-
-# With the payload it will be launched with: the newest, unless it is frozen.
-_NEWEST = "CASE WHEN frozen = generation THEN {0} ELSE COALESCE(next_{0}, {0}) END"
-_NEWEST_COLUMNS = ", ".join(
-    _NEWEST.format(name) if name in ("spec", "item") else name for name in JOB_FIELDS
-)
-_READY = f"""
-SELECT {_NEWEST_COLUMNS} FROM job
-WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ? AND not_before = 0
-    AND (rank > ? OR (rank = ? AND number > ?))
-    AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
-ORDER BY rank, number LIMIT ?"""
-
-_TIMED = f"""
-SELECT {_NEWEST_COLUMNS} FROM job
-WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
-    AND not_before > 0 AND not_before <= ?
-    AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
-ORDER BY not_before, rank, number LIMIT ?"""
-
-_RANK = "SELECT rank FROM job WHERE number = ?"
-_MOST_LOOKED_AT = 5_000
 
 # The state is a parameter, so that no planner reads the index of all that is queued for it.
 _INTEND = f"""
@@ -62,7 +41,7 @@ UPDATE job SET state = 'launching', reason = NULL, token = ?, nonce = ?, runner 
     attempts = attempts + 1, intended_at = ?, started_at = NULL, ended_at = NULL,
     exit_code = NULL, result = NULL, not_before = 0, reserved_micros = ?, reserved_tokens = ?,
     accounts = ?,
-    spec = {_NEWEST.format("spec")}, item = {_NEWEST.format("item")},
+    spec = {NEWEST.format("spec")}, item = {NEWEST.format("item")},
     next_spec = CASE WHEN frozen = generation THEN next_spec END,
     next_item = CASE WHEN frozen = generation THEN next_item END,
     frozen = generation
@@ -107,86 +86,83 @@ class Claimer:
 
 @dataclass(slots=True)
 class Claimed:
-    """What a claim took, and what kept the rest of the due jobs back."""
+    """What a claim took, what kept the rest of the due jobs back, and when a retry is due next."""
 
     jobs: list[Job] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
+    next_timer: int | None = None
 
 
-def claim(session: Session, claimer: Claimer, batch: Open, room: int, now: int) -> Claimed:
+@dataclass(slots=True)
+class Asked:
+    """What a claim wants to know first; none of it is waited for yet."""
+
+    seen: Callable[[], list[Row]]
+    share: Callable[[], int] | None
+    next_timer: Callable[[], int | None]
+    due: due.Asked | None = None
+
+
+def ask(session: Session, claimer: Claimer, batch: Open, freed: int, now: int) -> Asked:
+    """Send what ``claim`` begins with. So many places as have been ``freed`` are usually all there
+    are; then the jobs that may take them are asked for as well."""
+    share = None if claimer.is_alone else _asking_share(session, claimer, batch)
+    slots = counting.slots(batch.number)
+    seen = session.asking(_AS_SEEN, (slots, batch.number, batch.number, batch.revision))
+    asked = Asked(seen, share, due.asking_next_timer(session, batch, now))
+    if freed and len(batch.lanes) == 1 and not batch.terms.canary:
+        asked.due = due.ask(session, batch, batch.lanes[0], freed, now)
+    return asked
+
+
+def claim(
+    session: Session, claimer: Claimer, batch: Open, room: int, now: int, asked: Asked
+) -> Claimed:
     """Take due jobs of one batch, as many as every cap lets through, at most ``room``."""
     taken = Claimed()
-    slots = counting.slots(batch.number)
-    places = (claimer.runner, batch.number, batch.terms.parallel)
-    share = None if claimer.is_alone else asking_fair_room(session, *places)
-    seen = session.row(_AS_SEEN, (slots, batch.number, batch.number, batch.revision))
-    if seen is None:
+    seen = asked.seen()
+    taken.next_timer = asked.next_timer()
+    if not seen:
         return taken  # revised, paused or stopped since the caller looked; its next look will tell
-    used, runners, breakers_open, first_token = seen
+    used, runners, breakers_open, first_token = seen[0]
     room = min(room, batch.terms.parallel - used)
     claimer.is_alone = runners < 2
     if not claimer.is_alone:
-        room = min(room, (share or asking_fair_room(session, *places))())
+        room = min(room, (asked.share or _asking_share(session, claimer, batch))())
     fresh = canary_room(session, batch, taken.kept)
     purse = Purse(session, batch, claimer.spec_of)
     for lane in batch.lanes:
         probes = breaker_room(session, batch, lane, now, taken.kept) if breakers_open else UNLIMITED
-        due = _claim_lane(session, claimer, batch, lane, room, fresh, purse, taken, now, probes)
-        room -= len(due)
-        fresh -= sum(1 for job in due if job.attempts == 0)
-        taken.jobs.extend(due)
+        admitted = _claim_lane(
+            session, claimer, batch, lane, room, fresh, purse, taken, now, probes, asked.due
+        )
+        room -= len(admitted)
+        fresh -= sum(1 for job in admitted if job.attempts == 0)
+        taken.jobs.extend(admitted)
     if taken.jobs:
         purse.close(_started(batch, taken.jobs))
         _intend(session, claimer, taken.jobs, first_token, now)
     return taken
 
 
+def _asking_share(session: Session, claimer: Claimer, batch: Open) -> Callable[[], int]:
+    return asking_fair_room(session, claimer.runner, batch.number, batch.terms.parallel)
+
+
 def _claim_lane(
     session: Session, claimer: Claimer, batch: Open, lane: Lane, room: int, fresh: int,
-    purse: Purse, taken: Claimed, now: int, probes: int,
+    purse: Purse, taken: Claimed, now: int, probes: int, asked: due.Asked | None,
 ) -> list[Job]:  # fmt: skip
     pool = claimer.pool_of(lane.pool) if lane.pool else None
     room = min(room, probes, pool_room(session, pool, now, taken.kept))
     if room <= 0:
         return []
-    due = _due(session, batch, lane, room, fresh, now)
-    admitted = list(itertools.islice(purse.admitted(due, taken.kept), room))
+    found = due.jobs(session, batch, lane, room, fresh, now, asked)
+    admitted = list(itertools.islice(purse.admitted(found, taken.kept), room))
     fill_pool(session, lane.pool, pool, len(admitted), now)
     if admitted and probes == 1:
         breakers.probed(session, batch.number, lane.backend, now)
     return admitted
-
-
-def _due(
-    session: Session, batch: Open, lane: Lane, room: int, fresh: int, now: int
-) -> Iterator[Job]:
-    """Retries whose time has come, then jobs that may start, page by page as they are asked for."""
-    place = (batch.number, lane.backend, lane.pool)
-    only = (batch.only, batch.only, batch.only)
-    timed = session.asking(_TIMED + session.picks, (*place, now, *only, room))
-    page = _page(session, place, (-NEVER, -1), only, min(room, fresh))
-    yield from map(job_from, timed())
-    seen = 0
-    while fresh > 0 and seen < _MOST_LOOKED_AT:
-        limit, found, number = min(room, fresh), page(), -1
-        for job in map(job_from, found):
-            seen, fresh, number = seen + 1, fresh - 1, job.number
-            yield job
-        if len(found) < limit:
-            return
-        rank = (session.row(_RANK, (number,)) or (NEVER,))[0]
-        page = _page(session, place, (rank, number), only, min(room, fresh))
-
-
-def _page(
-    session: Session, place: tuple[int, str, str], after: tuple[int, int],
-    only: tuple[str, str, str], limit: int,
-) -> Callable[[], list[Row]]:  # fmt: skip
-    """The jobs that may start, from one place in their order on."""
-    rank, number = after
-    return session.asking(
-        _READY + session.picks, (*place, rank, rank, number, *only, max(0, limit))
-    )
 
 
 def _started(batch: Open, jobs: list[Job]) -> dict[str, int]:
@@ -208,9 +184,8 @@ def _intend(session: Session, claimer: Claimer, jobs: list[Job], first: int, now
         reserved = (job.reserved_micros, job.reserved_tokens, job.accounts)
         taken = (job.token, job.nonce, claimer.runner, claimer.machine, now)
         writes.append((*taken, *reserved, *guard))
-    intended = session.send_many(_INTEND, writes)
+    session.send_all(_INTEND, writes)
     tell(session, (_intended(job, claimer.runner, now) for job in jobs))
-    assert intended() == len(jobs), "a queued job moved under our lock"
 
 
 def _take(job: Job, claimer: Claimer, token: int, now: int) -> None:

@@ -26,6 +26,11 @@ class Occupied(Exception):
     """A row with the same key is there already; nothing of the statement was kept."""
 
 
+class Unmatched(Exception):
+    """A row that had to be changed was not there as it should be; nothing of the transaction was
+    kept."""
+
+
 class CommitUnknown(StoreUnavailable):
     """The answer to a COMMIT was lost and nobody could say since whether it took place.
 
@@ -80,6 +85,11 @@ class Session(Protocol):
         """As ``change_many``, inside a transaction, without waiting: the count is there for who
         asks, and what is wrong with a row is raised at the latest where the transaction, or the
         part of it that is tried, ends."""
+        ...
+
+    def send_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """As ``send_many`` where every one of the rows must be changed: otherwise ``Unmatched`` is
+        raised, at the latest where the transaction ends, and it is undone."""
         ...
 
     def added(self) -> int:

@@ -36,6 +36,13 @@ def for_many(sql: str, types: Sequence[str], alike: Sequence[int] = ()) -> str:
     return f"{_given(head, once)}{source}\n{_given(where, once)}"
 
 
+def each_matched(sql: str, place: int) -> str:
+    """An UPDATE that is an error unless it changes as many rows as the parameter at ``place`` says:
+    then the server itself undoes the transaction, and nobody has to wait for the count."""
+    counted = f"SELECT 1 / (count(*) = ${place}::bigint)::int FROM moved"
+    return f"WITH moved AS ({sql} RETURNING 1)\n{counted}"
+
+
 def alike_in(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[int, ...]:
     """The places that hold the same value in all rows, which is then said once. One place stays
     for the rows to consist of, and what rows are found by stays: the planner must not know it."""

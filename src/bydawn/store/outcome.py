@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psycopg
 from psycopg import errors
 
-from bydawn.store.connect import CommitUnknown, Occupied, T
+from bydawn.store.connect import CommitUnknown, Occupied, T, Unmatched
 from bydawn.store.mark import Mark
 from bydawn.store.turns import TURN
 from bydawn.store.wire import Wire
@@ -37,6 +37,8 @@ def judged(wire: Wire, error: psycopg.Error) -> Exception:
     """What a server's word means for the transaction it was said in."""
     if isinstance(error, errors.UniqueViolation | errors.CardinalityViolation):
         return Occupied(str(error))
+    if isinstance(error, errors.DivisionByZero):
+        return Unmatched(str(error))
     return Again(error) if wire.may_replay(error) else wire.explained(error)
 
 

@@ -75,6 +75,12 @@ class PostgresSession(Questions):
 
         return counted
 
+    def send_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        assert self._is_writing, "only what is part of a transaction may be answered later"
+        rows = iter(parameters)
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            self._said(functools.partial(self._wire.send_all, sql, chunk))
+
     def added(self) -> int:
         found = self.row("SELECT lastval()")
         return int(found[0]) if found else 0

@@ -235,21 +235,6 @@ def slots_used(session: Session, batch: int) -> int:
     return counters.used(session, counting.slots(batch))
 
 
-_NEXT_TIMER = """
-SELECT min(not_before) FROM job
-WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
-    AND not_before > ? AND not_before < ?"""
-
-
-def next_timer(session: Session, batch: int, lanes: Sequence[Lane], now: int) -> int | None:
-    """The next moment at which a waiting retry may start."""
-    found = [
-        session.row(_NEXT_TIMER, (batch, lane.backend, lane.pool, now, NEVER)) for lane in lanes
-    ]
-    times = [row[0] for row in found if row and row[0] is not None]
-    return min(times) if times else None
-
-
 _OPEN_BREAKERS = """
 SELECT backend, fingerprint, probe_at FROM breaker
 WHERE batch = ? AND opened_at IS NOT NULL ORDER BY backend"""

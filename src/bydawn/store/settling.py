@@ -65,12 +65,10 @@ class Progressed:
     at: int
 
 
-class OneWasFenced(Exception):
-    """The count of a group shows that not every guard matched; its transaction must be undone."""
-
-
-Settling = Callable[[Session, Sequence[Change], str, int], set[int]]
-"""Writes all changes inside the caller's transaction; the numbers of those that were fenced."""
+Settled = Callable[[], set[int]]
+"""Does what had to wait for answers; the numbers of the changes that were fenced."""
+Settling = Callable[[Session, Sequence[Change], str, int], Settled]
+"""Writes all changes inside the caller's transaction, who may send more before it is settled."""
 
 
 def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
@@ -78,26 +76,29 @@ def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
     session.change_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
 
 
-def settle_all(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
-    """One statement for all; raises OneWasFenced where somebody else holds one of them."""
+def settle_all(session: Session, changes: Sequence[Change], runner: str, now: int) -> Settled:
+    """One statement for all; the transaction is Unmatched where somebody else holds one of them."""
     if not changes:
+        return set
+    session.send_all(_UPDATE, (_values(change) for change in changes))
+    finish = _tell_of(session, changes, runner, now)
+
+    def settled() -> set[int]:
+        finish()
         return set()
-    updated = session.send_many(_UPDATE, (_values(change) for change in changes))
-    _tell_of(session, changes, runner, now)
-    if updated() != len(changes):
-        raise OneWasFenced
-    return set()
+
+    return settled
 
 
-def settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> set[int]:
+def settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> Settled:
     """One by one, so that only those are left out that somebody else holds."""
     kept = [change for change in changes if session.change(_UPDATE, _values(change)) == 1]
-    _tell_of(session, kept, runner, now)
+    _tell_of(session, kept, runner, now)()
     fenced = {change.job.number for change in changes} - {change.job.number for change in kept}
     for change in changes:
         if change.job.number in fenced:
             _count_fenced(session, change, runner, now)
-    return fenced
+    return lambda: fenced
 
 
 def _count_fenced(session: Session, change: Change, runner: str, now: int) -> None:
@@ -125,7 +126,10 @@ def _values(change: Change) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int) -> None:
+def _tell_of(
+    session: Session, changes: Sequence[Change], runner: str, now: int
+) -> Callable[[], None]:
+    """Beside the rows; what it returns is called when answers may be waited for."""
     tell(session, _told(changes, runner, now))
     deltas: dict[str, int] = {}
     for change in changes:
@@ -140,7 +144,7 @@ def _tell_of(session: Session, changes: Sequence[Change], runner: str, now: int)
     for job, move in notable:
         _record_receipt(session, job, move, now)
         _count_refused_write(session, job, move)
-    _tell_breakers(session, changes, notable, now)
+    return _tell_breakers(session, changes, notable, now)
 
 
 def _notable(changes: Sequence[Change]) -> list[tuple[Job, Move]]:
@@ -155,15 +159,23 @@ def _notable(changes: Sequence[Change]) -> list[tuple[Job, Move]]:
 
 def _tell_breakers(
     session: Session, changes: Sequence[Change], notable: list[tuple[Job, Move]], now: int
-) -> None:
+) -> Callable[[], None]:
     succeeded = {
         (change.job.batch, change.job.backend)
         for change in changes
         if change.job.state == _SUCCEEDED
     }
     failed = [found for job, move in notable for found in _failures(job, move)]
-    if succeeded or failed:
-        breakers.record(session, succeeded, failed, _threshold_reader(session), now)
+    close = breakers.closing(session, succeeded, now)
+    if not failed:
+        return close
+    close()
+    breakers.count(session, failed, _threshold_reader(session), now)
+    return _nothing
+
+
+def _nothing() -> None:
+    """Nothing is left to be done."""
 
 
 def _failures(job: Job, move: Move) -> Iterator[breakers.Failed]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ from typing import Any
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.store.chain import Chain
-from bydawn.store.connect import Occupied, Row, Session, Statement, T
+from bydawn.store.connect import Occupied, Row, Session, Statement, T, Unmatched
 from bydawn.store.disks import refuse_network_disk
+from bydawn.store.ownfile import APPLICATION_ID, is_to_be_filled
 
-APPLICATION_ID = 0x62794461
 BUSY_TIMEOUT_MS = 10_000
-_HEADER = b"SQLite format 3\x00"
 
 # For each None it binds the driver asks around who could adapt it; None itself is a quick answer.
 sqlite3.register_adapter(type(None), {None: None}.__getitem__)
@@ -76,6 +74,11 @@ class SqliteSession:
     def send_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], int]:
         changed = self.change_many(sql, parameters)
         return lambda: changed
+
+    def send_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        rows = list(parameters)
+        if self.change_many(sql, rows) != len(rows):
+            raise Unmatched
 
     def added(self) -> int:
         return self._cursor.lastrowid or 0
@@ -174,7 +177,7 @@ class SqliteSession:
 def open_sqlite(path: Path, clock: Clock) -> SqliteSession:
     """Open or create the file, or say why not. A file that is not ours is never modified."""
     refuse_network_disk(path)
-    is_new = _inspect(path)
+    is_new = is_to_be_filled(path)
     with _explained(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
     try:
@@ -206,56 +209,6 @@ def forgo_durability(session: Session) -> None:
     """For simulations and nothing else: fast, and helpless against a loss of power."""
     session.change("PRAGMA synchronous=OFF")
     session.change("PRAGMA journal_mode=MEMORY")
-
-
-def _inspect(path: Path) -> bool:
-    """Whether the file is still to be filled; refuses whatever is there and is not ours."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return True
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path}: cannot be looked at ({error.strerror})", "check the folder's permissions"
-        ) from error
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreRefused(f"{path}: is not a regular file", "name another store with --store")
-    if found.st_size == 0:
-        return True
-    return _is_blank(path)
-
-
-def _is_blank(path: Path) -> bool:
-    """Whether it is a database that nobody has filled; refuses what others have."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path}: cannot be read ({error.strerror})", "check its permissions"
-        ) from error
-    if not head.startswith(_HEADER):
-        raise StoreRefused(
-            f"{path}: is not an SQLite file, or its start is damaged",
-            "restore a backup, or name another store with --store",
-        )
-    found = int.from_bytes(head[68:72], "big")
-    if found not in (APPLICATION_ID, 0) or (found == 0 and _has_tables(path)):
-        raise StoreRefused(
-            f"{path}: is an SQLite file of another program", "name another store with --store"
-        )
-    return found == 0
-
-
-def _has_tables(path: Path) -> bool:
-    """A creation cut short leaves an empty database without our mark; anything else is foreign."""
-    with contextlib.closing(
-        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    ) as connection:
-        try:
-            return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone())
-        except sqlite3.DatabaseError:
-            return True
 
 
 @contextlib.contextmanager

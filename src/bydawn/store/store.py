@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreUnavailable
-from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
-from bydawn.core.recording import Change
+from bydawn.core.model import BatchTerms, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.values import value
 from bydawn.store import (
     claiming,
@@ -23,17 +21,17 @@ from bydawn.store import (
     receipts,
     runners,
     settling,
+    writing,
 )
-from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Claimer
-from bydawn.store.connect import Row, Session
+from bydawn.store.connect import Row, Session, Unmatched
 from bydawn.store.dependencies import Template
 from bydawn.store.migrate import migrate
 from bydawn.store.opening import Opened
 from bydawn.store.rows import spec_from, terms_from
 from bydawn.store.runners import Registered
-from bydawn.store.settling import OneWasFenced, Progressed, Settling
 from bydawn.store.sqlite import open_sqlite
+from bydawn.store.writing import Turn, Written
 
 
 @value
@@ -64,33 +62,6 @@ class Batch:
 _BATCH = """
 SELECT number, plan, edition, folder, source, opened_at, deadline_at, closed_at, paused, background,
     revision, fingerprint, terms, refused, fenced FROM batch"""
-
-
-@dataclass(slots=True)
-class Turn:
-    """All a runner wants written at once."""
-
-    changes: list[Change] = field(default_factory=list)
-    claims: list[tuple[Open, int]] = field(default_factory=list)
-    releases: list[tuple[int, list[Template]]] = field(default_factory=list)
-    adopts: list[tuple[Open, int]] = field(default_factory=list)
-    renews: tuple[int, frozenset[int]] | None = None
-    progressed: list[Progressed] = field(default_factory=list)
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.changes or self.claims or self.releases or self.adopts or self.renews)
-
-
-@dataclass(slots=True)
-class Written:
-    """What became of a turn."""
-
-    claimed: list[Job] = field(default_factory=list)
-    adopted: list[Job] = field(default_factory=list)
-    fenced: set[int] = field(default_factory=set)
-    kept: dict[int, Kept] = field(default_factory=dict)
-    lost_lease: bool = False
 
 
 class Store:
@@ -176,29 +147,11 @@ class Store:
 
     def write(self, turn: Turn, claimer: Claimer) -> Written:
         """One group commit: changes with their events, releases, takeovers, claims, the lease."""
-        write = functools.partial(self._written, turn, claimer)
+        write = functools.partial(writing.written, self.session, turn, claimer)
         try:
             return self.session.transact(lambda: write(settling.settle_all))
-        except OneWasFenced:
+        except Unmatched:
             return self.session.transact(lambda: write(settling.settle_singly))
-
-    def _written(self, turn: Turn, claimer: Claimer, settle: Settling) -> Written:
-        written = Written()
-        now = self.session.clock.utc_ms()
-        if turn.renews and not runners.renew(self.session, claimer.runner, *turn.renews):
-            written.lost_lease = True
-            return written
-        settling.note_progress(self.session, turn.progressed)
-        written.fenced = settle(self.session, turn.changes, claimer.runner, now)
-        for batch, found in turn.releases:
-            dependencies.release(self.session, batch, found, now)
-        for opened, room in turn.adopts:
-            written.adopted += claiming.adopt(self.session, claimer, opened, room, now)
-        for opened, room in turn.claims:
-            taken = claiming.claim(self.session, claimer, opened, room, now)
-            written.claimed += taken.jobs
-            written.kept[opened.number] = taken.kept
-        return written
 
     def register(
         self, runner: str, machine: str, pid: int, lease_ms: int, batches: frozenset[int],

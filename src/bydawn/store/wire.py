@@ -15,7 +15,7 @@ from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row, Statement
 from bydawn.store.dialect import Spoken, cleaned, given_to, spoken
 from bydawn.store.listening import Listener, channel_of
-from bydawn.store.many import alike_in, for_many, given_for
+from bydawn.store.many import alike_in, each_matched, for_many, given_for
 from bydawn.store.server import (
     BEGIN,
     COMMIT_S,
@@ -60,7 +60,7 @@ class Wire:
         self._address, self._patience_s = address, patience_s
         self._store_id: str | None = None
         self._types: dict[str, list[str]] = {}
-        self._for_many: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._many: dict[tuple[str, tuple[int, ...]], str] = {}
         self._pipeline: psycopg.Pipeline | None = None
         self._is_unheard = False
         self._met = 0
@@ -88,15 +88,23 @@ class Wire:
 
     def send_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> psycopg.Cursor[Row]:
         """Send one statement for many rows at once."""
+        return self.send(*self._for_rows(sql, rows))
+
+    def send_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Send an UPDATE for many rows, which is an error unless each of them is there."""
+        text, given = self._for_rows(sql, rows)
+        self.send(each_matched(text, len(given) + 1), [*given, len(rows)])
+
+    def _for_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         assert not spoken(sql).globs, "patterns are for questions"
         if len(rows) == 1:
-            return self.send(spoken(sql).sql, [cleaned(value) for value in rows[0]])
+            return spoken(sql).sql, [cleaned(value) for value in rows[0]]
         alike = alike_in(spoken(sql).sql, rows)
-        text = self._for_many.get((sql, alike))
+        text = self._many.get((sql, alike))
         if text is None:
             text = for_many(spoken(sql).sql, self._types_in(sql), alike)
-            self._for_many[sql, alike] = text
-        return self.send(text, given_for(rows, alike))
+            self._many[sql, alike] = text
+        return text, given_for(rows, alike)
 
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""
