@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ready import Forked, Ready
+
 SOURCE = str(Path(__file__).parents[2] / "src")
+# What a kill cannot touch needs no disk; power losses are proved elsewhere.
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 @dataclass
@@ -24,6 +28,7 @@ class Night:
     folder: Path
     more: dict[str, str] = field(default_factory=dict)
     through: tuple[str, ...] = ()  # a program that starts the command in a world of its own
+    ready: Ready | None = None  # what has loaded the product already, and forks
 
     @property
     def recorder(self) -> Path:
@@ -43,8 +48,10 @@ class Night:
         ours = {"PYTHONPATH": SOURCE, "XDG_CONFIG_HOME": str(self.folder / "no-config")}
         return {**kept, **ours, **self.more}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str] | Forked:
         """The command, in the background, in a session of its own."""
+        if self.ready is not None:
+            return self.ready.start(arguments, self.folder, self.environment())
         return subprocess.Popen(
             [*self.through, sys.executable, "-m", "bydawn", *arguments],
             cwd=self.folder,
@@ -78,7 +85,7 @@ class Night:
             return Counter()
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: subprocess.Popen[str] | Forked) -> None:
     """SIGKILL, as the out-of-memory killer does it."""
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -17,11 +17,13 @@ _GROWTH = 3
 
 
 class Supervised:
-    """One supervisor: where it takes orders, and since when it has been free for one."""
+    """One supervisor: where it takes orders, since when it has been free for one, and the number
+    of the last one it was given."""
 
-    def __init__(self, home: Home, orders: int) -> None:
+    def __init__(self, home: Home, orders: int, line: bytes) -> None:
         self.home = home
         self.orders = orders
+        self.number = _number(line)
         self.free_since: int | None = None
         home.living += 1
 
@@ -32,6 +34,7 @@ class Supervised:
             os.write(self.orders, line)
         except OSError:
             return False
+        self.number = _number(line)
         return True
 
     def let_go(self) -> None:
@@ -91,3 +94,7 @@ class Home:
 
     def _next_step_at(self) -> int:
         return max(self._waiting[0][0] + STEP_MS, self._step_at)
+
+
+def _number(line: bytes) -> bytes:
+    return line.partition(b" ")[0]

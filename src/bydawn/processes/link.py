@@ -10,6 +10,8 @@ import sys
 import threading
 from queue import Empty, SimpleQueue
 
+from bydawn.processes.records import DIED
+
 # A bare interpreter that sees our modules without loading the public package around them.
 _BOOT = """
 import sys, types
@@ -39,8 +41,8 @@ class Link:
     def ask(self, home: str, body: str) -> str | None:
         """Send one order and wait for its answer; None when it is not known what became of it.
 
-        An order lost with a dying nursery is sent again: its claim keeps it from starting twice.
-        Where another one dies over it, too, this machine has no room for one.
+        An order lost with a dying nursery or supervisor is sent again: its claim keeps it from
+        starting twice. Where another nursery dies over it, too, this machine has no room for one.
         """
         said = self._ask_once(home, body) or self._ask_once(home, body)
         if said is None and self._nursery and self._nursery.poll():
@@ -54,7 +56,8 @@ class Link:
         self._waiting[number] = box
         try:
             nursery = self._send(f"{number} {home} {body}\n".encode())
-            return self._await(box, nursery)
+            said = self._await(box, nursery)
+            return None if said == DIED else said
         except BrokenPipeError:
             return None
         finally:

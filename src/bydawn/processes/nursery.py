@@ -15,7 +15,7 @@ import warnings  # noqa: F401  (os.get_exec_path would otherwise load it after e
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell, take_over_signals
 from bydawn.processes.homes import Home, Supervised
-from bydawn.processes.records import COMMANDS, parse_order
+from bydawn.processes.records import COMMANDS, parse_order, tell_of_death
 from bydawn.processes.spawn import DescriptorLimit, SpawnFailed
 from bydawn.processes.supervisor import Supervisor
 
@@ -125,7 +125,7 @@ class Nursery:
         if pid == 0:
             _become_supervisor(theirs, line, self._limit)
         os.close(theirs)
-        self._supervised[pid] = Supervised(home, orders)
+        self._supervised[pid] = Supervised(home, orders, line)
 
     def _note_free(self) -> None:
         now = machine.sleepless_ms()
@@ -153,7 +153,9 @@ class Nursery:
                 supervised = self._supervised.pop(found[0], None)
                 if supervised:
                     supervised.let_go()
-                    self._orphaned = self._orphaned or found[1] != 0
+                    if found[1] != 0:
+                        self._orphaned = True
+                        tell_of_death(supervised.number)
         except ChildProcessError:
             self._orphaned = False
         if self._orphaned:

@@ -16,6 +16,8 @@ COMMANDS = b"command"
 # Where supervisors answer, each with one write no other can split.
 _ANSWERS = 1
 _ONE_WRITE = select.PIPE_BUF
+# The answer to an order whose supervisor is dead: what became of it, its claim will tell.
+DIED = "died"
 
 
 class Answer:
@@ -40,11 +42,21 @@ class Answer:
         if self.given:
             return False
         self.given = True
-        try:
-            os.write(_ANSWERS, (line + "\n").encode())
-        except OSError:
-            return False
-        return True
+        return _write(line)
+
+
+def tell_of_death(number: bytes) -> None:
+    """The supervisor of this order is gone; whoever waits for its answer need not. One that was
+    given before stands."""
+    _write(f"{number.decode()} {DIED}")
+
+
+def _write(line: str) -> bool:
+    try:
+        os.write(_ANSWERS, (line + "\n").encode())
+    except OSError:
+        return False
+    return True
 
 
 def end_record(started_at: int | None, **facts: Any) -> dict[str, Any]:
