@@ -28,6 +28,7 @@ class Night:
     folder: Path
     more: dict[str, str] = field(default_factory=dict)
     through: tuple[str, ...] = ()  # a program that starts the command in a world of its own
+    program: tuple[str, ...] = ("-m", "bydawn")
     ready: Ready | None = None  # what has loaded the product already, and forks
 
     @property
@@ -53,7 +54,7 @@ class Night:
         if self.ready is not None:
             return self.ready.start(arguments, self.folder, self.environment())
         return subprocess.Popen(
-            [*self.through, sys.executable, "-m", "bydawn", *arguments],
+            [*self.through, sys.executable, *self.program, *arguments],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

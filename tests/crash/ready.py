@@ -30,6 +30,9 @@ _SOURCE = str(Path(__file__).parents[2] / "src")
 # Other vendors' packages stand behind these; no night of ours asks for them.
 _LEFT_OUT = ("bydawn.backends.managed.", "bydawn.web.", "bydawn.testing.", "bydawn.__main__")
 
+# The control group a runner is to live in, with all that it starts.
+GROUP = "READY_GROUP"
+
 
 class Forked:
     """One command, as ``subprocess.Popen`` would show it."""
@@ -69,14 +72,15 @@ class Forked:
 class Ready:
     """The interpreter that is ready, as the test sees it; ``with`` lets it go."""
 
-    def __init__(self) -> None:
+    def __init__(self, through: Sequence[str] = ()) -> None:
+        """``through``: a program that starts it in a world of its own."""
         ours, theirs = socket.socketpair()
         self._line, self._rest = ours, b""
         self._said = tempfile.TemporaryDirectory()
         self._numbers = itertools.count()
         self._ended: dict[int, int] = {}
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(theirs.fileno())],
+            [*through, sys.executable, __file__, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONPATH": _SOURCE},
         )
@@ -186,12 +190,17 @@ def _become(words: list[str], folder: str, environment: dict[str, str], said: Se
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    group = os.environ.pop(GROUP, "")
+    if group:
+        Path(group, "cgroup.procs").write_text(str(os.getpid()))
     sys.argv = ["bydawn", *words]
 
+    import hasty
     import strike
 
     from bydawn.cli.entry import carry_out
 
+    hasty.hasten()
     strike.install_as_told()
     code = carry_out(sys.argv[1:], None)
     for one in threading.enumerate():

@@ -74,10 +74,6 @@ def install_as_told() -> None:
     """Around this process, which is about to be a runner, as the test that starts it wants."""
     told = os.environ.pop(TOLD, "")
     if told:
-        from bydawn.plan import check
-
-        # Short enough for a takeover not to be waited for; a plan that people write may not say so.
-        _patch(check, "_SHORTEST_LEASE_MS", 100)
         points = Points(json.loads(told))
         if points.told["who"] == "runner":
             around_runner(points)
