@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from nightly import Night, kill
+from ready import Ready
 
 from layers import Count
 from servers import Server
 
 JOBS = 40
+# Most of a runner's life here; one that is killed later has often come to the end of it.
+LONGEST_S = 0.35
+Stores = Callable[[], tuple[str, ...]]
 PLAN = """
 schema = 1
 name = "items"
@@ -33,7 +39,7 @@ def survive(night: Night, chance: random.Random, *store: str) -> int:
     kills = 0
     while sum(night.effects().values()) < JOBS and kills < 40:
         runner = night.start(*store, "run", "plan.toml")
-        dies = threading.Timer(chance.uniform(0.05, 0.9), runner.kill)
+        dies = threading.Timer(chance.uniform(0.0, LONGEST_S), runner.kill)
         dies.start()
         runner.wait()
         dies.cancel()
@@ -48,27 +54,30 @@ def survive(night: Night, chance: random.Random, *store: str) -> int:
     return kills
 
 
+def survived(folder: Path, ready: Ready, chance: random.Random, wanted: int, new: Stores) -> int:
+    """Nights until so many runners were killed; how many they were."""
+    kills = nights = 0
+    while kills < wanted:
+        place = folder / str(nights)
+        place.mkdir()
+        kills, nights = kills + survive(Night(place, ready=ready), chance, *new()), nights + 1
+        shutil.rmtree(place, ignore_errors=True)
+    return kills
+
+
 @pytest.mark.prove("runners killed, real processes, SQLite")
 @pytest.mark.timeout(36_000)
-def test_many_kills_on_a_file(tmp_path: Path, prove_size: int, trials: Count) -> None:
-    chance, kills, nights = random.Random(31), 0, 0
-    while kills < prove_size:
-        place = tmp_path / str(nights)
-        place.mkdir()
-        kills, nights = kills + survive(Night(place), chance), nights + 1
-    trials(kills)
+def test_many_kills_on_a_file(
+    in_memory: Path, ready: Ready, prove_size: int, trials: Count
+) -> None:
+    trials(survived(in_memory, ready, random.Random(31), prove_size, tuple))
 
 
 @pytest.mark.prove("runners killed, real processes, PostgreSQL")
 @pytest.mark.timeout(36_000)
 def test_many_kills_over_a_server(
-    tmp_path: Path, prove_size: int, trials: Count, postgres_server: Server
+    in_memory: Path, ready: Ready, prove_size: int, trials: Count, postgres_server: Server
 ) -> None:
-    chance, kills, nights = random.Random(32), 0, 0
-    while kills < max(1, prove_size * 3 // 10):
-        place = tmp_path / str(nights)
-        place.mkdir()
-        url = postgres_server.database()
-        kills += survive(Night(place), chance, "--store", url)
-        nights += 1
-    trials(kills)
+    wanted, chance = max(1, prove_size * 3 // 10), random.Random(32)
+    new: Stores = lambda: ("--store", postgres_server.database())  # noqa: E731
+    trials(survived(in_memory, ready, chance, wanted, new))
