@@ -40,11 +40,9 @@ def opening(request: pytest.FixtureRequest, ready: Ready) -> Opening:
     return lambda lease: struck(ready, store=("--store", server.database()), lease=lease)
 
 
-def layer(name: str, **kind: bool) -> pytest.MarkDecorator:
-    """A layer of its own over each kind of store."""
-    params = [
-        pytest.param(store, marks=pytest.mark.prove(f"{name}, {store}", **kind)) for store in STORES
-    ]
+def over(*marks: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """Each kind of store is a layer of its own."""
+    params = [pytest.param(store, marks=mark) for store, mark in zip(STORES, marks, strict=True)]
     return pytest.mark.parametrize("opening", params, indirect=True)
 
 
@@ -127,7 +125,10 @@ def test_a_few_deaths_and_stops(opening: Opening) -> None:
     assert late_writes(opening, 1) >= 1
 
 
-@layer("killed at each named point, real processes", whole=True)
+@over(
+    pytest.mark.prove("killed at each named point, real processes, SQLite", whole=True),
+    pytest.mark.prove("killed at each named point, real processes, PostgreSQL", whole=True),
+)
 @pytest.mark.timeout(36_000)
 def test_each_point(opening: Opening, prove_size: int, trials: Count, left_out: Count) -> None:
     struck_at, rest = singly(opening, prove_size)
@@ -135,7 +136,10 @@ def test_each_point(opening: Opening, prove_size: int, trials: Count, left_out: 
     left_out(rest)
 
 
-@layer("stopped at each named point, another takes over", whole=True)
+@over(
+    pytest.mark.prove("stopped at each named point, another takes over, SQLite", whole=True),
+    pytest.mark.prove("stopped at each named point, another takes over, PostgreSQL", whole=True),
+)
 @pytest.mark.timeout(36_000)
 def test_each_stop(opening: Opening, prove_size: int, trials: Count, left_out: Count) -> None:
     struck_at, rest = each_stopped(opening, prove_size)
@@ -143,13 +147,19 @@ def test_each_stop(opening: Opening, prove_size: int, trials: Count, left_out: C
     left_out(rest)
 
 
-@layer("killed at named points in pairs, real processes")
+@over(
+    pytest.mark.prove("killed at named points in pairs, real processes, SQLite"),
+    pytest.mark.prove("killed at named points in pairs, real processes, PostgreSQL"),
+)
 @pytest.mark.timeout(36_000)
 def test_pairs(opening: Opening, prove_size: int, trials: Count) -> None:
     trials(in_pairs(opening, max(1, prove_size // 5)))
 
 
-@layer("late writes of stopped runners, refused and told")
+@over(
+    pytest.mark.prove("late writes of stopped runners, refused and told, SQLite"),
+    pytest.mark.prove("late writes of stopped runners, refused and told, PostgreSQL"),
+)
 @pytest.mark.timeout(36_000)
 def test_late_writes(opening: Opening, prove_size: int, trials: Count) -> None:
     trials(late_writes(opening, max(1, min(150, prove_size // 2))))
