@@ -9,10 +9,6 @@ from bydawn.core.values import value
 from bydawn.store.connect import Session
 from bydawn.store.rows import HELD, JOB_COLUMNS, LISTED, WASTED, job_from
 
-_SERIAL = """
-SELECT coalesce(sum(ended_at - started_at), 0) FROM job
-WHERE batch = ? AND state IN ('succeeded', 'failed')
-    AND started_at IS NOT NULL AND ended_at IS NOT NULL"""
 _COST = """
 SELECT coalesce(sum(cost_micros), 0), coalesce(sum(reserved_micros), 0) FROM job
 WHERE batch = ? AND attempts > 0"""
@@ -44,10 +40,11 @@ _PRICE_LISTS = """
 SELECT DISTINCT prices FROM job WHERE batch = ? AND prices IS NOT NULL ORDER BY prices"""
 _USAGES = "SELECT usage FROM job WHERE batch = ? AND usage IS NOT NULL"
 
-_ENDS = f"""
-SELECT coalesce(max(ended_at), 0),
-    coalesce(sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END), 0)
-FROM job WHERE batch = ? AND {LISTED}"""
+_TIMES = f"""
+SELECT coalesce(max(CASE WHEN {LISTED} THEN ended_at END), 0),
+    coalesce(sum(CASE WHEN attempts > 1 AND {LISTED} THEN attempts - 1 END), 0),
+    coalesce(sum(CASE WHEN state IN ('succeeded', 'failed') THEN ended_at - started_at END), 0)
+FROM job WHERE batch = ?"""
 _LONGEST = f"""
 SELECT name, ended_at - started_at FROM job
 WHERE batch = ? AND started_at IS NOT NULL AND ended_at IS NOT NULL AND {LISTED}
@@ -76,18 +73,13 @@ class Money:
 
 
 @value
-class Ends:
-    """When the last job ended, how many attempts were repeats, and which job took longest."""
+class Times:
+    """When the last job ended, how many attempts were repeats, and how long those that counted
+    take one after another."""
 
     last_at: int
     repeats: int
-    longest: tuple[str, int] | None
-
-
-def serial_ms(session: Session, batch: int) -> int:
-    """The sum of the attempts that counted: how long the night takes one after another."""
-    row = session.row(_SERIAL, (batch,))
-    return int(row[0]) if row else 0
+    serial_ms: int
 
 
 def money(session: Session, batch: int) -> Money:
@@ -133,10 +125,14 @@ def usages(session: Session, batch: int) -> Iterator[str]:
     return (str(row[0]) for row in session.each(_USAGES, (batch,)))
 
 
-def ends(session: Session, batch: int) -> Ends:
-    last_at, repeats = session.row(_ENDS, (batch,)) or (0, 0)
-    longest = session.row(_LONGEST, (batch,))
-    return Ends(int(last_at), int(repeats), (longest[0], int(longest[1])) if longest else None)
+def times(session: Session, batch: int) -> Times:
+    return Times(*map(int, session.row(_TIMES, (batch,)) or (0, 0, 0)))
+
+
+def longest(session: Session, batch: int) -> tuple[str, int] | None:
+    """The job that took longest, by name, and its milliseconds."""
+    found = session.row(_LONGEST, (batch,))
+    return (str(found[0]), int(found[1])) if found else None
 
 
 def needy(session: Session, batch: int) -> Iterator[Job]:

@@ -234,7 +234,7 @@ def _batch(
         "reasons": list(joined.reasons) if joined else [],
         "counts": {**(counts or counts_of(standing)), "already_done": already},
         "wall_s": seconds(wall_ms(reading, batch, state)),
-        "serial_s": seconds(totals.serial_ms(reading.store.session, batch.number)),
+        "serial_s": seconds(totals.times(reading.store.session, batch.number).serial_ms),
         "usage": total_usage(reading, batch),
         "cost": _cost(reading, batch),
         "duplicates_refused": batch.refused,

@@ -93,7 +93,8 @@ def gather(reading: Reading, batch: Batch) -> Report:
     session, number = reading.store.session, batch.number
     standing = standing_of(reading, batch)
     state = batch_state(reading, batch, standing)
-    ends, money = totals.ends(session, number), totals.money(session, number)
+    times, money = totals.times(session, number), totals.money(session, number)
+    longest = totals.longest(session, number)
     needs = [_need(batch, job) for job in totals.needy(session, number)]
     needs.sort(key=lambda need: need.word != "PARKED")
     return Report(
@@ -102,14 +103,14 @@ def gather(reading: Reading, batch: Batch) -> Report:
         counts=counts_of(standing),
         needs=needs,
         waiting=waiting_for(reading, batch),
-        wall_ms=wall_ms(reading, batch, state, ends.last_at),
-        serial_ms=totals.serial_ms(session, number),
+        wall_ms=wall_ms(reading, batch, state, times.last_at),
+        serial_ms=times.serial_ms,
         money=money,
         unpriced=unpriced(reading, money),
         tokens=total_tokens(total_usage(reading, batch)),
-        repeats=ends.repeats,
+        repeats=times.repeats,
         changed=len(read.changed(session, number, State.SUCCEEDED.value)),
-        longest=Longest(inert(ends.longest[0]), ends.longest[1]) if ends.longest else None,
+        longest=Longest(inert(longest[0]), longest[1]) if longest else None,
         untold=tuple(unsent_lines(notices.told(session, number))),
         assumed_micros=totals.assumed(session, number) if money.usd_micros else 0,
         dearer=tuple(_dearer(reading.store, number)),
