@@ -7,7 +7,9 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--night", default="swarm:0", help="play this night: large:SEED, swarm:SEED")
+    parser.addoption(
+        "--night", default="swarm:0", help="play this night: large:, swarm: or tiny:SEED"
+    )
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from bydawn.testing.shrinking import shrunk, told
 from bydawn.testing.simulation import Simulation
 from bydawn.testing.swarms import swarm_of
 from bydawn.testing.targets import kind_of
+from bydawn.testing.tiny import tiny_of
 
 _FAST = Path("/dev/shm")
 _IN_A_FILE = 16
@@ -96,7 +97,11 @@ def check_all(simulation: Simulation) -> None:
         check_nothing_lives(remote, jobs, simulation.clock.boot_ms(), excused)
 
 
-NIGHTS: dict[str, Callable[[int], Night]] = {"large": night_of, "swarm": swarm_of}
+NIGHTS: dict[str, Callable[[int], Night]] = {
+    "large": night_of,
+    "swarm": swarm_of,
+    "tiny": tiny_of,
+}
 KEPT = Path(__file__).with_name("kept.txt")
 # What goes wrong because a guard was taken out of a copy is no news of ours.
 _IS_OURS = Path(bydawn.__file__).is_relative_to(Path(__file__).parents[2])

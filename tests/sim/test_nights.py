@@ -17,6 +17,7 @@ from bydawn.testing.swarms import swarm_of
 from layers import Count
 
 LARGE = 30
+TINY = 40
 SMALL = 160
 PARTS = 8
 ENOUGH = 100
@@ -54,6 +55,10 @@ def test_nights() -> None:
     """A slice of the small ones, in which nothing common is missing."""
     seen = played(range(SMALL))
     assert [name for name in COMMON if not seen[name]] == []
+
+
+def test_tiny_nights() -> None:
+    played(range(TINY), "tiny")
 
 
 def played(seeds: Iterable[int], kind: str = "swarm") -> Counter[str]:
@@ -116,6 +121,15 @@ def test_many_nights(prove_size: int, part: int, trials: Count) -> None:
     seen = played(seeds)
     least = 1 + ENOUGH // PARTS if 4 * prove_size >= NIGHTLY else 0
     assert {name: seen[name] for name in (*COMMON, *SELDOM) if seen[name] < least} == {}
+
+
+@pytest.mark.prove("simulated nights, tiny")
+@pytest.mark.timeout(36_000)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_many_tiny_nights(prove_size: int, part: int, trials: Count) -> None:
+    seeds = range(TINY + part, TINY + 10 * prove_size, PARTS)
+    trials(len(seeds))
+    played(seeds, "tiny")
 
 
 @pytest.mark.prove("simulated nights, large")

@@ -49,7 +49,7 @@ class Night:
     how much the wall clock of each is ahead, and how many ms it counts while the world counts a
     thousand. ``stalls``: how often a process falls asleep before a call; ``hesitates``: at a step
     of a gate. ``never_ends``: the troubles go on until it is broken off, and nothing need be
-    joined. ``backups``: how often one is made, and later put back.
+    joined. ``backups``: how often one is made, and later put back. ``longest_ms``: of a run.
     """
 
     seed: int
@@ -68,6 +68,7 @@ class Night:
     people: int = 0
     sees_deaths: bool = True
     latency_ms: int = 50
+    longest_ms: int = 30_000
     obstacles: Obstacles = field(default_factory=Obstacles)
     store: StoreTroubles = field(default_factory=StoreTroubles)
     machines: tuple[tuple[int, int], ...] = ((0, 1_000),)

@@ -58,7 +58,11 @@ class Simulation:
         opener = opener or InFile(folder)
         self._stores = Connections(opener, judge, night.store, self.weather)
         self.remote = Remote(
-            self.clock, random.Random(f"{night.seed}/service"), night.guarantee, night.troubles
+            self.clock,
+            random.Random(f"{night.seed}/service"),
+            night.guarantee,
+            night.troubles,
+            night.longest_ms,
         )
         self.finishing = Finishing(
             self.clock, random.Random(f"{night.seed}/finishing"), night.obstacles, folder
