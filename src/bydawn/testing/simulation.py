@@ -57,13 +57,8 @@ class Simulation:
         judge = ServerClock(self.clock) if len(night.machines) > 1 else None
         opener = opener or InFile(folder)
         self._stores = Connections(opener, judge, night.store, self.weather)
-        self.remote = Remote(
-            self.clock,
-            random.Random(f"{night.seed}/service"),
-            night.guarantee,
-            night.troubles,
-            night.longest_ms,
-        )
+        chance = random.Random(f"{night.seed}/service")
+        self.remote = Remote(self.clock, chance, night.guarantee, night.troubles, night.longest_ms)
         self.finishing = Finishing(
             self.clock, random.Random(f"{night.seed}/finishing"), night.obstacles, folder
         )
