@@ -6,6 +6,7 @@ Refused is only what was definitely not started. Everything else is unclear, and
 from __future__ import annotations
 
 import email.utils
+import re
 from collections.abc import Collection
 
 from bydawn.core.sightings import Failure, FailureClass, LaunchRefused, LaunchUnclear
@@ -17,6 +18,7 @@ _FOR_A_PERSON = frozenset({401, 402, 403, 407})
 _SLOW_DOWN = 429
 _UNNAMED_WAIT_MS = 60_000
 _LONGEST_WAIT_MS = 7 * 86_400_000
+_SECONDS = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 
 def classified_launch(
@@ -48,10 +50,10 @@ def retry_after_ms(header: str | None, now: int) -> int | None:
     """Retry-After in either form, seconds or a date, as a length from ``now``; None where there is
     none, or none that can be read."""
     text = (header or "").strip()
-    if text.replace(".", "", 1).isdigit():
-        return min(round(float(text) * 1000), _LONGEST_WAIT_MS)
+    if _SECONDS.fullmatch(text):
+        return min(round(float(text[:20]) * 1000), _LONGEST_WAIT_MS)
     try:
-        at = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        at_ms = round(email.utils.parsedate_to_datetime(text).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(0, round(at.timestamp() * 1000) - now), _LONGEST_WAIT_MS)
+    return min(max(0, at_ms - now), _LONGEST_WAIT_MS)

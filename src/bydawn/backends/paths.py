@@ -6,9 +6,15 @@ from a table; what is not there is ``MISSING``, and so is everything below it.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from bydawn.core.believing import is_number
+
 MISSING: Any = object()
+# Names are numbers here and there, but none has a hundred digits.
+_NO_NAME = 10**100
+_WHOLE = re.compile(r"\s*-?[0-9]{1,16}\s*")
 
 
 def at_path(document: Any, path: str) -> Any:
@@ -29,14 +35,14 @@ def text_at(document: Any, path: str) -> str:
     found = at_path(document, path)
     if isinstance(found, str):
         return found
-    return str(found) if isinstance(found, int | float) and not isinstance(found, bool) else ""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return ""
+    return str(found) if isinstance(found, float) or abs(found) < _NO_NAME else ""
 
 
 def whole_at(document: Any, path: str) -> int | None:
-    """A whole number there, however it is written."""
+    """A whole number there, however it is written; None for one that nobody can mean."""
     found = at_path(document, path)
-    if isinstance(found, str) and found.strip().lstrip("-").isdigit():
-        return int(found)
-    if isinstance(found, float) and found.is_integer():
-        return int(found)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    if isinstance(found, str) and _WHOLE.fullmatch(found):
+        found = int(found)
+    return int(found) if is_number(found) and found == int(found) else None

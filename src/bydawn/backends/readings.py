@@ -7,11 +7,11 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from bydawn.backends.paths import MISSING, at_path, text_at, whole_at
 from bydawn.core.backoff import poll_delay_ms
+from bydawn.core.believing import is_number, micros_of
 from bydawn.core.lengths import parse_length
 from bydawn.core.sightings import (
     Alive,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from bydawn.backends.job_tables import PollEvery, StatePaths
 
 COST = "cost_usd"
-_MILLION = 1_000_000
 _ENDED = ("succeeded", "failed", "cancelled")
 _GIVE_UP = 100
 
@@ -64,11 +63,11 @@ class Reading:
         usage = self._usage(document)
         if state in _ENDED:
             return Ended(self._outcome(document, state, raw, usage))
-        progress = at_path(document, self.progress) if self.progress else None
+        progress = self._progress(document)
         return Alive(
             witness=self._witness(document, raw, usage, progress),
             usage=usage,
-            progress=float(progress) if isinstance(progress, int | float) else None,
+            progress=progress,
             raw=raw[:100],
         )
 
@@ -86,13 +85,12 @@ class Reading:
         }
         return Usage(tokens, self._cost(document))
 
+    def _progress(self, document: Any) -> float | None:
+        found: Any = at_path(document, self.progress) if self.progress else None
+        return float(found) if is_number(found) else None
+
     def _cost(self, document: Any) -> int | None:
-        text = text_at(document, self.usage[COST]) if COST in self.usage else ""
-        try:
-            amount = Decimal(text)
-        except InvalidOperation:
-            return None
-        return int(amount * _MILLION) if amount.is_finite() and amount >= 0 else None
+        return micros_of(text_at(document, self.usage[COST])) if COST in self.usage else None
 
     def _outcome(self, document: Any, state: str, raw: str, usage: Usage) -> Outcome:
         code = whole_at(document, self.exit_code) if self.exit_code else None

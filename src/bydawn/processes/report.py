@@ -8,18 +8,16 @@ other encodings, lines beyond a megabyte) is passed over; a run is never failed 
 from __future__ import annotations
 
 import json
-import math
 import threading
 import zlib
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bydawn.core.believing import is_count, is_number, micros_of
 from bydawn.core.sightings import Usage
 from bydawn.processes.lines import Lines
 
 _LINE_CAP = 1_000_000
-_MOST = 2**53
 
 
 class Report:
@@ -71,16 +69,16 @@ class Report:
             _FIELDS[name](self, said[name])
 
     def _take_progress(self, value: Any) -> None:
-        if _is_number(value) and 0 <= value <= 1:
+        if is_number(value) and 0 <= value <= 1:
             self.progress = float(value)
 
     def _take_usage(self, value: Any) -> None:
         if isinstance(value, dict):
-            good = {str(k)[:64]: int(v) for k, v in value.items() if _is_count(v)}
+            good = {str(k)[:64]: int(v) for k, v in value.items() if is_count(v)}
             self.tokens = dict(list({**self.tokens, **good}.items())[:64])
 
     def _take_cost(self, value: Any) -> None:
-        cost = _micros(value)
+        cost = micros_of(value)
         if cost is not None:
             self.cost_micros = cost
 
@@ -102,25 +100,3 @@ _FIELDS: dict[str, Callable[[Report, Any], None]] = {
     "result": Report._take_result,
     "needs_input": Report._take_needs_input,
 }
-
-
-def _is_number(value: Any) -> bool:
-    """Of a size that both kinds of numbers can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= _MOST if isinstance(value, int) else math.isfinite(value)
-
-
-def _is_count(value: Any) -> bool:
-    return _is_number(value) and value == int(value) and 0 <= value <= _MOST
-
-
-def _micros(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        dollars = Decimal(str(value)[:64])
-        micros = int((dollars * 1_000_000).to_integral_value()) if dollars.is_finite() else -1
-    except (InvalidOperation, ValueError, OverflowError):
-        return None
-    return micros if 0 <= micros <= _MOST else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from bydawn.core.believing import believed
 from bydawn.core.budgets import reservation
 from bydawn.core.decide import Act, Fact
 from bydawn.core.decide.running import spent
@@ -73,7 +74,9 @@ class Actor:
 
     def call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         """The call for a held job's act, to be carried out by a dispatcher."""
-        return self.secrets.guarding(held.nature.passed_on, self._call(held, place, earlier))
+        call = self._call(held, place, earlier)
+        guarded = self.secrets.guarding(held.nature.passed_on, call)
+        return lambda: believed(guarded())
 
     def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bydawn.core.believing import is_count
+
 MICROS_OF_CENT = 10_000
 
 
@@ -74,7 +76,7 @@ def openai_cost_micros(session: Mapping[str, Any]) -> int | None:
     and therefore up by us."""
     control = session.get("spend_control")
     consumed = control.get("consumed") if isinstance(control, Mapping) else None
-    if isinstance(consumed, bool) or not isinstance(consumed, int) or consumed < 0:
+    if not isinstance(consumed, int) or not is_count(consumed):
         return None
     return (consumed + 1) * MICROS_OF_CENT
 
@@ -88,7 +90,7 @@ def _is_count(value: Any) -> bool:
     """A whole number, or the text of one: JSON has no place for large ones but texts."""
     if isinstance(value, str):
         return value.isdecimal() and len(value) < 16
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and is_count(value)
 
 
 def _number(table: Any, name: str) -> int:
