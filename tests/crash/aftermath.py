@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import hasty
 from nightly import Night
 
 ITEMS, PAGE = 5, "hello"
@@ -13,7 +14,7 @@ schema = 1
 name = "troubled"
 [run]
 parallel = 4
-lease = "2s"
+lease = "{lease}"
 [defaults]
 backoff = {{ initial = "{pause}", max = "{pause}" }}
 [[job]]
@@ -48,7 +49,9 @@ class Told:
 
 def prepared(night: Night, takes: str = "0.03", pause: str = "200ms") -> Night:
     night.items(ITEMS)
-    night.plan(PLAN.format(recorder=night.recorder, page=PAGE, takes=takes, pause=pause))
+    night.program = hasty.PROGRAM
+    words = {"recorder": night.recorder, "page": PAGE, "takes": takes, "pause": pause}
+    night.plan(PLAN.format(lease=hasty.LEASE, **words))
     return night
 
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from nightly import until
+from ready import GROUP
 
 FREEZING = "a cgroup of version 2 that this account may make and freeze is needed"
 TURNING = "leave to make a time namespace is needed (unshare -T)"
@@ -41,8 +42,7 @@ class Frozen:
     def __init__(self, root: Path, name: str) -> None:
         self._group = root / f"{name}-{os.getpid()}"
         self._group.mkdir()
-        joining = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
-        self.through = ("sh", "-c", joining, str(self._group))
+        self.more = {GROUP: str(self._group)}
 
     def sleep(self, _pid: int) -> None:
         (self._group / "cgroup.freeze").write_text("1")
@@ -61,9 +61,8 @@ class Frozen:
 class Stopped:
     """The nearest thing: every process below one is stopped, parents before their children."""
 
-    through: tuple[str, ...] = ()
-
     def __init__(self) -> None:
+        self.more: dict[str, str] = {}
         self._stopped: list[int] = []
 
     def sleep(self, pid: int) -> None:

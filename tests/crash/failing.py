@@ -45,17 +45,20 @@ class Fault:
 
 
 class Faults:
-    """The page of numbers that all processes of one night share."""
+    """The page of numbers that all processes share which are started through it."""
 
-    def __init__(self, folder: Path, library: Path) -> None:
-        self._file, self._library = folder / "faults", library
+    def __init__(self, file: Path, library: Path, place: str) -> None:
+        self._file = file
         self._file.write_bytes(bytes(8 * _NUMBERS))
         with self._file.open("r+b") as opened:
             self._page = mmap.mmap(opened.fileno(), 8 * _NUMBERS)
+        self.through = (
+            "env", f"FAULT_PAGE={file}", f"FAULT_PLACE={place}", f"LD_PRELOAD={library}",
+        )  # fmt: skip
 
-    def environment(self, place: str) -> dict[str, str]:
-        page, library = str(self._file), str(self._library)
-        return {"FAULT_PAGE": page, "FAULT_PLACE": place, "LD_PRELOAD": library}
+    def begin(self) -> None:
+        """Count from nothing again, and let everything be well."""
+        self._page[:] = bytes(8 * _NUMBERS)
 
     def strike(self, fault: Fault) -> None:
         numbers = {_FIRST: fault.first, _LAST: fault.first + fault.lasts, _KIND: KINDS[fault.kind]}
@@ -73,11 +76,6 @@ class Faults:
     @property
     def struck(self) -> int:
         return self._number(_STRUCK)
-
-    @property
-    def told(self) -> str:
-        log = self._file.with_name("faults.log")
-        return log.read_text("utf-8") if log.exists() else ""
 
     def close(self) -> None:
         self._page.close()

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import random
 import sqlite3
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from aftermath import ITEMS, Told, prepared, undone_after
 from asleep import FREEZING, HOURS, TURNING, Frozen, Stopped, can_turn_clocks, cgroup_root
 from nightly import Night, kill, until
+from ready import Forked, Ready
 
 from layers import Count
 
@@ -24,35 +24,37 @@ freezing = pytest.mark.skipif(ROOT is None, reason=FREEZING)
 turning = pytest.mark.skipif(not can_turn_clocks(), reason=TURNING)
 
 
-def one_sleep(folder: Path, seed: str, bed: Frozen | Stopped, later: tuple[str, ...]) -> bool:
-    """Whether a second runner took a job over meanwhile. ``later`` is the world it starts in."""
-    night, chance = prepared(Night(folder), takes="0.8"), random.Random(seed)
-    night.through = bed.through
+def one_sleep(folder: Path, seed: str, bed: Frozen | Stopped, now: Ready, later: Ready) -> bool:
+    """Whether a second runner took a job over meanwhile. ``later`` starts it, maybe in a world of
+    its own."""
+    night, chance = prepared(Night(folder, ready=now), takes="0.5"), random.Random(seed)
+    night.more.update(bed.more)
     first = night.start("run", "plan.toml")
     try:
         begun = chance.randrange(1, ITEMS)
         until(lambda: sum(night.effects().values()) >= begun or first.poll() is not None, 60)
         bed.sleep(first.pid)
-        night.through = later
+        night.more.clear()
+        night.ready = later
         second = night.start("run", "plan.toml")
         taken = awaited(night, second)
-        time.sleep(chance.uniform(0.0, 1.0))
+        time.sleep(chance.uniform(0.0, 0.5))
         bed.wake()
         ends = [(one.communicate(timeout=60)[1], one.returncode) for one in (first, second)]
     finally:
         bed.wake()
         kill(first)
         kill(second)
-    night.through = ()
+    night.ready = now
     found = undone_after(night)
     found += [harm for said, code in ends for harm in Told(code, said).harm]
     assert found == [], f"{seed}: {found}"
     return taken
 
 
-def awaited(night: Night, second: subprocess.Popen[str]) -> bool:
+def awaited(night: Night, second: Forked) -> bool:
     """Until the second runner takes what the first one had, which may hold the store meanwhile."""
-    path, end = night.folder / ".bydawn" / "store.db", time.monotonic() + 8
+    path, end = night.folder / ".bydawn" / "store.db", time.monotonic() + 4
     asked = "SELECT count(*) FROM event WHERE kind = 'claimed'"
     while second.poll() is None and time.monotonic() < end:
         with contextlib.suppress(sqlite3.Error), contextlib.closing(looking(path)) as store:
@@ -67,7 +69,7 @@ def looking(path: Path) -> sqlite3.Connection:
 
 
 def many_sleeps(
-    folder: Path, name: str, count: int, later: tuple[str, ...] = (), root: Path | None = None
+    folder: Path, name: str, count: int, now: Ready, later: Ready, root: Path | None = None
 ) -> None:
     """So many that another runner took over; one that was frozen with the store in its hands, or
     with nothing left to take, does not count."""
@@ -77,7 +79,7 @@ def many_sleeps(
         place.mkdir()
         bed = Stopped() if root is None else Frozen(root, f"bydawn-{name}-{number}")
         try:
-            taken += one_sleep(place, f"{name} {number}", bed, later)
+            taken += one_sleep(place, f"{name} {number}", bed, now, later)
         finally:
             bed.close()
         if taken == count:
@@ -88,25 +90,26 @@ def many_sleeps(
 @freezing
 @pytest.mark.prove("asleep: frozen in a cgroup")
 @pytest.mark.timeout(36_000)
-def test_frozen(tmp_path: Path, prove_size: int, trials: Count) -> None:
+def test_frozen(in_memory: Path, ready: Ready, prove_size: int, trials: Count) -> None:
     count = max(2, prove_size // 20)
     trials(count)
-    many_sleeps(tmp_path, "frozen", count, root=ROOT)
+    many_sleeps(in_memory, "frozen", count, ready, ready, ROOT)
 
 
 @pytest.mark.prove("asleep: every process stopped")
 @pytest.mark.timeout(36_000)
-def test_stopped(tmp_path: Path, prove_size: int, trials: Count) -> None:
+def test_stopped(in_memory: Path, ready: Ready, prove_size: int, trials: Count) -> None:
     count = max(2, prove_size // 20)
     trials(count)
-    many_sleeps(tmp_path, "stopped", count)
+    many_sleeps(in_memory, "stopped", count, ready, ready)
 
 
 @turning
 @pytest.mark.prove("asleep: the next runner's clock is ten hours ahead")
 @pytest.mark.timeout(36_000)
-def test_ten_hours_later(tmp_path: Path, prove_size: int, trials: Count) -> None:
+def test_ten_hours_later(in_memory: Path, ready: Ready, prove_size: int, trials: Count) -> None:
     """No lease is waited for: by the clock that counts sleep all of them are long over."""
     count = max(2, prove_size // 20)
     trials(count)
-    many_sleeps(tmp_path, "later", count, HOURS)
+    with Ready(HOURS) as later:
+        many_sleeps(in_memory, "later", count, ready, later)

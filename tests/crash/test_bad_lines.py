@@ -7,10 +7,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import hasty
 import pytest
 from aftermath import Told
 from badline import DROP, FATES, PASS, TWICE, BadLine
 from nightly import Night, until
+from ready import Ready
 
 from between import LOSE, SWALLOW, CuttingLine, database_of
 from between import PASS as DELIVER
@@ -31,7 +33,7 @@ schema = 1
 name = "lined"
 [run]
 parallel = 4
-lease = "2s"
+lease = "1s"
 breaker = 0
 [defaults]
 backoff = {{ initial = "100ms", max = "200ms" }}
@@ -43,7 +45,8 @@ poll = {{ url = "{url}/jobs/{{{{ remote.id }}}}" }}
 state_path = "state"
 result_path = "result"
 poll_every = {{ initial = "100ms", max = "200ms" }}
-settle = "1s"
+settle = "300ms"
+timeout = "1500ms"
 {table}
 [[job]]
 id = "work"
@@ -64,10 +67,10 @@ def cutting(chance: random.Random) -> Callable[[bytes], str]:
 
 
 def one_night(
-    folder: Path, chance: random.Random, is_keyed: bool, store: CuttingLine | None
+    folder: Path, ready: Ready, chance: random.Random, is_keyed: bool, store: CuttingLine | None
 ) -> int:
     """How often a line was bad."""
-    night, fake = Night(folder), FakeHttpJobs(Scene(takes_ms=100), is_keyed=is_keyed)
+    night, fake = Night(folder, ready=ready), FakeHttpJobs(Scene(takes_ms=100), is_keyed=is_keyed)
     words = () if store is None else ("--store", store.url)
     # A line that repeats what it is given is nothing that a service without keys could stand.
     fates = FATES if is_keyed else tuple(fate for fate in FATES if fate != TWICE)
@@ -103,24 +106,26 @@ def _through_trouble(
 
 @pytest.mark.prove("bad lines to a service and to the store, real processes")
 @pytest.mark.timeout(36_000)
-def test_bad_lines(tmp_path: Path, prove_size: int, trials: Count, postgres_server: Server) -> None:
+def test_bad_lines(
+    in_memory: Path, ready: Ready, prove_size: int, trials: Count, postgres_server: Server
+) -> None:
     """What is counted is every request that the line to the service spoilt."""
     spoilt = number = 0
     while spoilt < max(10, prove_size):
-        folder, chance = tmp_path / str(number), random.Random(f"line {number}")
+        folder, chance = in_memory / str(number), random.Random(f"line {number}")
         folder.mkdir()
         if number % 2:
             with CuttingLine(postgres_server, database_of(postgres_server.database())) as store:
-                spoilt += one_night(folder, chance, number % 4 == 1, store)
+                spoilt += one_night(folder, ready, chance, number % 4 == 1, store)
         else:
-            spoilt += one_night(folder, chance, number % 4 == 0, None)
+            spoilt += one_night(folder, ready, chance, number % 4 == 0, None)
         number += 1
     trials(spoilt)
 
 
 def test_the_line_drops_what_it_is_told_to(tmp_path: Path) -> None:
     """And a runner sees it: with nothing but dropped requests nothing starts."""
-    night, fake = Night(tmp_path), FakeHttpJobs(Scene(), is_keyed=True)
+    night, fake = Night(tmp_path, program=hasty.PROGRAM), FakeHttpJobs(Scene(), is_keyed=True)
     with FakeServer(fake) as service, BadLine(service.url) as line:
         night.items(1)
         night.plan(PLAN.format(url=line.url, table=KEYED))

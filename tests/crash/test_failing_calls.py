@@ -4,13 +4,16 @@ the store, the folders of the runs, what is published. Once they work, nothing i
 from __future__ import annotations
 
 import random
+import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from aftermath import harm_after, prepared, troubled
 from failing import FOR_EVER, HARMLESS, KINDS, PLACES, Fault, Faults, built
 from nightly import Night
+from ready import Ready
 
 from layers import Count
 
@@ -24,10 +27,19 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Scene:
-    """A fresh night at each number, with calls that can be made to fail."""
+    """A fresh night at each number, with calls that can be made to fail: those at one place by
+    runners that are forked from an interpreter of its own."""
 
-    def __init__(self, folder: Path, library: Path) -> None:
-        self._folder, self._library = folder, library
+    def __init__(self, folder: Path, library: Path, well: Ready, held: ExitStack) -> None:
+        self._folder, self._well = folder, well
+        self._faults = {
+            place: Faults(folder / f"faults-{number}", library, place)
+            for number, place in enumerate(PLACES)
+        }
+        self._struck: dict[str, Ready] = {}
+        for place, faults in self._faults.items():
+            held.callback(faults.close)
+            self._struck[place] = held.enter_context(Ready(faults.through))
         self._calls = {place: self._counted(place) for place in PLACES}
 
     def drawn(self, number: int) -> Fault:
@@ -39,42 +51,43 @@ class Scene:
 
     def play(self, number: int, fault: Fault) -> tuple[list[str], int]:
         """What is wrong afterwards, and how many calls failed."""
-        night, faults = self._night(f"night-{number}", fault.place)
+        night, faults = self._night(f"night-{number}", fault.place), self._faults[fault.place]
         faults.strike(fault)
         told = troubled(night)
         faults.lift()
         found, struck = told.harm, faults.struck
         if fault.kind in HARMLESS and told.code:
             found.append(f"exit code {told.code} although nothing was lost")
-        faults.close()
-        night.more.clear()
-        return found + harm_after(night), struck
+        night.ready = self._well
+        found += harm_after(night)
+        shutil.rmtree(night.folder, ignore_errors=True)
+        return found, struck
 
-    def _night(self, name: str, place: str) -> tuple[Night, Faults]:
+    def _night(self, name: str, place: str) -> Night:
         folder = self._folder / name
         folder.mkdir()
-        faults = Faults(folder, self._library)
-        return prepared(Night(folder, faults.environment(place))), faults
+        self._faults[place].begin()
+        return prepared(Night(folder, ready=self._struck[place]))
 
     def _counted(self, place: str) -> int:
-        night, faults = self._night(f"whole-{PLACES.index(place)}", place)
-        assert troubled(night).code == 0
+        assert troubled(self._night(f"whole-{PLACES.index(place)}", place)).code == 0
+        faults = self._faults[place]
         assert (faults.seen > 10, faults.struck) == (True, 0)
         return faults.seen
 
 
 @pytest.mark.prove("calls of the system that fail")
 @pytest.mark.timeout(36_000)
-@pytest.mark.parametrize("part", range(2))
 def test_failing_calls(
-    tmp_path: Path, library: Path, prove_size: int, part: int, trials: Count
+    in_memory: Path, library: Path, ready: Ready, prove_size: int, trials: Count
 ) -> None:
-    scene, all_struck = Scene(tmp_path, library), 0
-    count = max(6, prove_size // 2)
+    count, all_struck = max(12, prove_size), 0
     trials(count)
-    for number in range(part * count, (part + 1) * count):
-        fault = scene.drawn(number)
-        found, struck = scene.play(number, fault)
-        assert found == [], f"{fault}: {found}"
-        all_struck += struck
+    with ExitStack() as held:
+        scene = Scene(in_memory, library, ready, held)
+        for number in range(count):
+            fault = scene.drawn(number)
+            found, struck = scene.play(number, fault)
+            assert found == [], f"{fault}: {found}"
+            all_struck += struck
     assert all_struck > count, "too few calls failed to prove anything"

@@ -8,11 +8,13 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aftermath import Told, harm_after, prepared
 from nightly import Night, kill, living
+from ready import Forked, Ready
 
 from layers import Count
 
@@ -28,7 +30,7 @@ def limit(pid: int, count: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, hard))
 
 
-def ends(started: subprocess.Popen[str], patience_s: float) -> Told:
+def ends(started: subprocess.Popen[str] | Forked, patience_s: float) -> Told:
     """How it ends; told to leave where it waits for better times."""
     try:
         _, errors = started.communicate(timeout=patience_s)
@@ -42,10 +44,8 @@ def ends(started: subprocess.Popen[str], patience_s: float) -> Told:
 
 def from_the_start(night: Night, chance: random.Random) -> Told:
     few = chance.randrange(LEAST, ENOUGH)
-    night.through = ("sh", "-c", f'ulimit -n {few}; exec "$@"', "sh")
-    told = ends(night.start("run", "plan.toml"), 5)
-    night.through = ()
-    return told
+    poor = replace(night, through=("sh", "-c", f'ulimit -n {few}; exec "$@"', "sh"), ready=None)
+    return ends(poor.start("run", "plan.toml"), 3)
 
 
 def in_the_middle(night: Night, chance: random.Random) -> Told:
@@ -85,13 +85,13 @@ def _ancestor(pid: int, wanted: int) -> bool:
 
 @pytest.mark.prove("descriptors run out, real processes")
 @pytest.mark.timeout(36_000)
-def test_few_descriptors(tmp_path: Path, prove_size: int, trials: Count) -> None:
-    count = max(2, prove_size // 10)
+def test_few_descriptors(in_memory: Path, ready: Ready, prove_size: int, trials: Count) -> None:
+    count = max(2, prove_size // 5)
     trials(count)
     for number in range(count):
-        folder, chance = tmp_path / str(number), random.Random(f"descriptors {number}")
+        folder, chance = in_memory / str(number), random.Random(f"descriptors {number}")
         folder.mkdir()
-        night = prepared(Night(folder), takes="0.2")
+        night = prepared(Night(folder, ready=ready), takes="0.2")
         trouble = (from_the_start, in_the_middle)[number % 2]
         found = trouble(night, chance).harm + harm_after(night)
         assert found == [], f"{trouble.__name__} {number}: {found}"

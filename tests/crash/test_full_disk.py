@@ -6,13 +6,16 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from aftermath import Told, prepared, undone_after
 from nightly import Night, kill, until
+from ready import Forked, Ready
 
 from layers import Count
 
@@ -27,34 +30,47 @@ def can_mount() -> bool:
     return False
 
 
-class SmallDisk(Night):
-    """A night on a disk of its own, in a world that lasts as long as its holder. The recorder is
-    not on that disk."""
+class SmallDisk:
+    """A file system of its own, seen by the processes of its nights alone."""
+
+    def __init__(self, place: Path, ready: Ready) -> None:
+        self._place, self._ready = place, ready
+
+    @property
+    def _ballast(self) -> Path:
+        return self._place / "ballast"
+
+    def night(self, outside: Path) -> Night:
+        """On a disk with nothing else on it; its recorder is not on that disk."""
+        for one in self._place.iterdir():
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+        folder = self._place / outside.name
+        folder.mkdir()
+        return Outside(folder, {"BYDAWN_MIN_FREE": "1KB"}, ready=self._ready, outside=outside)
+
+    def leave_free(self, size: int) -> None:
+        """Fill the disk up to so many bytes."""
+        disk = os.statvfs(self._place)
+        left = disk.f_bavail * disk.f_frsize - size
+        with contextlib.suppress(OSError), self._ballast.open("ab") as file:
+            file.write(bytes(max(0, left)))
+
+    def make_room(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+
+@dataclass
+class Outside(Night):
+    outside: Path = Path()
 
     @property
     def recorder(self) -> Path:
         return self.outside / "recorder.txt"
 
-    outside: Path
-
-    @property
-    def ballast(self) -> Path:
-        return self.folder / "ballast"
-
-    def leave_free(self, size: int) -> None:
-        """Fill the disk up to so many bytes."""
-        disk = os.statvfs(self.folder)
-        left = disk.f_bavail * disk.f_frsize - size
-        with contextlib.suppress(OSError), self.ballast.open("ab") as file:
-            file.write(bytes(max(0, left)))
-
-    def make_room(self) -> None:
-        self.ballast.unlink(missing_ok=True)
-
 
 @contextlib.contextmanager
 def small_disk(outside: Path) -> Iterator[SmallDisk]:
-    """A file system of its own at ``outside/disk``, seen by the processes of this night alone."""
+    """At ``outside/disk``, for as long as its holder lives."""
     inside = outside / "disk"
     inside.mkdir()
     mounting = f"mount -t tmpfs -o size={SIZE} none {inside} && echo there && read _"
@@ -65,34 +81,30 @@ def small_disk(outside: Path) -> Iterator[SmallDisk]:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"there\n"
         enter = ("nsenter", "-t", str(holder.pid), "-U", "-m", "--preserve-credentials")
-        moving = ("sh", "-c", 'cd "$0" && exec "$@"', str(inside))
-        night = SmallDisk(
-            Path(f"/proc/{holder.pid}/root{inside}"), {"BYDAWN_MIN_FREE": "1KB"}, (*enter, *moving)
-        )
-        night.outside = outside
-        yield night
+        with Ready(enter) as ready:
+            yield SmallDisk(Path(f"/proc/{holder.pid}/root{inside}"), ready)
     finally:
         holder.communicate(b"\n")
 
 
-def full_from_the_start(night: SmallDisk, chance: random.Random) -> Told:
+def full_from_the_start(night: Night, disk: SmallDisk, chance: random.Random) -> Told:
     """Room for the beginning of it, or not even for that."""
-    night.leave_free(chance.choice((0, 20_000, 200_000, 400_000, 600_000)))
+    disk.leave_free(chance.choice((0, 20_000, 200_000, 400_000, 600_000)))
     return outcome(night.start("run", "plan.toml"))
 
 
-def full_in_the_middle(night: SmallDisk, chance: random.Random) -> Told:
+def full_in_the_middle(night: Night, disk: SmallDisk, chance: random.Random) -> Told:
     """While runs are at work, and write down their ends when there is no room for them."""
     started, done = night.start("run", "plan.toml"), chance.randrange(1, 5)
     until(lambda: sum(night.effects().values()) >= done or started.poll() is not None)
-    night.leave_free(chance.choice((0, 0, 4_096, 16_384)))
+    disk.leave_free(chance.choice((0, 0, 4_096, 16_384)))
     return outcome(started)
 
 
-def outcome(started: subprocess.Popen[str]) -> Told:
+def outcome(started: Forked) -> Told:
     """How it ended; one that waits for room is killed, as people kill what hangs."""
     try:
-        _, errors = started.communicate(timeout=10)
+        _, errors = started.communicate(timeout=4)
     except subprocess.TimeoutExpired:
         kill(started)
         return Told(0, "")
@@ -109,17 +121,17 @@ def unexplained(told: Told) -> list[str]:
 @pytest.mark.timeout(36_000)
 @pytest.mark.skipif(not can_mount(), reason=REMEDY)
 def test_a_full_disk(tmp_path: Path, prove_size: int, trials: Count) -> None:
-    count, stopped = max(4, prove_size // 10), 0
+    count, stopped = max(4, prove_size // 5), 0
     trials(count)
-    for number in range(count):
-        outside, chance = tmp_path / str(number), random.Random(f"disk {number}")
-        outside.mkdir()
-        with small_disk(outside) as night:
-            prepared(night, "0.2", "1500ms")
+    with small_disk(tmp_path) as disk:
+        for number in range(count):
+            outside, chance = tmp_path / str(number), random.Random(f"disk {number}")
+            outside.mkdir()
+            night = prepared(disk.night(outside), "0.2", "1500ms")
             trouble = (full_from_the_start, full_in_the_middle)[number % 2]
-            told = trouble(night, chance)
-            night.make_room()
+            told = trouble(night, disk, chance)
+            disk.make_room()
             found = told.harm + unexplained(told) + undone_after(night)
             stopped += told.code != 0
-        assert found == [], f"{trouble.__name__} {number}: {found}"
+            assert found == [], f"{trouble.__name__} {number}: {found}"
     assert stopped > count // 8, "there was always room"
