@@ -124,6 +124,12 @@ def test_spoilt_words_of_agents() -> None:
     check_agents(range(SLICE))
 
 
+def test_a_run_without_progress_has_one_witness_in_every_process() -> None:
+    seen = READING.sighting({"job": {"state": "running"}})
+    assert isinstance(seen, Alive)
+    assert seen.witness == "running/[]/None/None"
+
+
 @pytest.mark.parametrize(
     "header", ["²", "9" * 400, "-1", "1.", ".", "", "Thu, 01 Jan 0001 00:00:00"]
 )
