@@ -140,7 +140,7 @@ def test_a_lease_that_was_renewed_does_not_lapse_and_one_that_was_ended_is_lost(
     assert hand.write(Turn(renews=(hand.lease_ms, frozenset()))).lost_lease
 
 
-def test_a_turn_under_a_lost_lease_writes_nothing_at_all(store: Store, hand: Hand) -> None:
+def test_a_turn_under_a_lost_lease_is_refused_as_a_whole_and_told(store: Store, hand: Hand) -> None:
     batch = fill(store, spec("a"), spec("b"), parallel=1)
     (job,) = hand.claim(batch)
     store.end_runner(hand.name)
@@ -152,7 +152,9 @@ def test_a_turn_under_a_lost_lease_writes_nothing_at_all(store: Store, hand: Han
     written = hand.write(turn)
     assert written.lost_lease
     assert not written.claimed
-    assert kinds(store, batch) == ["opened", "intended"]
+    assert kinds(store, batch) == ["opened", "intended", "fenced"]
+    assert named(store, batch, "a").state == "launching"
+    assert store.batch(batch).fenced == 1
 
 
 def _keep_the_payload_frozen(store: Store, hand: Hand) -> None:

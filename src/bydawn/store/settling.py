@@ -95,10 +95,14 @@ def settle_singly(session: Session, changes: Sequence[Change], runner: str, now:
     kept = [change for change in changes if session.change(_UPDATE, _values(change)) == 1]
     _tell_of(session, kept, runner, now)()
     fenced = {change.job.number for change in changes} - {change.job.number for change in kept}
-    for change in changes:
-        if change.job.number in fenced:
-            _count_fenced(session, change, runner, now)
+    refuse(session, [one for one in changes if one.job.number in fenced], runner, now)
     return lambda: fenced
+
+
+def refuse(session: Session, changes: Sequence[Change], runner: str, now: int) -> None:
+    """Count and tell writes that came too late; nothing of them is kept."""
+    for change in changes:
+        _count_fenced(session, change, runner, now)
 
 
 def _count_fenced(session: Session, change: Change, runner: str, now: int) -> None:

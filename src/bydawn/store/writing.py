@@ -49,6 +49,7 @@ def written(session: Session, turn: Turn, claimer: Claimer, settle: Settling) ->
     done = Written()
     now = session.clock.utc_ms()
     if turn.renews and not runners.renew(session, claimer.runner, *turn.renews):
+        settling.refuse(session, turn.changes, claimer.runner, now)
         done.lost_lease = True
         return done
     settling.note_progress(session, turn.progressed)
