@@ -68,7 +68,7 @@ MUTANTS = (
     Mutant("parts of a key are framed by their length", "core/keys.py",
            'f"{len(text)}:{text}"', "text", KEYS),
     Mutant("a succeeded job is done again under a new revision", "store/people.py",
-           'changes["revision"] = job.revision + 1', "pass", "tests/store"),
+           'changes["revision"] = job.revision + 1', "pass", "tests/store/test_revising.py"),
     Mutant("a plan name belongs to one folder", "store/opening.py",
            "elif homes.may_be_guest(session, machine, planned.plan, planned.folder):", "elif True:",
            "tests/store/test_revising.py"),
@@ -101,7 +101,7 @@ MUTANTS = (
            "name in unexpanded or session.row(_OPEN, (batch, name))", "name in unexpanded",
            "tests/store/test_dependencies.py"),
     Mutant("nothing starts in a paused batch", "store/claiming.py",
-           "AND revision = ? AND paused = 0", "AND revision = ?", "tests/store"),
+           "AND revision = ? AND paused = 0", "AND revision = ?", "tests/store/test_revising.py"),
     # Launching and ending
     Mutant("what was sent too late is not started", "processes/supervisor.py",
            'bool(order["send_by"]) and machine.sleepless_ms() >= order["send_by"]', "False",

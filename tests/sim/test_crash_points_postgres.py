@@ -24,6 +24,7 @@ pytestmark = pytest.mark.wide
 
 Survive = Callable[[Guarantee, Troubles, frozenset[int]], list[str]]
 SLICE = 400
+DEARER = 5
 TROUBLES = Troubles(reply_lost=0.3, refused=0.2, fails=0.2, breaks=0.1, silent_meter=0.3)
 
 
@@ -86,7 +87,7 @@ def test_a_death_at_every_point(
     survives: Survive, guarantee: Guarantee, prove_size: int, trials: Count, left_out: Count
 ) -> None:
     points = range(1, len(survives(guarantee, Troubles(), frozenset())) + 1)
-    part = part_of(points, prove_size)
+    part = part_of(points, prove_size, DEARER)
     trials(len(part))
     left_out(len(points) - len(part))
     for point in part:
@@ -101,7 +102,7 @@ def test_many_pairs(
 ) -> None:
     points = len(survives(guarantee, Troubles(), frozenset()))
     chance = random.Random(f"many pairs {guarantee}")
-    count = max(1, prove_size // 5)
+    count = max(1, prove_size // DEARER)
     trials(count)
     for _ in range(count):
         pair = {chance.randrange(1, points + 20), chance.randrange(1, points + 20)}
