@@ -76,8 +76,9 @@ def _check(before: Job, step: Step, fact: Fact | None) -> Job:
     """What must hold of every step whatsoever."""
     after = copy.copy(before)
     change = begin(after)
+    is_end = isinstance(fact.sighting if isinstance(fact, Launched) else fact, Ended)
     for move in step.moves:
-        apply(change, move, METERED if isinstance(fact, Ended) else None)
+        apply(change, move, METERED if is_end else None)
     assert isinstance(step.act, Act)
     if State(before.state) in TERMINAL or before.state == State.QUEUED:
         assert step == Step()
@@ -97,7 +98,8 @@ def _check(before: Job, step: Step, fact: Fact | None) -> Job:
         assert after.generation == before.generation or after.handle is None
         assert after.not_before < 1 << 61
     if after.state == State.SUCCEEDED:
-        assert before.state in (State.RUNNING, State.FINISHING, State.PARKED)
+        is_launch = isinstance(fact, Launched) and is_end
+        assert is_launch or before.state in (State.RUNNING, State.FINISHING, State.PARKED)
     if before.state != State.SUCCEEDED and after.state == State.SUCCEEDED:
         assert step.moves[-1].event is Event.SUCCEEDED
     assert after.faults - before.faults in (0, 1)

@@ -164,8 +164,8 @@ class InFlight:
                 held.job.progress_at = now
                 held.progress_at = boot
                 self._progressed.add(held.job.number)
-        elif isinstance(fact, Ended):
-            held.usage = fact.outcome.usage
+        elif end := _end_in(fact):
+            held.usage = end.outcome.usage
         elif isinstance(fact, _BROUGHT_ON):
             held.tries = 0
 
@@ -176,7 +176,7 @@ class InFlight:
             change = self.changes.get(job.number)
             if change is None:
                 change = self.changes[job.number] = begin(job)
-            usage = held.usage if isinstance(fact, Ended) else None
+            usage = held.usage if _end_in(fact) else None
             faults = job.faults
             for move in step.moves:
                 apply(change, move, usage)
@@ -219,6 +219,12 @@ class InFlight:
         shared_every_ms = 1 << (slack_ms.bit_length() - 1) if slack_ms else 1
         held.due_at = due_at + -due_at % shared_every_ms
         heapq.heappush(self._due, (held.due_at, held.job.number))
+
+
+def _end_in(fact: object) -> Ended | None:
+    """The end of a run, be it told by a look or by the answer to its launch."""
+    seen = fact.sighting if isinstance(fact, Launched) else fact
+    return seen if isinstance(seen, Ended) else None
 
 
 def _is_unwatched(job: Job) -> bool:

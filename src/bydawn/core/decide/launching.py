@@ -4,11 +4,13 @@ it."""
 from __future__ import annotations
 
 from bydawn.core.decide.judging import judged_move
+from bydawn.core.decide.running import settle
 from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step, at_once
 from bydawn.core.limits import attempt_deadline
 from bydawn.core.model import Job
 from bydawn.core.sightings import (
     Absent,
+    Ended,
     Failure,
     FailureClass,
     Found,
@@ -69,7 +71,10 @@ def _reserving(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, Launched):
-        return at_once(_launched(job, Event.LAUNCHED, fact.handle, around))
+        launched = _launched(job, Event.LAUNCHED, fact.handle, around)
+        if isinstance(fact.sighting, Ended):
+            return _ended(job, launched, fact.sighting, around)
+        return at_once(launched)
     if isinstance(fact, Found):
         return at_once(_launched(job, Event.FOUND, fact.handle, around))
     if isinstance(fact, LaunchRefused):
@@ -83,6 +88,12 @@ def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
     if isinstance(fact, LaunchUnclear | Broken):
         return Step(act=Act.FIND, due_in_ms=_FIND_AGAIN_MS)
     return Step(due_in_ms=_FIND_AGAIN_MS)
+
+
+def _ended(job: Job, launched: Move, end: Ended, around: Circumstances) -> Step:
+    """The answer to the launch tells the end of the run too."""
+    then = settle(job, end.outcome, around)
+    return Step((launched, *then.moves), then.act, then.argument, then.due_in_ms, then.slack_ms)
 
 
 def _absent(job: Job, around: Circumstances) -> Step:
