@@ -39,12 +39,12 @@ class _Pipes:
         self._read: list[int] = []
 
     def started(self, lines: list[bytes]) -> list[Supervised]:
-        return [self._one() for _ in lines]
+        return [self._one(line) for line in lines]
 
-    def _one(self) -> Supervised:
+    def _one(self, line: bytes) -> Supervised:
         theirs, ours = os.pipe()
         self._read.append(theirs)
-        return Supervised(self._home, ours)
+        return Supervised(self._home, ours, line)
 
     def heard(self, number: int) -> bytes:
         return os.read(self._read[number], 100)
