@@ -32,6 +32,7 @@ GIT, SQL, HTTP = (
 )
 REFUSALS, COMMAND = "tests/store/test_sqlite_refusals.py", "tests/backends/test_command.py"
 NIGHTS = "tests/sim/test_nights.py"
+CONTENDED = "tests/store/test_postgres_contended.py"
 POWER, SHOWN = "tests/crash/test_power_loss.py", "tests/crash/test_published_power_loss.py"
 
 MUTANTS = (
@@ -53,6 +54,10 @@ MUTANTS = (
            "boot != current_boot or now >= lease_until", "now >= lease_until", LEASES),
     Mutant("a name is given to nobody while it is held", "store/leases.py",
            "WHERE lease.released_at IS NOT NULL", "WHERE 1 = 1", NAMED),
+    Mutant("a holder is on the disk before it is told", "store/wire.py",
+           "self._say_whole(self._opening.brief, statements)",
+           "self._say_whole(self._opening.passing.replace(', pg_backend_pid()', ''), statements)",
+           "tests/store/test_postgres_leases.py"),
     Mutant("a lapsed lease cannot be renewed", "store/leases.py",
            "AND boot = ? AND lease_until > lease_now()", "AND boot = ?", NAMED),
     Mutant("a token without its nonce is not enough", "store/leases.py",
@@ -170,6 +175,16 @@ MUTANTS = (
     Mutant("the name of a record is flushed before anything is shown", "gates/beside.py",
            "        if durable:\n            flush_folder(self.folder)\n", "", SHOWN),
     # The store
+    Mutant("who lets others in waits for the disk", "store/wire.py",
+           "    self._send_flush(writer)\n                self._hear_out()",
+           "    self._hear_out()", CONTENDED),
+    Mutant("a commit that is found is waited for", "store/mark.py",
+           "        wire.flush(self.writer)\n", "", CONTENDED),
+    Mutant("a commit that may not be on the disk is looked up", "store/wire.py",
+           "if said.statusmessage:", "if False:", CONTENDED),
+    Mutant("a turn is undone where one guard did not match", "store/many.py",
+           "1 / (count(*) = ${place}::bigint)::int", "1 + 0 * ${place}::bigint",
+           "tests/store/test_whole_turns.py"),
     Mutant("a file of another program is left alone", "store/ownfile.py",
            "if found not in (APPLICATION_ID, 0) or (found == 0 and _has_tables(path)):",
            "if False:", REFUSALS),

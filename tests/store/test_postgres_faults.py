@@ -91,6 +91,7 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_not_repeated(
     assert session.transact(bump) == "done"
     assert bump.times == 1
     assert session.row(READ) == (1,)
+    assert session.changed_elsewhere()  # perhaps: it had to connect anew
     assert not session.changed_elsewhere()
 
 

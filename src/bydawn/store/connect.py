@@ -126,7 +126,8 @@ class Session(Protocol):
         ...
 
     def changed_elsewhere(self) -> bool:
-        """Whether another connection has committed since the last time this was asked."""
+        """Whether another connection has committed since the last time this was asked, or may
+        have: who had to connect anew cannot tell."""
         ...
 
     def hearing(self, ring: Callable[[], None], /) -> AbstractContextManager[object]:

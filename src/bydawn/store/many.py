@@ -5,16 +5,44 @@ array, in which it has one element for each row.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bydawn.store.dialect import PARAMETER, cleaned
+from bydawn.store.dialect import PARAMETER, cleaned, spoken
 
 _INSERT = re.compile(r"(\s*INSERT INTO .*?)\bVALUES\s*\(([^()]*)\)(.*)", re.DOTALL)
 _UPDATE = re.compile(r"(\s*UPDATE .*?)(\bWHERE\b.*)", re.DOTALL)
 # What no text holds that PostgreSQL keeps.
 _BETWEEN = "\0"
 _NEXT = '","'
+
+
+class Many:
+    """The words of statements for many rows. ``types_of`` says of what types the parameters of a
+    statement are, and is asked once for each."""
+
+    def __init__(self, types_of: Callable[[str], list[str]]) -> None:
+        self._types_of = types_of
+        self._types: dict[str, list[str]] = {}
+        self._texts: dict[tuple[str, tuple[int, ...]], str] = {}
+
+    def worded(self, sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """One statement for all of these rows, and its parameters."""
+        assert not spoken(sql).globs, "patterns are for questions"
+        if len(rows) == 1:
+            return spoken(sql).sql, [cleaned(value) for value in rows[0]]
+        alike = alike_in(spoken(sql).sql, rows)
+        text = self._texts.get((sql, alike))
+        if text is None:
+            text = for_many(spoken(sql).sql, self._types_in(sql), alike)
+            self._texts[sql, alike] = text
+        return text, given_for(rows, alike)
+
+    def _types_in(self, sql: str) -> list[str]:
+        found = self._types.get(sql)
+        if found is None:
+            found = self._types[sql] = self._types_of(spoken(sql).sql)
+        return found
 
 
 def for_many(sql: str, types: Sequence[str], alike: Sequence[int] = ()) -> str:

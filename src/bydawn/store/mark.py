@@ -33,14 +33,18 @@ class Mark:
         return _MARK, (self.writer, str(self.number))
 
     def is_left(self, wire: Wire, turn: str) -> bool:
-        """Asked when it is our turn again: by then the lost transaction is over, either way."""
+        """Asked when it is our turn again: by then the lost transaction is over, either way. What
+        is there may not have reached the disk, and is waited for."""
         if not wire.is_ordered:
             return False  # a migration, which finds out by itself what is left to do
         try:
             (*_, found) = wire.begin([(turn, ()), (_LEFT, (self.writer,))])
         finally:
             wire.roll_back()
-        return found is not None and found[0] == str(self.number)
+        if found is None or found[0] != str(self.number):
+            return False
+        wire.flush(self.writer)
+        return True
 
     def forgotten(self) -> str:
         return f"DELETE FROM meta WHERE name = '{self.writer}'"

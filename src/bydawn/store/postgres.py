@@ -48,7 +48,7 @@ class PostgresSession(Questions):
         self._pid = os.getpid()
         self._turned_at = 0
         self._mark = Mark()
-        self._seen = self._version()
+        self._seen, self._connection = self._version(), wire.connections
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         if not self._is_writing:
@@ -134,9 +134,9 @@ class PostgresSession(Questions):
             self._wire.roll_back()
 
     def changed_elsewhere(self) -> bool:
-        version = self._version()
-        changed = version != self._seen
-        self._seen = version
+        version, connection = self._version(), self._wire.connections
+        changed = (version, connection) != (self._seen, self._connection)
+        self._seen, self._connection = version, connection
         return changed
 
     def hearing(self, ring: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
@@ -233,16 +233,22 @@ class PostgresSession(Questions):
 
     def _commit(self) -> None:
         try:
-            said = self._wire.commit()
+            said = self._end()
         except psycopg.Error as error:
             assure_kept(self._wire, self._mark, error)
         else:
             assert said == "COMMIT", "an error inside a transaction was swallowed"
 
+    def _end(self) -> str:
+        if self._wire.is_contended:
+            return self._wire.commit_and_flush(self._mark.writer)
+        return self._wire.commit()
+
     def _note(self, version: int) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
         if version == self._seen + 1:
             self._seen = version
+        self._wire.is_contended = 0 < self._wire.committed < version - 1
         self._wire.committed = max(self._wire.committed, version)
         if not self._wire.is_ordered:
             self._retried(self._wire.look_around)

@@ -5,6 +5,7 @@ words turned into ours. Never shows a password.
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ OLDEST = 13
 # Longer than the server lets any statement of a transaction take; so the line, not it, is silent.
 ANSWER_S = 75.0
 COMMIT_S = 20.0
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 5.0
 _LOCK_WAIT = "10s"
 _STATEMENT_WAIT = "60s"
 _IDLE_WAIT = "30s"
@@ -158,11 +161,14 @@ def connect(address: Address) -> Line:
 
 
 class Opening(NamedTuple):
-    """What is said first in a write transaction: in one that goes on, in one that is a single
-    message to few rows, and in one of those that may be lost with the power; that one also asks who
-    answers."""
+    """What is said first in a write transaction: in one that goes on, in one whose COMMIT lets
+    others in and does not wait for the disk, in one that is a single message to few rows, and in
+    one of those that may be lost with the power; that one also asks who answers. ``strictly`` is a
+    question that makes the transaction it is asked in wait for the disk."""
 
     usual: str
+    contended: str
+    strictly: str
     brief: str
     passing: str
 
@@ -194,9 +200,13 @@ def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) ->
         "lock_timeout": _LOCK_WAIT,
         "statement_timeout": _STATEMENT_WAIT,
     }
-    passing = _setting({**must, "synchronous_commit": "off"})
+    loose = {**must, "synchronous_commit": "off"}
     return Opening(
-        _setting({**must, **_WHERE_WE_GO_ON}), _setting(must), f"{passing}, pg_backend_pid()"
+        usual=_setting({**must, **_WHERE_WE_GO_ON}),
+        contended=_setting({**loose, **_WHERE_WE_GO_ON}),
+        strictly=_setting(must),
+        brief=_setting(must),
+        passing=f"{_setting(loose)}, pg_backend_pid()",
     )
 
 
@@ -233,3 +243,14 @@ def explained(error: psycopg.Error, name: str) -> BydawnError:
             "try again; pg_stat_activity shows who holds it",
         )
     return StoreUnavailable(f"{name}: {text}", "check the server, then try again")
+
+
+def pauses(patience_s: float) -> Iterator[float]:
+    """How long to wait before each next try, with jitter, until patience is over."""
+    spent, pause = 0.0, _FIRST_PAUSE_S
+    while True:
+        yield (waited := pause * random.uniform(0.5, 1.5))
+        spent += waited
+        if spent >= patience_s:
+            return
+        pause = min(pause * 2, _LONGEST_PAUSE_S)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,9 +12,9 @@ from psycopg import pq
 
 from bydawn.core.errors import BydawnError, StoreRefused
 from bydawn.store.connect import Row, Statement
-from bydawn.store.dialect import Spoken, cleaned, given_to, spoken
+from bydawn.store.dialect import Spoken, given_to
 from bydawn.store.listening import Listener, channel_of
-from bydawn.store.many import alike_in, each_matched, for_many, given_for
+from bydawn.store.many import Many, each_matched
 from bydawn.store.server import (
     BEGIN,
     COMMIT_S,
@@ -26,6 +25,7 @@ from bydawn.store.server import (
     is_hopeless,
     may_replay,
     opening_words,
+    pauses,
 )
 from bydawn.store.texts import Texts
 
@@ -33,8 +33,6 @@ FIRST_PATIENCE_S = 3.0
 # So many transactions were answered by the process that greeted before anything is prepared there.
 _ACQUAINTED = 5
 _PREPARED_FROM = 2
-_FIRST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 5.0
 
 _OURS = frozenset({"migration", "meta", "sequence"})
 _TABLES = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
@@ -50,17 +48,18 @@ class Wire:
     """Raises psycopg's own errors, but for a server that must not be used.
 
     ``is_ordered`` says that the store's tables are there; ``committed`` is the newest version this
-    process knows to be kept.
+    process knows to be kept, ``connections`` how many it has had. While ``is_contended`` others are
+    let in before the disk is waited for.
     """
 
     def __init__(self, address: Address, patience_s: float) -> None:
         self.name = address.name
         self.is_ordered = False
-        self.committed = 0
+        self.is_contended = False
+        self.committed = self.connections = 0
         self._address, self._patience_s = address, patience_s
         self._store_id: str | None = None
-        self._types: dict[str, list[str]] = {}
-        self._many: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._many = Many(self._types_of)
         self._pipeline: psycopg.Pipeline | None = None
         self._is_unheard = False
         self._met = 0
@@ -88,23 +87,12 @@ class Wire:
 
     def send_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> psycopg.Cursor[Row]:
         """Send one statement for many rows at once."""
-        return self.send(*self._for_rows(sql, rows))
+        return self.send(*self._many.worded(sql, rows))
 
     def send_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Send an UPDATE for many rows, which is an error unless each of them is there."""
-        text, given = self._for_rows(sql, rows)
+        text, given = self._many.worded(sql, rows)
         self.send(each_matched(text, len(given) + 1), [*given, len(rows)])
-
-    def _for_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        assert not spoken(sql).globs, "patterns are for questions"
-        if len(rows) == 1:
-            return spoken(sql).sql, [cleaned(value) for value in rows[0]]
-        alike = alike_in(spoken(sql).sql, rows)
-        text = self._many.get((sql, alike))
-        if text is None:
-            text = for_many(spoken(sql).sql, self._types_in(sql), alike)
-            self._many[sql, alike] = text
-        return text, given_for(rows, alike)
 
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""
@@ -131,6 +119,31 @@ class Wire:
             self._hear_out()
             return said.statusmessage or ""
 
+    def commit_and_flush(self, writer: str) -> str:
+        """As ``commit``, but others are let in before the disk is waited for: by another
+        transaction, which writes the mark of this writer once more. The answer to the COMMIT
+        alone is worth nothing then: the line is cut where the other one fails, so that it is
+        looked up."""
+        with self._connection.answering_within(COMMIT_S):
+            said = self.send("COMMIT")
+            try:
+                self._send_flush(writer)
+                self._hear_out()
+            except psycopg.Error:
+                if said.statusmessage:
+                    self._connection.close()
+                raise
+            return said.statusmessage or ""
+
+    def flush(self, writer: str) -> None:
+        """Wait until what was committed until now is kept for good."""
+        self._send_flush(writer)
+        self._hear_out()
+
+    def _send_flush(self, writer: str) -> None:
+        must = f"({self._opening.strictly}) AS must"
+        self.send(f"UPDATE meta SET value = value FROM {must} WHERE name = $1", [writer])
+
     def meet(self, pid: int) -> None:
         """Who answers. Statements are prepared for a process that is always the one that greeted:
         a pooler greets with a number of its own, and what is prepared over it may be anywhere."""
@@ -151,16 +164,13 @@ class Wire:
         self._met = -1
         self._connection.prepare_threshold = None
 
-    def _types_in(self, sql: str) -> list[str]:
-        """Of what types the parameters of a statement are; only inside a transaction. The server
-        itself says it: prepared, asked about and let go again."""
-        found = self._types.get(sql)
-        if found is None:
-            self.say(f"PREPARE bydawn_types AS {spoken(sql).sql}")
-            (kinds,) = self.say(_PARAMETERS).fetchone() or ((),)
-            self.say("DEALLOCATE bydawn_types")
-            found = self._types[sql] = [_TYPES[kind] for kind in kinds]
-        return found
+    def _types_of(self, spoken_sql: str) -> list[str]:
+        """The types of a statement's parameters; only inside a transaction. The server itself says
+        it: prepared, asked about and let go again."""
+        self.say(f"PREPARE bydawn_types AS {spoken_sql}")
+        (kinds,) = self.say(_PARAMETERS).fetchone() or ((),)
+        self.say("DEALLOCATE bydawn_types")
+        return [_TYPES[kind] for kind in kinds]
 
     def say_all(self, sql: str) -> list[Row | None]:
         """Several statements at once; the first row of each answer that has rows."""
@@ -174,7 +184,8 @@ class Wire:
     def begin(self, statements: Sequence[Statement]) -> list[Row | None]:
         """Begin a write transaction with these statements, in one message; answers as of
         ``say_all``."""
-        return self.say_all(self._message(self._opening.usual, statements))
+        opening = self._opening.contended if self.is_contended else self._opening.usual
+        return self.say_all(self._message(opening, statements))
 
     def say_to_the_end(self, statements: Sequence[Statement]) -> list[Row | None]:
         """A whole write transaction in one message; answers as of ``say_all``."""
@@ -217,7 +228,7 @@ class Wire:
                 self.say("ROLLBACK")
 
     def pauses(self) -> Iterator[float]:
-        return _pauses(self._patience_s)
+        return pauses(self._patience_s)
 
     def explained(self, error: psycopg.Error) -> BydawnError:
         return explained(error, self.name)
@@ -260,7 +271,7 @@ class Wire:
 
     def _connect_first(self) -> None:
         """With less patience: a wrong address should be told soon."""
-        for pause in _pauses(min(FIRST_PATIENCE_S, self._patience_s)):
+        for pause in pauses(min(FIRST_PATIENCE_S, self._patience_s)):
             try:
                 return self._connect()
             except psycopg.Error as error:
@@ -273,6 +284,7 @@ class Wire:
     def _connect(self) -> None:
         self._connection = connect(self._address)
         self._texts = Texts(self._connection)
+        self.connections += 1
         self._met = min(self._met, 0)
         try:
             self._opening = opening_words(self._connection, self.name)
@@ -285,14 +297,3 @@ class Wire:
 def _may(parameters: Sequence[Any]) -> bool | None:
     """Only what has parameters may be prepared, once it has been said often enough."""
     return None if parameters else False
-
-
-def _pauses(patience_s: float) -> Iterator[float]:
-    """How long to wait before each next try, with jitter, until patience is over."""
-    spent, pause = 0.0, _FIRST_PAUSE_S
-    while True:
-        yield (waited := pause * random.uniform(0.5, 1.5))
-        spent += waited
-        if spent >= patience_s:
-            return
-        pause = min(pause * 2, _LONGEST_PAUSE_S)
