@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 import hasty
 from nightly import Night
+from ready import Forked
 
 ITEMS, PAGE = 5, "hello"
 PLAN = """
@@ -30,6 +32,7 @@ publish = [ {{ from = "page.html", file = "public/page.html" }} ]
 """
 # 0 all is well, 1 some failed, 8 some wait for a person, 75 try again. 70 would be a bug of ours.
 EXPLAINED = (0, 1, 8, 75)
+_TERMINATED = 143
 _SETTLED = {"succeeded": 0, "failed": 1, "parked": 8}
 
 
@@ -55,10 +58,21 @@ def prepared(night: Night, takes: str = "0.03", pause: str = "200ms") -> Night:
     return night
 
 
-def troubled(night: Night, *store: str) -> Told:
-    """The night while the trouble lasts."""
-    done = night.run(*store, "run", "plan.toml", timeout=60)
-    return Told(done.returncode, done.stderr)
+def troubled(night: Night) -> Told:
+    """The night while the trouble lasts; half a minute of it where it lasts for ever."""
+    return ends(night.start("run", "plan.toml"), 30)
+
+
+def ends(started: subprocess.Popen[str] | Forked, patience_s: float) -> Told:
+    """How it ends; told to leave where it waits for better times."""
+    try:
+        _, errors = started.communicate(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        started.terminate()
+        _, errors = started.communicate(timeout=30)
+        assert "asks to wait" in errors, f"it did not say what it waits for: {errors[-700:]}"
+        return Told(0 if started.returncode == _TERMINATED else started.returncode, errors)
+    return Told(started.returncode, errors)
 
 
 def harm_after(night: Night, *store: str) -> list[str]:

@@ -126,7 +126,11 @@ class Ready:
         assert data, "the interpreter that was ready is gone"
         *lines, self._rest = (self._rest + data).split(b"\n")
         heard = [json.loads(line) for line in lines]
-        self._ended |= {one["ended"]: one["code"] for one in heard if "ended" in one}
+        for one in heard:
+            if "ended" in one:
+                self._ended[one["ended"]] = one["code"]
+            else:
+                self._ended.pop(one["started"], None)  # of an older process with this number
         return heard
 
 

@@ -5,41 +5,27 @@ from __future__ import annotations
 
 import random
 import resource
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aftermath import Told, harm_after, prepared
+from aftermath import Told, ends, harm_after, prepared
 from nightly import Night, kill, living
-from ready import Forked, Ready
+from ready import Ready
 
 from layers import Count
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes")
 # Below this the interpreter itself does not start.
 LEAST, ENOUGH = 6, 20
-_TERMINATED = 143
 _NURSERY = "bydawn.processes.nursery"
 
 
 def limit(pid: int, count: int) -> None:
     hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, hard))
-
-
-def ends(started: subprocess.Popen[str] | Forked, patience_s: float) -> Told:
-    """How it ends; told to leave where it waits for better times."""
-    try:
-        _, errors = started.communicate(timeout=patience_s)
-    except subprocess.TimeoutExpired:
-        started.terminate()
-        _, errors = started.communicate(timeout=30)
-        assert "asks to wait" in errors, f"it did not say what it waits for: {errors[-700:]}"
-        return Told(0 if started.returncode == _TERMINATED else started.returncode, errors)
-    return Told(started.returncode, errors)
 
 
 def from_the_start(night: Night, chance: random.Random) -> Told:
