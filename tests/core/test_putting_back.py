@@ -59,6 +59,12 @@ def test_numbers_go_on_beyond_those_of_whoever_had_put_the_same_backup_back() ->
     assert first < 1 << 53, "a whole number in every reader of JSON"
 
 
+def test_who_says_recover_twice_does_not_hold_the_next_return_of_the_backup_down() -> None:
+    once = 7 + tokens_ahead(7, NOW)
+    twice = once + tokens_ahead(once, NOW + 3_000)
+    assert 7 + tokens_ahead(7, NOW + 60_000) > twice > once
+
+
 def test_a_clock_that_was_set_back_does_not_hold_numbers_back() -> None:
     given_out = NOW << 10
     assert tokens_ahead(given_out, NOW - 999_999) == 1 << 32

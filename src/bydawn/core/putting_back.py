@@ -8,16 +8,17 @@ from bydawn.core.model import JobSpec, OnDoubt
 from bydawn.core.sightings import Guarantee
 from bydawn.core.verdicts import safe_to_repeat
 
-# More than are ever given out between a backup and its return; also by a clock that was set back.
-_LEAST_AHEAD = 1 << 32
+# More than are ever given out between a backup and its return: where the clock was set back.
+_FAR = 1 << 32
 # Faster than any store gives them out, and for two centuries a whole number that JSON can carry.
 _TOKENS_A_MS = 1 << 10
 
 
 def tokens_ahead(given_out: int, now: int) -> int:
     """How far a sequence goes on to be beyond all that was given out since: also to those who had
-    put the same backup back before."""
-    return max(_LEAST_AHEAD, now * _TOKENS_A_MS - given_out)
+    put the same backup back before. No further, or the next return of that backup comes short."""
+    by_clock = now * _TOKENS_A_MS - given_out
+    return by_clock if by_clock > 0 else _FAR
 
 
 def may_go_on(spec: JobSpec, guarantee: str | None, is_met_here: bool) -> bool:

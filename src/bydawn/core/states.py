@@ -147,6 +147,7 @@ TABLE: tuple[Row, ...] = (
     Row(_F, Event.SUCCEEDED, (_S,), "all evidence in, all targets installed"),
     Row(_F, Event.WISHED, (_F,), "a person asked for something"),
     Row(_F, Event.CANCELLED, (_C,), "a person's cancel before it was published"),
+    Row(_F, Event.PUT_BACK, (_F,), "db recover: what its check refuses starts nothing by itself"),
     Row(_P, Event.CLAIMED, (_P,), "a parked run that may live is still watched"),
     Row(_P, Event.CANCEL_ASKED, (_P,), "a parked run that lives came to its limit"),
     Row(_P, Event.SURFACED, (_R, _F, *_JUDGED), "a later sighting settles it"),

@@ -85,11 +85,15 @@ def put_back(session: Session, number: int, retries: int, nonce: Nonce) -> None:
     """Leave a job to a person, because the store was put back to an older state. A run that is
     known stays watched; how it ends starts no other by itself."""
     job = _job(session, number)
-    reason = (
-        Reason(job.reason) if job.state == State.PARKED.value and job.reason else Reason.IN_DOUBT
-    )
+    faults = {"faults": max(job.faults, retries)}
+    if job.state == State.FINISHING.value:
+        # Its run is over; only that its check refuses it would start another.
+        _record(session, job, nonce, Move(Event.PUT_BACK, State.FINISHING, None, faults))
+        return
+    was = job.reason if job.state == State.PARKED.value else None
+    reason = Reason(was) if was else Reason.IN_DOUBT
     changes = {
-        "faults": max(job.faults, retries),
+        **faults,
         "error_class": FailureClass.AMBIGUOUS.value,
         "error_code": Event.PUT_BACK.value,
         "error_message": _PUT_BACK,

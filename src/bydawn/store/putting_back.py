@@ -13,13 +13,15 @@ from bydawn.store.rows import JOB_COLUMNS, job_from
 
 _MAY_RUN = f"""
 SELECT {JOB_COLUMNS} FROM job
-WHERE state IN ('queued', 'launching', 'running') OR (state = 'parked' AND handle IS NOT NULL)
+WHERE state IN ('queued', 'launching', 'running', 'finishing')
+    OR (state = 'parked' AND handle IS NOT NULL)
 ORDER BY number"""
 _MACHINES = "SELECT DISTINCT machine FROM runner"
 
 
 def jobs_that_may_run(session: Session) -> list[Job]:
-    """Those of which a run may be alive that the store knows nothing of."""
+    """Those of which a run may be alive that the store knows nothing of: a finishing one may since
+    have been refused by its check, and launched anew."""
     return [job_from(row) for row in session.rows(_MAY_RUN)]
 
 

@@ -10,6 +10,7 @@ from bydawn.app.names import RUNS
 from bydawn.core.errors import Refused
 from bydawn.core.model import Job, JobSpec
 from bydawn.core.putting_back import is_unbroken, may_go_on
+from bydawn.core.states import State
 from bydawn.core.values import value
 from bydawn.processes.leftovers import generations_claimed
 from bydawn.processes.presence import machine_id
@@ -54,9 +55,10 @@ def recovered(
         is_met = claims is not None and is_unbroken(job.generation, claims(job))
         return not may_go_on(spec, guarantee_of(spec), is_met)
 
-    parked = [job for job in jobs if is_doubtful(job)]
-    doubtful = [(job.number, store.spec(job.spec).retries) for job in parked]
-    token = putting_back.put_back(session, doubtful, nonce)
+    doubtful = [job for job in jobs if is_doubtful(job)]
+    retries = [(job.number, store.spec(job.spec).retries) for job in doubtful]
+    token = putting_back.put_back(session, retries, nonce)
+    parked = [job for job in doubtful if job.state != State.FINISHING]
     return Recovered(token, parked, len(jobs) - len(parked))
 
 
