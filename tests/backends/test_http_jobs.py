@@ -25,6 +25,7 @@ from bydawn.core.sightings import (
     LaunchRefused,
     LaunchUnclear,
     Meter,
+    Repeatable,
     Request,
     Sighting,
     Unknown,
@@ -136,7 +137,7 @@ def test_a_keyed_launch_that_is_repeated_is_one_run(make: Make, tmp_path: Path) 
         one = replace(wanted(tmp_path), deadline_at=SystemClock().utc_ms())
         server.faults.plan([Fault(Kind.DROP)])
         assert isinstance(made.launch(one), LaunchUnclear)
-        assert made.find(one) == Absent()
+        assert made.find(one) == Repeatable()
         assert handle_of(made, one) == handle_of(made, one) == "run-1"
         assert server.fake.runs.started() == {"launch-one": 1}
 
@@ -150,7 +151,7 @@ def test_a_key_the_service_may_have_forgotten_proves_nothing(
     now, hour_ms = SystemClock().utc_ms(), 3_600_000
     young = replace(wanted(tmp_path), timeout_ms=60_000, deadline_at=now - hour_ms + 120_000)
     old = replace(young, deadline_at=now - hour_ms + 30_000)
-    assert made.find(young) == Absent()
+    assert made.find(young) == Repeatable()
     assert isinstance(made.find(old), Unknown)
 
 

@@ -37,6 +37,7 @@ from bydawn.core.sightings import (
     LaunchRefused,
     LaunchUnclear,
     Outcome,
+    Repeatable,
     Reserved,
     Unknown,
     Vanished,
@@ -162,6 +163,22 @@ def test_a_cancel_wish_wins_over_a_fresh_intention() -> None:
 def test_an_unclear_launch_goes_to_find_never_back_to_launch() -> None:
     for fact in (LaunchUnclear("reset"), Broken("a bug")):
         assert learn(job("launching"), fact, around()).act is Act.FIND
+
+
+def test_what_only_its_key_can_find_is_launched_again_whatever_is_wished() -> None:
+    """Under no other claim and not from the queue, where a key may be forgotten meanwhile."""
+    for wish in (None, "cancel"):
+        step = learn(job("launching", wish=wish), Repeatable(), around(sought_ms=0))
+        assert (step.moves, step.act, step.due_in_ms) == ((), Act.REPEAT, None)
+
+
+def test_what_is_launched_again_in_vain_is_looked_for_later_and_not_for_ever() -> None:
+    fact = LaunchUnclear("429", 90_000)
+    step = learn(job("launching", intended_at=NOW), fact, around(sought_ms=2_000))
+    assert (step.moves, step.act, step.due_in_ms) == ((), Act.FIND, 90_000)
+    late = around(sought_ms=2_000, now=NOW + 86_400_000)
+    (move,) = learn(job("launching", intended_at=NOW), fact, late).moves
+    assert move.event is Event.UNKNOWABLE
 
 
 def test_absent_keeps_the_generation_and_uses_nothing_up() -> None:

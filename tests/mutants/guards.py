@@ -44,6 +44,10 @@ MUTANTS = (
            "    return spec.on_doubt is OnDoubt.RELAUNCH",
            "    return guarantee == Guarantee.KEYED or spec.on_doubt is OnDoubt.RELAUNCH",
            "tests/core/test_putting_back.py"),
+    Mutant("a refused repetition says nothing of the launch before it", "runner/actions.py",
+           "        if isinstance(answer, LaunchRefused):\n            failure = answer.failure",
+           "        if isinstance(answer, LaunchUnclear):\n            failure = answer.failure",
+           "tests/runner/test_repeating.py"),
     # Leases and tokens
     Mutant("a call of a lost lease is not made under the next", "runner/runner.py",
            "        self._begin_life()\n        self.fenced_jobs", "        self.fenced_jobs",

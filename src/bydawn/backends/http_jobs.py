@@ -25,6 +25,7 @@ from bydawn.backends.wire import (
     Untrusted,
     Wire,
 )
+from bydawn.core.by_key import by_key_alone
 from bydawn.core.errors import TemplateError
 from bydawn.core.lengths import parse_length
 from bydawn.core.offers import kept_ms
@@ -77,7 +78,8 @@ class HttpJobs(Backend):
         self._reading = reading_of(self._table)
         self._wire = Wire(parse_length(self._table.timeout))
         settle = parse_length(self._table.settle)
-        self._key_keeps_ms = parse_length(self._table.key_keeps)
+        # What is sent at the last moment may arrive as late as its call may take.
+        self._sure_ms = parse_length(self._table.key_keeps) - parse_length(self._table.timeout)
         self._unseen = Unseen(around.clock, settle)
         self._pace = pace_of(self._table.poll_every)
         self._listing = Listing(around.clock, self._listed) if self._table.listing else None
@@ -121,10 +123,7 @@ class HttpJobs(Backend):
         """Launching again under the same key is what a keyed service is for, while it knows it."""
         if self.capabilities.guarantee is not Guarantee.KEYED:
             return Unknown("this service can neither be searched nor knows our keys")
-        intended_at = request.deadline_at - request.timeout_ms
-        if request.deadline_at and self._clock.utc_ms() - intended_at >= self._key_keeps_ms:
-            return Unknown(f"the service knows a key for {self._table.key_keeps}, which are over")
-        return Absent()
+        return by_key_alone(request, self._clock.utc_ms(), self._sure_ms)
 
     def poll(self, handle: str) -> Sighting:
         shown = self._listing.job(handle) if self._listing else None

@@ -125,9 +125,10 @@ class LaunchRefused:
 
 @value
 class LaunchUnclear:
-    """It may or may not have started; only ``find`` may say."""
+    """It may or may not have started; only ``find`` may say, and not before ``retry_after_ms``."""
 
     detail: str = ""
+    retry_after_ms: int | None = None
 
 
 LaunchAnswer = Launched | LaunchRefused | LaunchUnclear
@@ -160,7 +161,13 @@ class Unknown:
     detail: str = ""
 
 
-FindAnswer = Found | Absent | Unknown
+@value
+class Repeatable:
+    """Nobody can tell, but launching again under the same key is answered with the run there may
+    be: it is made again at once, under the claim that asked, and never judged by its refusal."""
+
+
+FindAnswer = Found | Absent | Repeatable | Unknown
 
 
 @value

@@ -85,6 +85,9 @@ class Actor:
         if act is Act.LAUNCH:
             request = partial(self._request, held, place, earlier)
             return lambda: self._priced(self._launch(held, request), held, place)
+        if act is Act.REPEAT:
+            request = partial(self._request, held, place, earlier)
+            return lambda: self._priced(self._repeat(held, request), held, place)
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
         if act is Act.PUBLISH:
@@ -132,6 +135,15 @@ class Actor:
         is_two_phase = held.backend.capabilities.guarantee is Guarantee.TWO_PHASE
         assert held.job.container or not is_two_phase, "no reservation was committed"
         return self._start(held.backend.launch, request)
+
+    def _repeat(self, held: Held, request: Callable[[], Request]) -> Fact:
+        """The same launch again. That this one was not made or not accepted says nothing of the
+        one before."""
+        answer = self._launch(held, request)
+        if isinstance(answer, LaunchRefused):
+            failure = answer.failure
+            return LaunchUnclear(failure.message or failure.code, failure.retry_after_ms)
+        return LaunchUnclear("it was not sent again") if isinstance(answer, Absent) else answer
 
     def _start(
         self,

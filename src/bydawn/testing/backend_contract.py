@@ -27,6 +27,7 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
+    Repeatable,
     Unknown,
     Vanished,
 )
@@ -105,7 +106,8 @@ def what_was_never_launched_is_never_found(stage: Stage) -> None:
     answer = found(backend, request)
     demand(not isinstance(answer, Found), f"find answered {answer} for what was never launched")
     is_blind = backend.capabilities.guarantee is Guarantee.BLIND
-    demand(not (is_blind and isinstance(answer, Absent)), "who is blind cannot prove an absence")
+    proves = isinstance(answer, Absent | Repeatable)
+    demand(not (is_blind and proves), "who is blind cannot prove an absence")
     backend.close()
 
 
@@ -119,7 +121,7 @@ def another_process_finds_what_was_launched(stage: Stage) -> None:
     backend.close()
     other = stage.backend()
     sought = found(other, request)
-    if backend.capabilities.guarantee is Guarantee.KEYED and isinstance(sought, Absent):
+    if backend.capabilities.guarantee is Guarantee.KEYED and not isinstance(sought, Found):
         other.close()
         return  # it is found by launching again, which another check proves
     demand(sought == Found(answer.handle), f"find answered {sought}, not {answer.handle}")
@@ -160,7 +162,7 @@ def a_lost_answer_never_makes_a_second_run(stage: Stage) -> None:
         sought = found(other, request)
         knows = backend.capabilities.guarantee in _KNOWS_KEYS
         demand(knows or isinstance(sought, Unknown), f"nobody could know, and find said {sought}")
-        if isinstance(sought, Absent):
+        if isinstance(sought, Absent | Repeatable):
             launched_again = other.launch(request)
             demand(isinstance(launched_again, Launched), f"again: {launched_again}")
     demand(stage.runs_of(request.launch_key) == 1, "one launch key has one run")

@@ -50,6 +50,7 @@ class Night:
     thousand. ``stalls``: how often a process falls asleep before a call; ``hesitates``: at a step
     of a gate. ``never_ends``: the troubles go on until it is broken off, and nothing need be
     joined. ``backups``: how often one is made, and later put back. ``longest_ms``: of a run.
+    ``lists``: whether the service shows its runs by their keys.
     """
 
     seed: int
@@ -69,6 +70,7 @@ class Night:
     sees_deaths: bool = True
     latency_ms: int = 50
     longest_ms: int = 30_000
+    lists: bool = True
     obstacles: Obstacles = field(default_factory=Obstacles)
     store: StoreTroubles = field(default_factory=StoreTroubles)
     machines: tuple[tuple[int, int], ...] = ((0, 1_000),)

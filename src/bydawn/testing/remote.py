@@ -113,6 +113,8 @@ class Remote:
     guarantee: Guarantee
     troubles: Troubles
     longest_ms: int = 30_000
+    lists: bool = True
+    tells_time: bool = True
     runs: dict[str, Run] = field(default_factory=dict)
     requests: list[Asked] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
@@ -209,7 +211,7 @@ class Remote:
         )
 
     def _forgets_key(self) -> bool:
-        often = self.troubles.forgets_keys
+        often = self.troubles.forgets_keys if self.lists or self.tells_time else 0.0
         forgets = bool(often) and self.happens(often)
         self.met["key:forgotten"] += forgets
         return forgets

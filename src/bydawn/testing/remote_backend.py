@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from bydawn.backends.backend import Backend
+from bydawn.core.by_key import by_key_alone
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -29,7 +30,7 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
-from bydawn.testing.remote import LATE_MS, NEVER, SETTLE_MS, Asked, Refusal, Remote, Run
+from bydawn.testing.remote import KEY_MS, LATE_MS, NEVER, SETTLE_MS, Asked, Refusal, Remote, Run
 
 
 def capabilities_of(guarantee: Guarantee) -> Capabilities:
@@ -84,6 +85,8 @@ class RemoteBackend(Backend):
         remote = self.remote
         if remote.guarantee is Guarantee.BLIND:
             return Unknown("this service has no listing")
+        if not remote.lists:
+            return by_key_alone(request, remote.clock.utc_ms(), KEY_MS - LATE_MS)
         if remote.happens(remote.troubles.breaks):
             raise ConnectionError("the listing could not be read to its end")
         now, searchable = remote.clock.boot_ms(), remote.guarantee is Guarantee.SEARCHABLE

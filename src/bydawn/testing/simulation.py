@@ -59,6 +59,7 @@ class Simulation:
         self._stores = Connections(opener, judge, night.store, self.weather)
         chance = random.Random(f"{night.seed}/service")
         self.remote = Remote(self.clock, chance, night.guarantee, night.troubles, night.longest_ms)
+        self.remote.lists, self.remote.tells_time = night.lists, night.is_on_time
         self.finishing = Finishing(
             self.clock, random.Random(f"{night.seed}/finishing"), night.obstacles, folder
         )

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import (
-    Absent,
     Ended,
+    FindAnswer,
     Found,
     Guarantee,
     Launched,
+    Repeatable,
     Request,
     Reserved,
     Sighting,
@@ -134,7 +135,7 @@ def outcome_of(backend: Backend, handle: str) -> Ended:
     return ended
 
 
-def found(backend: Backend, request: Request) -> Found | Absent | Unknown:
+def found(backend: Backend, request: Request) -> FindAnswer:
     """What ``find`` comes to once the settle delay is over and the listing can be read."""
     give_up_at = time.monotonic() + PATIENCE_S + backend.capabilities.settle_ms / 1000
     settled_at = time.monotonic() + backend.capabilities.settle_ms / 1000
@@ -143,7 +144,7 @@ def found(backend: Backend, request: Request) -> Found | Absent | Unknown:
             answer = backend.find(request)
         except Exception:
             answer = None
-        if isinstance(answer, Found | Unknown):
+        if isinstance(answer, Found | Repeatable | Unknown):
             return answer
         if answer is not None and time.monotonic() >= settled_at:
             return answer

@@ -54,6 +54,9 @@ def swarm_of(seed: int) -> Night:
         suspends=chance.choice((0, 0, 0, 1, 2)),
         reboots=chance.choice((0, 0, 0, 1, 2)),
     )
+    is_keyed = night.guarantee is Guarantee.KEYED
+    lists = not is_keyed or random.Random(f"{seed}/lists").random() < 0.5
+    night = dataclasses.replace(night, lists=lists)
     night = _at_the_gates(night, random.Random(f"{seed}/gates"))
     return _going_back(night, random.Random(f"{seed}/backups"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bydawn.core.decide.judging import judged_move
 from bydawn.core.decide.running import settle
-from bydawn.core.decide.step import Act, Broken, Circumstances, Fact, Move, Step, at_once
+from bydawn.core.decide.step import LOOK_MS, Act, Broken, Circumstances, Fact, Move, Step, at_once
 from bydawn.core.limits import attempt_deadline
 from bydawn.core.model import Job
 from bydawn.core.sightings import (
@@ -18,6 +18,7 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
+    Repeatable,
     Reserved,
     Unknown,
 )
@@ -70,6 +71,9 @@ def _reserving(job: Job, fact: Fact, around: Circumstances) -> Step:
 
 
 def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
+    if isinstance(fact, Repeatable):
+        # Whatever people want by now: what may live is only reached through its handle.
+        return Step(act=Act.REPEAT)
     if isinstance(fact, Launched):
         launched = _launched(job, Event.LAUNCHED, fact.handle, around)
         if isinstance(fact.sighting, Ended):
@@ -85,7 +89,9 @@ def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
         return _unknown(job, fact.detail, around)
     if isinstance(fact, Broken) and _is_out_of_time(job, around):
         return _unknown(job, fact.message, around)
-    if isinstance(fact, LaunchUnclear | Broken):
+    if isinstance(fact, LaunchUnclear):
+        return _unclear(job, fact, around)
+    if isinstance(fact, Broken):
         return Step(act=Act.FIND, due_in_ms=_FIND_AGAIN_MS)
     return Step(due_in_ms=_FIND_AGAIN_MS)
 
@@ -94,6 +100,15 @@ def _ended(job: Job, launched: Move, end: Ended, around: Circumstances) -> Step:
     """The answer to the launch tells the end of the run too."""
     then = settle(job, end.outcome, around)
     return Step((launched, *then.moves), then.act, then.argument, then.due_in_ms, then.slack_ms)
+
+
+def _unclear(job: Job, fact: LaunchUnclear, around: Circumstances) -> Step:
+    """Look for it; what was launched again is asked about less often, and not for ever."""
+    if around.sought_ms is None:
+        return Step(act=Act.FIND, due_in_ms=_FIND_AGAIN_MS)
+    if _is_out_of_time(job, around):
+        return _unknown(job, fact.detail, around)
+    return Step(act=Act.FIND, due_in_ms=max(LOOK_MS, fact.retry_after_ms or 0))
 
 
 def _absent(job: Job, around: Circumstances) -> Step:

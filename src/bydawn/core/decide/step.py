@@ -18,6 +18,7 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
+    Repeatable,
     Reserved,
     Unknown,
     Vanished,
@@ -32,6 +33,7 @@ class Act(StrEnum):
     NONE = "none"
     RESERVE = "reserve"
     LAUNCH = "launch"
+    REPEAT = "repeat"
     FIND = "find"
     POLL = "poll"
     CANCEL = "cancel"
@@ -119,6 +121,7 @@ Fact = (
     | LaunchUnclear
     | Found
     | Absent
+    | Repeatable
     | Unknown
     | Alive
     | Ended
