@@ -15,11 +15,13 @@ from bydawn.core.sightings import Alive, Ended, Failure, Launched, LaunchRefused
 MOST = 10**12
 # Any moment, and any length, that a calendar has.
 _LAST_MS = 2**48
+_NUMBERS = (int, float)
+_USUAL = (0, None)
 
 
 def is_number(value: Any) -> bool:
     """Of a size that both kinds of numbers can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return False
     return abs(value) <= MOST if isinstance(value, int) else math.isfinite(value)
 
@@ -46,10 +48,12 @@ def believed(fact: Any) -> Any:
         return _alive(fact)
     if isinstance(fact, Ended):
         return _ended(fact)
-    if isinstance(fact, Launched) and fact.sighting is not None:
-        return replace(fact, sighting=believed(fact.sighting))
+    if isinstance(fact, Launched):
+        seen = fact.sighting and believed(fact.sighting)
+        return fact if seen is fact.sighting else replace(fact, sighting=seen)
     if isinstance(fact, LaunchRefused):
-        return replace(fact, failure=_failure(fact.failure))
+        failure = _failure(fact.failure)
+        return fact if failure is fact.failure else replace(fact, failure=failure)
     return fact
 
 
@@ -62,15 +66,14 @@ def _alive(fact: Alive) -> Alive:
 
 
 def _ended(fact: Ended) -> Ended:
-    outcome = fact.outcome
-    code = outcome.exit_code
-    sound = Outcome(
-        outcome.failure and _failure(outcome.failure),
-        code if code is None or is_number(code) else None,
-        outcome.result, _usage(outcome.usage), _length(outcome.started_at),
-        _length(outcome.ended_at), outcome.stopped,
-    )  # fmt: skip
-    return Ended(sound)
+    told = fact.outcome
+    code = told.exit_code if told.exit_code in _USUAL or is_number(told.exit_code) else None
+    failure, usage = told.failure and _failure(told.failure), _usage(told.usage)
+    began, ended = _length(told.started_at), _length(told.ended_at)
+    is_same = failure is told.failure and usage is told.usage and code == told.exit_code
+    if is_same and began == told.started_at and ended == told.ended_at:
+        return fact
+    return Ended(Outcome(failure, code, told.result, usage, began, ended, told.stopped))
 
 
 def _failure(failure: Failure) -> Failure:
@@ -84,6 +87,8 @@ def _length(ms: int | None) -> int | None:
 
 def _usage(usage: Usage) -> Usage:
     tokens, cost = usage.tokens, usage.cost_micros
+    if not tokens and cost is None:
+        return usage
     is_priced = cost is None or 0 <= cost <= MOST
     if is_priced and all(type(count) is int and 0 <= count <= MOST for count in tokens.values()):
         return usage
