@@ -95,6 +95,34 @@ def test_an_empty_file_is_a_creation_that_was_cut_short(tmp_path: Path) -> None:
     assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
+def _journal(pages_before: int) -> bytes:
+    """The head of a journal that was never ended: of a file that had so many pages."""
+    magic = bytes.fromhex("d9d505f920a163d7")
+    numbers = (0, 0x1234, pages_before, 512, 4096)
+    return (magic + b"".join(one.to_bytes(4, "big") for one in numbers)).ljust(512, b"\0")
+
+
+TORN_FIRST_PAGE = bytes(512) + b"\x0d" * 512 + bytes(3072)
+
+
+def test_a_creation_that_lost_its_power_is_begun_anew(tmp_path: Path) -> None:
+    """The first page ever was on its way to the disk; its first sector did not come."""
+    path = tmp_path / "s.db"
+    path.write_bytes(TORN_FIRST_PAGE)
+    path.with_name("s.db-journal").write_bytes(_journal(pages_before=0))
+    opened(path).close()
+    opened(path).close()
+    assert path.read_bytes()[:6] == b"SQLite"
+
+
+@pytest.mark.parametrize("journal", [b"", b"\0" * 512, _journal(pages_before=3)])
+def test_a_lost_start_is_refused_where_there_was_something(tmp_path: Path, journal: bytes) -> None:
+    path = tmp_path / "s.db"
+    path.with_name("s.db-journal").write_bytes(journal)
+    refused(path, TORN_FIRST_PAGE)
+    assert path.with_name("s.db-journal").read_bytes() == journal
+
+
 @pytest.mark.parametrize("name", ["what?.db", "a#b.db", "100%25.db", "new\nline.db", "ü b.db"])
 def test_a_store_may_have_any_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -11,6 +11,7 @@ from bydawn.core.errors import StoreRefused, StoreUnavailable
 
 APPLICATION_ID = 0x62794461
 _HEADER = b"SQLite format 3\x00"
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 
 def is_to_be_filled(path: Path) -> bool:
@@ -39,6 +40,8 @@ def _is_blank(path: Path) -> bool:
         raise StoreUnavailable(
             f"{path}: cannot be read ({error.strerror})", "check its permissions"
         ) from error
+    if not any(head) and _was_being_made(path):
+        return True
     if not head.startswith(_HEADER):
         raise StoreRefused(
             f"{path}: is not an SQLite file, or its start is damaged",
@@ -50,6 +53,17 @@ def _is_blank(path: Path) -> bool:
             f"{path}: is an SQLite file of another program", "name another store with --store"
         )
     return found == 0
+
+
+def _was_being_made(path: Path) -> bool:
+    """The power went while its first page was on the way: the journal says that there was nothing
+    before, and SQLite itself goes back to that."""
+    try:
+        with path.with_name(f"{path.name}-journal").open("rb") as journal:
+            head = journal.read(20)
+    except OSError:
+        return False
+    return head.startswith(_JOURNAL) and head[16:20] == bytes(4)
 
 
 def _has_tables(path: Path) -> bool:
