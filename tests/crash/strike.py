@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -75,9 +76,11 @@ def install_as_told() -> None:
     told = os.environ.pop(TOLD, "")
     if told:
         points = Points(json.loads(told))
-        if points.told["who"] == "runner":
+        if points.told["who"] != "supervisor":
             around_runner(points)
-        else:
+        if points.told["who"] == "runner without claims":
+            forget_claims()
+        if points.told["who"] != "runner":
             around_supervisors(points.told)
 
 
@@ -190,6 +193,22 @@ def around_supervisors(told: dict[str, Any]) -> None:
 
 
 def in_nursery(told: dict[str, Any]) -> None:
+    """In the process that forks supervisors, before it forks any."""
+    if told["who"] == "supervisor":
+        around_steps(told)
+    else:
+        forget_claims()
+
+
+def forget_claims() -> None:
+    """What is claimed may be claimed again: the witnesses must see what comes of it."""
+    from bydawn.processes.folder import RunFolder
+
+    _patch(RunFolder, "is_claimed", lambda _: False)
+    _patch(os, "link", _only("claim", lambda source, to: shutil.copy(source, to), os.link))
+
+
+def around_steps(told: dict[str, Any]) -> None:
     """The claim, the program's start, the record of the end, and what is said of them."""
     from bydawn.processes import calls, commands, supervisor
     from bydawn.processes.folder import RunFolder

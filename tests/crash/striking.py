@@ -41,8 +41,8 @@ class Taken:
 
 @dataclass
 class Struck:
-    """One night of every kind of job, whose ``who`` ("runner", "supervisor") pass counted points
-    and are struck at some of them."""
+    """One night of every kind of job, whose ``who`` ("runner", "supervisor", "runner without
+    claims") pass counted points and are struck at some of them."""
 
     night: Night
     service: witnessed.Service

@@ -117,6 +117,16 @@ def late_writes(opening: Opening, wanted: int) -> int:
 
 
 @pytest.mark.wide
+def test_the_witnesses_see_a_second_start(ready: Ready) -> None:
+    """Without the one guard of a start on this machine, a death behind a launch is a second one."""
+    with struck(ready, "runner without claims") as night:
+        night.strike([("command launch: after", 1)])
+        kills, harm = night.to_its_end()
+    assert kills == 1
+    assert any(one.endswith(" 2 times") for one in harm), harm
+
+
+@pytest.mark.wide
 @pytest.mark.parametrize("opening", STORES, indirect=True)
 def test_a_few_deaths_and_stops(opening: Opening) -> None:
     """The others come up in ``make prove``."""

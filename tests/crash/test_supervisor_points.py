@@ -27,7 +27,8 @@ def test_a_start_whose_supervisor_dies_is_not_waited_for(
 ) -> None:
     """The answer was waited for during half a minute, and what holds a place held it."""
     (tmp_path / "points").mkdir()
-    told = {"folder": str(tmp_path / "points"), "at": [(point, 1, int(signal.SIGKILL))]}
+    at = [(point, 1, int(signal.SIGKILL))]
+    told = {"who": "supervisor", "folder": str(tmp_path / "points"), "at": at}
     monkeypatch.setattr(link, "_BOOT", link._BOOT)
     strike.around_supervisors(told)
     runs, began = LocalRuns(tmp_path, "only"), time.monotonic()
