@@ -4,6 +4,7 @@ each of its commits, around its calls of backends and checks, at each step of it
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -13,6 +14,8 @@ from striking import IN_HAND, Point, Struck, Taken, points_of, struck
 
 from layers import Count, part_of
 from servers import Server
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 STORES = ("SQLite", "PostgreSQL")
 Opening = Callable[[str], AbstractContextManager[Struck]]

@@ -4,6 +4,7 @@ and after its claim, the start of its program, the record of the end, and what i
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from bydawn.core.sightings import Ended, Launched, Vanished
 from bydawn.processes import link
 from bydawn.processes.runs import LocalRuns
 from layers import Count, part_of
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.mark.parametrize(
