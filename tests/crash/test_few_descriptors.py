@@ -31,7 +31,7 @@ def limit(pid: int, count: int) -> None:
 def from_the_start(night: Night, chance: random.Random) -> Told:
     few = chance.randrange(LEAST, ENOUGH)
     poor = replace(night, through=("sh", "-c", f'ulimit -n {few}; exec "$@"', "sh"), ready=None)
-    return ends(poor.start("run", "plan.toml"), 3)
+    return ends(poor.start("run", "plan.toml"), 8)
 
 
 def in_the_middle(night: Night, chance: random.Random) -> Told:
