@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from bydawn.core.model import Expect
+from bydawn.gates.choosing import path_gate
+from bydawn.gates.gate import PublishError
 from bydawn.runner.evidence import missing
 
 SCHEMA = {"type": "object", "required": ["pages"]}
@@ -62,3 +66,19 @@ def test_what_is_missing_is_told(
     assert failure is not None
     assert failure.code == code
     assert told in failure.message
+
+
+def test_who_cannot_look_now_says_nothing_of_the_run(
+    draft: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner out of descriptors judged two good runs as failed, and paid for a third."""
+
+    def refused(*_given: object, **_named: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(PublishError, match="Too many open files") as raised:
+        missing(Expect(files=("a.json",)), draft, None)
+    assert not raised.value.hopeless
+    with pytest.raises(PublishError):
+        path_gate(draft / "public", draft, "a.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -14,6 +15,8 @@ from bydawn.gates.gate import PublishError
 # A name, and what stands under it, piece by piece.
 Leaving = tuple[str, Iterator[bytes]]
 _CHUNK = 1 << 20
+# What speaks of this process and its machine, and not of what a run left.
+_OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.ENOSPC}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -26,7 +29,9 @@ def is_folder_inside(draft: Path, source: str) -> bool:
     """Whether ``source`` names a folder of the draft (``.`` is the draft itself)."""
     try:
         os.close(_open(draft, source, is_folder=True))
-    except PublishError:
+    except PublishError as error:
+        if not error.hopeless:
+            raise
         return False
     return True
 
@@ -40,7 +45,8 @@ def _open(draft: Path, source: str, is_folder: bool) -> int:
     except FileNotFoundError:
         raise PublishError(f"{source}: is not in the draft", hopeless=True) from None
     except OSError as error:
-        raise PublishError(f"{source}: {error.strerror}", hopeless=True) from error
+        is_ours = error.errno in _OUR_OWN
+        raise PublishError(f"{source}: {error.strerror}", hopeless=not is_ours) from error
 
 
 def _walk(draft: Path, parts: tuple[str, ...], is_folder: bool) -> int:

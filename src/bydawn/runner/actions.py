@@ -38,6 +38,7 @@ from bydawn.core.sightings import (
     Unknown,
     Vanished,
 )
+from bydawn.gates.gate import PublishError
 from bydawn.runner.belief import Belief
 from bydawn.runner.dispatch import Call
 from bydawn.runner.evidence import draft_digest, missing
@@ -174,12 +175,19 @@ class Actor:
         return held.backend.cancel(held.job.handle or "", reason)
 
     def _collect(self, held: Held, place: Place, request: Callable[[], Request]) -> Fact:
-        spec, draft = held.spec, Path(self.folder(held), "draft")
-        can = held.backend.capabilities
-        if can.collects:
+        draft = Path(self.folder(held), "draft")
+        if held.backend.capabilities.collects:
             fetched = _fetched(held, request, draft)
             if fetched is not None:
                 return fetched
+        try:
+            return self._looked_at(held, place, draft)
+        except (OSError, PublishError) as error:
+            return CollectTrouble(str(error))
+
+    def _looked_at(self, held: Held, place: Place, draft: Path) -> Fact:
+        """What the draft shows of a good end."""
+        spec, can = held.spec, held.backend.capabilities
         if spec.expect:
             beside = Beside(str(draft), self.tools.environment)
             files = render_words(spec.expect.files, held.job, spec, place, beside)

@@ -18,7 +18,8 @@ _MATCHED_BYTES = 4 << 20
 
 
 def missing(expect: Expect, draft: Path, result: str | None) -> Failure | None:
-    """The first piece of declared evidence that is not there."""
+    """The first piece of declared evidence that is not there. Raises OSError or PublishError where
+    it cannot be looked at now, which is no fault of the run."""
     text = _result_text(result)
     if _asks_for_result(expect) and not expect.files and _is_empty(text):
         return _unmet("no_output", "it ended well and gave no result")
@@ -63,6 +64,8 @@ def _missing_file(expect: Expect, draft: Path, name: str) -> Failure | None:
     try:
         descriptor = open_inside(draft, name)
     except PublishError as error:
+        if not error.hopeless:
+            raise
         return _unmet("unmet", str(error))
     try:
         size = os.fstat(descriptor).st_size

@@ -80,7 +80,8 @@ class Publisher:
             # Where the first may not leave, none may: a half of it would be out already.
             outgoing = None if index else self._outgoing(held, place, draft)
         except (TemplateError, PublishError) as error:
-            trouble = PublishTrouble(publication.target, str(error), hopeless=True)
+            is_hopeless = getattr(error, "hopeless", True)
+            trouble = PublishTrouble(publication.target, str(error), is_hopeless)
             return lambda: trouble
         return lambda: self._publish(held, wanted, outgoing)
 
