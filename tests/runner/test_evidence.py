@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bydawn.core.decide.step import CheckEnded, CheckPending
 from bydawn.core.model import Expect
+from bydawn.core.sightings import Failure, FailureClass, LaunchRefused
 from bydawn.gates.choosing import path_gate
 from bydawn.gates.gate import PublishError
+from bydawn.runner.actions import _check_not_started
 from bydawn.runner.evidence import missing
 
 SCHEMA = {"type": "object", "required": ["pages"]}
@@ -82,3 +85,18 @@ def test_who_cannot_look_now_says_nothing_of_the_run(
     assert not raised.value.hopeless
     with pytest.raises(PublishError):
         path_gate(draft / "public", draft, "a.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "fact"),
+    [
+        (FailureClass.TRANSIENT, "late", CheckPending),
+        (FailureClass.HELD, "spawn", CheckPending),
+        (FailureClass.PERMANENT, "spawn", CheckEnded),
+    ],
+)
+def test_a_check_that_came_too_late_or_had_no_room_says_nothing_of_the_run(
+    kind: FailureClass, code: str, fact: type
+) -> None:
+    """Its run was judged unmet, and paid for again."""
+    assert isinstance(_check_not_started(LaunchRefused(Failure(kind, code, "no"))), fact)

@@ -270,8 +270,13 @@ def _was_late(answer: LaunchAnswer | ReserveAnswer) -> bool:
     return isinstance(answer, LaunchRefused) and answer.failure.code == "late"
 
 
+def _may_start_later(answer: LaunchRefused) -> bool:
+    """Our lease was over, or the machine has no room: neither says anything of the run."""
+    return _was_late(answer) or answer.failure.kind is FailureClass.HELD
+
+
 def _check_not_started(answer: LaunchRefused | LaunchUnclear) -> Fact:
-    if isinstance(answer, LaunchRefused):
+    if isinstance(answer, LaunchRefused) and not _may_start_later(answer):
         return CheckEnded(_refused_by_check(f"could not be started: {answer.failure.message}"))
     return CheckPending()
 
