@@ -41,7 +41,7 @@ SELDOM = (
     "fenced:None", "unconfirmed:cancel_unconfirmed", "claimed:needs_input",
     "withdrawn:withdrawn", "clock:jump", "request:twice", "answer:stale", "key:forgotten",
     "process:ended without leave", "stopped:deadline", "person:pause", "git:stale push",
-    "recover:refused",
+    "recover:refused", "find:by key alone", "put_back:finishing",
 )  # fmt: skip
 
 

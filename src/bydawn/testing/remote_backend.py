@@ -86,6 +86,7 @@ class RemoteBackend(Backend):
         if remote.guarantee is Guarantee.BLIND:
             return Unknown("this service has no listing")
         if not remote.lists:
+            remote.met["find:by key alone"] += 1
             return by_key_alone(request, remote.clock.utc_ms(), KEY_MS - LATE_MS)
         if remote.happens(remote.troubles.breaks):
             raise ConnectionError("the listing could not be read to its end")
