@@ -67,6 +67,7 @@ def _at_the_gates(night: Night, chance: random.Random) -> Night:
         return night
     kinds = [_place(Publication(SOURCE, FILE, "g"), chance)]
     kinds += [Publication(FILES, BRANCH, "origin", SHARED)] * chance.choice((0, 1, 1))
+    kinds += [Publication(SOURCE, FILE, SHARED)] * chance.choice((0, 1, 1))
     specs = tuple(
         dataclasses.replace(
             spec, after=(), approve=False, check=(), pool=None,
@@ -86,7 +87,7 @@ def _named(one: Publication, job: str) -> Publication:
     """A target of its job's own, unless it is one they share."""
     if one.branch is not None:
         return one if one.branch == SHARED else dataclasses.replace(one, branch=one.branch + job)
-    return dataclasses.replace(one, target=job + one.target)
+    return one if one.target == SHARED else dataclasses.replace(one, target=job + one.target)
 
 
 def _going_back(night: Night, chance: random.Random) -> Night:
