@@ -17,7 +17,7 @@ from bydawn.core.decide import Act, Step, judging, launching, running
 from bydawn.core.sightings import Reserved
 from bydawn.core.verdicts import Judgement, Verdict
 from bydawn.gates import folders, git, paths, requests
-from bydawn.runner import actions, held, runner
+from bydawn.runner import actions, runner
 from bydawn.store import (
     admission,
     claiming,
@@ -200,17 +200,6 @@ def puts_without_a_condition(patch: Patch) -> None:
     patch.setattr(requests, "_is_unanswered", lambda _: False)
 
 
-def believes_what_it_heard_late(patch: Patch) -> None:
-    whole = held.Held.around
-
-    def around(self: Any, now: int, boot: int, *more: Any) -> Any:
-        found = whole(self, now, boot, *more)
-        found.sought_ms = None if self.sought_at is None else boot - self.sought_at
-        return found
-
-    patch.setattr(held.Held, "around", around)
-
-
 def goes_back_and_gives_tokens_out_again(patch: Patch) -> None:
     patch.setattr(putting_back, "tokens_ahead", lambda *_: 0)
 
@@ -235,7 +224,7 @@ MUTANTS = (
     lets_older_claims_through_a_files_gate, forgets_what_came_to_a_table,
     pushes_without_the_compare, shows_a_folder_whatever_was_compared,
     posts_again_where_nobody_knows, puts_without_a_condition, without_token_and_nonce,
-    believes_what_it_heard_late, goes_back_and_gives_tokens_out_again,
+    goes_back_and_gives_tokens_out_again,
     goes_back_twice_to_the_same_numbers, goes_back_and_launches_what_was_in_flight,
 )  # fmt: skip
 
