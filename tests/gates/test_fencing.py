@@ -55,6 +55,26 @@ def test_a_claim_may_follow_itself(one: Claim) -> None:
     assert _is_admitted(one, one)
 
 
+_JOB, _OTHER = "a" * 64, "b" * 64
+
+
+def _effect(token: int, key: str) -> Claim:
+    return claim(token, "nightly/a", effect_key=key)
+
+
+def test_an_earlier_revision_never_follows_a_later_one_under_whatever_token() -> None:
+    """A store put back to an older state gives an old result a new token."""
+    seen = FenceRecord(_effect(10, f"{_JOB}-2"))
+    with pytest.raises(Fenced, match="a later revision") as told:
+        admit(seen, _effect(99, f"{_JOB}-1"), "t", has_history=True)
+    assert "backup" in told.value.remedy
+
+
+@pytest.mark.parametrize("key", [f"{_JOB}-2", f"{_JOB}-10", f"{_OTHER}-1", "mine-1", ""])
+def test_what_is_no_earlier_revision_of_the_same_job_goes_by_its_token(key: str) -> None:
+    admit(FenceRecord(_effect(10, f"{_JOB}-2")), _effect(99, key), "t", has_history=True)
+
+
 def test_the_first_is_let_in_only_where_nobody_was() -> None:
     admit(None, claim(1), "t", has_history=False)
     with pytest.raises(Refused, match="gate adopt t"):

@@ -147,6 +147,8 @@ MUTANTS = (
            "tests/runner/test_evidence.py"),
     Mutant("a record of another store is a person's question", "core/fencing.py",
            "if seen.store != claim.store:", "if False:", FILES),
+    Mutant("an old result does not follow a newer one of its job", "core/fencing.py",
+           "if _is_superseded(claim, seen):", "if False:", FENCING),
     Mutant("a record that is gone is a person's question", "core/fencing.py",
            "if has_history:", "if False:", FILES),
     Mutant("a gate reads what was applied", "gates/paths.py",

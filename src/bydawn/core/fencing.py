@@ -2,12 +2,14 @@
 
 The number is compared where the write becomes visible. For one plan and job (edition, token) are
 compared in that order, so last night's late run never replaces tonight's file; for everything else
-the token alone, which comes from one ever-rising sequence per store.
+the token alone, which comes from one ever-rising sequence per store. A store put back to an older
+state gives an old result a new token: so an effect never follows a later one of its own job.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from hashlib import sha256
 
@@ -15,6 +17,8 @@ from bydawn.core.errors import Fenced, Refused
 from bydawn.core.values import value
 
 SCHEMA = "bydawn/fence/1"
+# As core/keys makes them: the job's key, and its revision.
+_EFFECT = re.compile(r"([0-9a-f]{64})-([0-9]{1,9})")
 
 
 @value
@@ -63,6 +67,11 @@ def admit(record: FenceRecord | None, claim: Claim, target: str, has_history: bo
         raise asks_for_a_person(target, f"was written by another store ({seen.store}: {seen})")
     if _is_older(claim, seen):
         raise Fenced(f"{target}: a newer claim was seen there ({seen}); {claim} changed nothing")
+    if _is_superseded(claim, seen):
+        raise Fenced(
+            f"{target}: a later revision of this job was seen there; {claim} changed nothing",
+            "was a backup of the store restored? bydawn retry publishes what a new run makes",
+        )
     if claim.token == seen.token and claim.nonce != seen.nonce:
         raise Fenced(
             f"{target}: token {claim.token} was seen there in other hands ({seen});"
@@ -94,6 +103,14 @@ def _is_older(claim: Claim, seen: Claim) -> bool:
     if claim.subject == seen.subject and claim.edition != seen.edition:
         return claim.edition < seen.edition
     return claim.token < seen.token
+
+
+def _is_superseded(claim: Claim, seen: Claim) -> bool:
+    """Whether a later revision of the same job was brought there, under whatever token."""
+    ours, theirs = _EFFECT.fullmatch(claim.effect_key), _EFFECT.fullmatch(seen.effect_key)
+    if ours is None or theirs is None:
+        return False
+    return ours[1] == theirs[1] and int(ours[2]) < int(theirs[2])
 
 
 def encoded(record: FenceRecord) -> str:
