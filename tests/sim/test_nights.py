@@ -21,7 +21,7 @@ TINY = 40
 SMALL = 160
 PARTS = 8
 ENOUGH = 100
-NIGHTLY = 20_000
+NIGHTLY = 40_000
 # What must come up again and again, or the simulator has become too quiet to prove anything.
 COMMON = (
     "claimed:launching", "claimed:running", "claimed:finishing", "absent:queued", "found:running",
