@@ -213,6 +213,8 @@ class Remote:
     def _forgets_key(self) -> bool:
         often = self.troubles.forgets_keys if self.lists or self.tells_time else 0.0
         forgets = bool(often) and self.happens(often)
+        # A claim on a disk is never forgotten.
+        forgets = forgets and self.guarantee is not Guarantee.LOCAL_CLAIM
         self.met["key:forgotten"] += forgets
         return forgets
 
