@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bydawn.app import addresses
 from bydawn.app.keeping.sealing import own_sealer
+from bydawn.app.names import RUNS
 from bydawn.app.place import Place, locate
 from bydawn.app.runs.driving import drive
 from bydawn.app.runs.errands import Errand
@@ -289,7 +290,7 @@ class App:
 
     def run_folder(self, job: Job) -> Path:
         """Where the newest local run of a job lives."""
-        return self.state_folder / "runs" / job.job_id / f"{job.revision}.{job.generation}"
+        return self.state_folder / RUNS / job.job_id / f"{job.revision}.{job.generation}"
 
 
 def open_app(invocation: Invocation, plan: Path | None = None) -> App:

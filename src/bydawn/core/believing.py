@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from bydawn.core.sightings import Alive, Ended, Failure, Launched, LaunchRefused, Outcome, Usage
@@ -37,7 +37,7 @@ def micros_of(dollars: Any) -> int | None:
     try:
         amount = Decimal(str(dollars)[:64])
         micros = int((amount * 1_000_000).to_integral_value()) if amount.is_finite() else -1
-    except (ArithmeticError, InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         return None
     return micros if 0 <= micros <= MOST else None
 

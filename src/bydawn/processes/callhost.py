@@ -52,10 +52,11 @@ def _serve(order: dict[str, Any], replies: int) -> None:
     if os.getpid() != _HOME:
         os._exit(0)  # A copy that the function forked must not answer in its place.
     _flush()
-    if ended == {"exit_code": 0} and not _threads_left():
+    threads_left = _threads_left()
+    if ended == {"exit_code": 0} and not threads_left:
         _reply(replies, "ended")
     else:
-        _reply(replies, "ended", {"facts": ended, "threads_left": _threads_left()})
+        _reply(replies, "ended", {"facts": ended, "threads_left": threads_left})
 
 
 def _enter(order: dict[str, Any]) -> None:

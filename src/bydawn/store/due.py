@@ -55,8 +55,9 @@ class Asked:
 
 def ask(session: Session, batch: Open, lane: Lane, limit: int, now: int) -> Asked:
     """Ask for the first jobs of a lane, without waiting for them."""
-    place, only = (batch.number, lane.backend, lane.pool), (batch.only, batch.only, batch.only)
-    timed = session.asking(_TIMED + session.picks, (*place, now, *only, limit))
+    timed = session.asking(
+        _TIMED + session.picks, (*_place(batch, lane), now, *_only(batch), limit)
+    )
     return Asked(limit, timed, _page(session, batch, lane, _FROM_THE_FIRST, limit))
 
 
@@ -83,8 +84,16 @@ def jobs(
 def _page(session: Session, batch: Open, lane: Lane, after: tuple[int, int], limit: int) -> Answer:
     """The jobs that may start, from one place in their order on."""
     rank, number = after
-    place, only = (batch.number, lane.backend, lane.pool), (batch.only, batch.only, batch.only)
-    return session.asking(_READY + session.picks, (*place, rank, rank, number, *only, limit))
+    wanted = (*_place(batch, lane), rank, rank, number, *_only(batch), limit)
+    return session.asking(_READY + session.picks, wanted)
+
+
+def _place(batch: Open, lane: Lane) -> tuple[int, str, str]:
+    return batch.number, lane.backend, lane.pool
+
+
+def _only(batch: Open) -> tuple[str, str, str]:
+    return batch.only, batch.only, batch.only
 
 
 def asking_next_timer(session: Session, batch: Open, now: int) -> Callable[[], int | None]:

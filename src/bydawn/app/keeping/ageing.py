@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bydawn.app.names import RUNS
 from bydawn.app.place import Place
 from bydawn.core.errors import StoreUnavailable
 from bydawn.core.states import TERMINAL
@@ -51,7 +52,7 @@ class Ageing:
 
     def carry_out(self) -> Pruned:
         now = self.store.session.clock.utc_ms()
-        runs = str(self.place.state_folder / "runs")
+        runs = str(self.place.state_folder / RUNS)
         # What began later than any plan's keep cannot be over for that long.
         keep_ms = keeping.shortest_ms(self.store.session) if self.keep_ms is None else self.keep_ms
         for job_id in leftovers.jobs_with_leftovers(runs, now - keep_ms):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from bydawn.app.names import RUNS
 from bydawn.app.runs.outcomes import is_over
 from bydawn.core.states import State
 from bydawn.processes.worktrees import is_untidy, tidy
@@ -20,7 +21,7 @@ def tidy_workspaces(store: Store, batches: Iterable[int], state_folder: Path) ->
             continue
         for job in read.jobs(store.session, number):
             if job.state == State.SUCCEEDED.value:
-                _tidy_runs(state_folder / "runs" / job.job_id)
+                _tidy_runs(state_folder / RUNS / job.job_id)
 
 
 def _has_workspaces(store: Store, number: int) -> bool:
