@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
+from making import FACTS, TARGETS, TRANSIENT, around, job, spec
 
-from bydawn.core.model import Effects, JobSpec, OnDoubt
-from bydawn.core.putting_back import is_unbroken, may_go_on, tokens_ahead
-from bydawn.core.sightings import Guarantee
+from bydawn.core.decide import Fact, learn, next_step
+from bydawn.core.decide.step import Act
+from bydawn.core.model import Effects, Job, JobSpec, OnDoubt
+from bydawn.core.putting_back import MARKED, is_unbroken, may_go_on, tokens_ahead
+from bydawn.core.recording import apply, begin
+from bydawn.core.sightings import Ended, Guarantee, Outcome, Vanished
+from bydawn.core.states import State
 
 NOW = 1_800_000_000_000
 SPEC = JobSpec("a", "any")
@@ -68,3 +74,55 @@ def test_who_says_recover_twice_does_not_hold_the_next_return_of_the_backup_down
 def test_a_clock_that_was_set_back_does_not_hold_numbers_back() -> None:
     given_out = NOW << 10
     assert tokens_ahead(given_out, NOW - 999_999) == 1 << 32
+
+
+@pytest.mark.parametrize("state", [State.PARKED, State.RUNNING, State.FINISHING])
+def test_what_was_put_back_neither_fails_nor_goes_again_by_itself(state: State) -> None:
+    """A later run may live that the store does not know: only a good end settles the job."""
+    ways = (spec(retries=3), spec(effects=Effects.NONE, on_doubt=OnDoubt.FAIL, publish=TARGETS))
+    for one in ways:
+        for fact in FACTS:
+            for stopping in (None, "timeout"):
+                known = job(state.value, **MARKED, stopping=stopping)
+                _learn(known, fact, one)
+                assert known.state not in (State.FAILED, State.QUEUED), fact
+
+
+def _learn(known: Job, fact: Fact, one: JobSpec) -> None:
+    change = begin(known)
+    for move in learn(copy.copy(known), fact, around(one)).moves:
+        apply(change, move, None)
+
+
+@pytest.mark.parametrize(
+    ("fact", "reason", "act"),
+    [
+        (Vanished("gone"), "lost", Act.POLL),
+        (Ended(Outcome(TRANSIENT)), "in_doubt", Act.NONE),
+    ],
+)
+def test_a_person_reads_how_the_known_run_ended_and_it_is_told_once(
+    fact: Fact, reason: str, act: Act
+) -> None:
+    """A lost run may yet be seen; one that ended is not looked at again."""
+    known = job("parked", **MARKED, reason="in_doubt")
+    _learn(known, fact, spec())
+    assert (known.state, known.reason, known.error_code) == ("parked", reason, "put_back")
+    assert "older state" in (known.error_message or "")
+    assert (known.error_message or "").endswith(("gone", "trouble"))
+    assert next_step(known, around()).act is act
+    if act is Act.POLL:
+        assert not learn(known, fact, around()).moves
+
+
+def test_a_good_end_settles_what_was_put_back_and_takes_the_mark_away() -> None:
+    known = job("parked", **MARKED, reason="in_doubt")
+    _learn(known, Ended(Outcome()), spec())
+    assert (known.state, known.error_code, known.error_message) == ("succeeded", None, None)
+
+
+def test_the_mark_outlasts_the_end_until_the_check_has_spoken() -> None:
+    known = job("parked", **MARKED, reason="in_doubt")
+    checked = spec(check=("true",), retries=3)
+    _learn(known, Ended(Outcome()), checked)
+    assert (known.state, known.error_code) == ("finishing", "put_back")

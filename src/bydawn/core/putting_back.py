@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from bydawn.core.model import JobSpec, OnDoubt
-from bydawn.core.sightings import Guarantee
+from bydawn.core.model import Job, JobSpec, OnDoubt
+from bydawn.core.sightings import FailureClass, Guarantee
+from bydawn.core.states import Event
 from bydawn.core.verdicts import safe_to_repeat
 
 # More than are ever given out between a backup and its return: where the clock was set back.
 _FAR = 1 << 32
 # Faster than any store gives them out, and for two centuries a whole number that JSON can carry.
 _TOKENS_A_MS = 1 << 10
+
+UNKNOWN_SINCE = "the store was put back to an older state; what ran since is not known"
+# What a job carries from then on, until it has succeeded or a person has decided.
+MARKED: dict[str, Any] = {
+    "error_class": FailureClass.AMBIGUOUS.value,
+    "error_code": Event.PUT_BACK.value,
+    "error_message": UNKNOWN_SINCE,
+}
+
+
+def was_put_back(job: Job) -> bool:
+    """Whether a later run of this job may live that the store does not know."""
+    return job.error_code == Event.PUT_BACK.value
 
 
 def tokens_ahead(given_out: int, now: int) -> int:

@@ -16,8 +16,9 @@ from bydawn.core.decide.finishing import approved_step
 from bydawn.core.errors import Refused
 from bydawn.core.living import run_may_live
 from bydawn.core.model import Job
+from bydawn.core.putting_back import MARKED
 from bydawn.core.recording import Change, apply, begin
-from bydawn.core.sightings import FailureClass, Usage
+from bydawn.core.sightings import Usage
 from bydawn.core.states import TERMINAL, Event, Reason, State
 from bydawn.store import counters
 from bydawn.store.connect import Session
@@ -28,7 +29,6 @@ from bydawn.store.settling import settle_singly
 
 PERSON = "person"
 
-_PUT_BACK = "the store was put back to an older state; what ran since is not known"
 _JOB = f"SELECT {JOB_COLUMNS} FROM job WHERE number = ?"
 _SEIZE = """
 UPDATE job SET token = ?, nonce = ?, runner = NULL
@@ -81,25 +81,17 @@ def resolve(session: Session, number: int, answer: str, why: str, nonce: Nonce) 
     return job.state
 
 
-def put_back(session: Session, number: int, retries: int, nonce: Nonce) -> None:
+def put_back(session: Session, number: int, nonce: Nonce) -> None:
     """Leave a job to a person, because the store was put back to an older state. A run that is
-    known stays watched; how it ends starts no other by itself."""
+    known stays watched, one that is over is finished; only a good end settles the job by itself."""
     job = _job(session, number)
-    faults = {"faults": max(job.faults, retries)}
     if job.state == State.FINISHING.value:
-        # Its run is over; only that its check refuses it would start another.
-        _record(session, job, nonce, Move(Event.PUT_BACK, State.FINISHING, None, faults))
+        _record(session, job, nonce, Move(Event.PUT_BACK, State.FINISHING, None, MARKED))
         return
     was = job.reason if job.state == State.PARKED.value else None
     reason = Reason(was) if was else Reason.IN_DOUBT
-    changes = {
-        **faults,
-        "error_class": FailureClass.AMBIGUOUS.value,
-        "error_code": Event.PUT_BACK.value,
-        "error_message": _PUT_BACK,
-    }
     # What is parked makes nothing else ready.
-    _record(session, job, nonce, Move(Event.PUT_BACK, State.PARKED, reason, changes))
+    _record(session, job, nonce, Move(Event.PUT_BACK, State.PARKED, reason, MARKED))
 
 
 def pause(session: Session, batch: int, paused: bool) -> bool:

@@ -30,17 +30,15 @@ def machines(session: Session) -> set[str]:
     return {machine for (machine,) in session.rows(_MACHINES)}
 
 
-def put_back(
-    session: Session, doubtful: Sequence[tuple[int, int]], nonce: Callable[[], str]
-) -> int:
-    """Raise the sequence, and leave each doubtful job (its number and its retries) to a person; all
-    of it, or nothing. The next number that will be given out."""
+def put_back(session: Session, doubtful: Sequence[int], nonce: Callable[[], str]) -> int:
+    """Raise the sequence, and leave each doubtful job to a person; all of it, or nothing. The next
+    number that will be given out."""
 
     def act() -> int:
         given_out = counters.take_tokens(session, 1)
         counters.draw_tokens(session, tokens_ahead(given_out, session.clock.utc_ms()))
-        for number, retries in doubtful:
-            people.put_back(session, number, retries, nonce)
+        for number in doubtful:
+            people.put_back(session, number, nonce)
         return counters.take_tokens(session, 1) + 1
 
     return session.transact(act)

@@ -56,8 +56,7 @@ def recovered(
         return not may_go_on(spec, guarantee_of(spec), is_met)
 
     doubtful = [job for job in jobs if is_doubtful(job)]
-    retries = [(job.number, store.spec(job.spec).retries) for job in doubtful]
-    token = putting_back.put_back(session, retries, nonce)
+    token = putting_back.put_back(session, [job.number for job in doubtful], nonce)
     parked = [job for job in doubtful if job.state != State.FINISHING]
     return Recovered(token, parked, len(jobs) - len(parked))
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bydawn.core.backoff import retry_delay_ms
-from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move, told
+from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move
 from bydawn.core.decide.step import (
     Act,
     Broken,
@@ -185,17 +187,18 @@ def _fenced(job: Job, fact: PublishFenced, around: Circumstances) -> Step:
     """An older edition, or a claim that was taken over, ends here. Where the job has gone to
     another runner, this move finds no row of ours and is dropped."""
     failure = Failure(FailureClass.PERMANENT, "fenced", fact.message)
-    changes = {**failure_columns(failure), "ended_at": job.ended_at or around.now}
-    detail = {"target": fact.target, "message": fact.message}
-    move = Move(Event.PUBLISH_FAILED, State.FAILED, Reason.FENCED, changes, detail)
-    return Step(moves=(move,))
+    move = _given_up(job, Reason.FENCED, failure, around)
+    return Step(moves=(replace(move, detail={"target": fact.target, "message": fact.message}),))
 
 
 def _withheld(job: Job, fact: Withheld, around: Circumstances) -> Step:
     """The same draft can never leave, and nobody else may clean it: only a new run could."""
-    changes = {**failure_columns(fact.failure), "ended_at": job.ended_at or around.now}
-    move = Move(Event.PUBLISH_FAILED, State.FAILED, Reason.PERMANENT, changes, told(fact.failure))
-    return Step(moves=(move,))
+    return Step(moves=(_given_up(job, Reason.PERMANENT, fact.failure, around),))
+
+
+def _given_up(job: Job, reason: Reason, failure: Failure, around: Circumstances) -> Move:
+    judgement = Judgement(Verdict.GIVE_UP, reason)
+    return judged_move(job, Event.PUBLISH_FAILED, judgement, failure, around)
 
 
 def _broken(job: Job, fact: Broken, around: Circumstances) -> Step:

@@ -8,11 +8,14 @@ from typing import Any
 from bydawn.core.backoff import retry_delay_ms
 from bydawn.core.decide.step import Circumstances, Move
 from bydawn.core.model import Job
+from bydawn.core.putting_back import UNKNOWN_SINCE, was_put_back
 from bydawn.core.sightings import Failure, Outcome, Usage
 from bydawn.core.states import Event, Reason, State
 from bydawn.core.verdicts import Judgement, Verdict
 
 HOLD_MS = 900_000
+# The step of a parked job whose run is known to have ended: there is nothing left to look at.
+OVER = "ended:"
 NO_FAILURE: dict[str, Any] = {"error_class": None, "error_code": None, "error_message": None}
 
 _TARGET = {
@@ -32,6 +35,8 @@ def judged_move(
     around: Circumstances,
 ) -> Move:
     """The move a judgement leads to, with everything the next generation needs."""
+    if was_put_back(job):
+        return _left_to_a_person(event, failure)
     judgement = _within_retry_budget(judgement, around)
     changes = failure_columns(failure)
     to = _TARGET[judgement.verdict]
@@ -43,6 +48,15 @@ def judged_move(
         changes["ended_at"] = job.ended_at or around.now
         changes["stopping"] = None
     return Move(event, to, judgement.reason, changes, told(failure))
+
+
+def _left_to_a_person(event: Event, failure: Failure | None) -> Move:
+    """However the run that is known has ended: one that was launched since may live."""
+    known = failure.message if failure else "it is over"
+    changes = {"error_message": f"{UNKNOWN_SINCE}; the run that is known: {known}"}
+    if event is Event.VANISHED:
+        return Move(event, State.PARKED, Reason.LOST, changes, told(failure))
+    return Move(event, State.PARKED, Reason.IN_DOUBT, {**changes, "step": OVER}, told(failure))
 
 
 def _within_retry_budget(judgement: Judgement, around: Circumstances) -> Judgement:

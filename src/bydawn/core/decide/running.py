@@ -7,7 +7,7 @@ import json
 from bydawn.core.backoff import poll_delay_ms, poll_slack_ms
 from bydawn.core.budgets import Amount, is_overrun, total_tokens
 from bydawn.core.decide.finishing import after_end
-from bydawn.core.decide.judging import NO_FAILURE, judged_move, outcome_columns
+from bydawn.core.decide.judging import NO_FAILURE, OVER, judged_move, outcome_columns
 from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
 from bydawn.core.limits import (
     is_overdue,
@@ -17,6 +17,7 @@ from bydawn.core.limits import (
     until_next_limit,
 )
 from bydawn.core.model import Job
+from bydawn.core.putting_back import was_put_back
 from bydawn.core.sightings import (
     Alive,
     Ended,
@@ -62,7 +63,8 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
     if job.stopping == OPERATOR or job.wish == "cancel":
         return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, columns),))
     if outcome.failure is None:
-        ended = Move(Event.ENDED, State.FINISHING, None, {**columns, **NO_FAILURE})
+        cleared = {} if was_put_back(job) else NO_FAILURE
+        ended = Move(Event.ENDED, State.FINISHING, None, {**columns, **cleared})
         return after_end(job, ended, outcome, around)
     return Step(moves=(_judged(job, outcome, columns, around),))
 
@@ -80,8 +82,7 @@ def _judged(job: Job, outcome: Outcome, columns: dict[str, object], around: Circ
     move.changes.update({name: columns[name] for name in columns if name != "ended_at"})
     move.changes["ended_at"] = columns["ended_at"]
     if move.to is State.PARKED:
-        # Its end is known: there is no run left to look at, only a person to wait for.
-        move.changes["step"] = "ended:"
+        move.changes["step"] = OVER
     return move
 
 
