@@ -6,13 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.runner.joining import (
-    awaits_elsewhere,
-    expand,
-    is_joined,
-    kept_for_good,
-    ready_to_expand,
-)
+from bydawn.runner.joining import are_all_joined, expand, ready_to_expand
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Served
 from bydawn.runner.stopping import Interrupt, Stop
@@ -107,7 +101,7 @@ class Drive:
         if sum(map(self._expand, list(runner.scope.served.values()))):
             runner.scope.refresh()
             return bool(self.complaints)
-        return self._all_joined()
+        return are_all_joined(runner, self._now())
 
     def _expand_resting(self) -> None:
         """Where several batches are served, one of them waits for its items, not for the others.
@@ -134,18 +128,6 @@ class Drive:
                 self.complaints += found
                 self.spoilt.add(served.batch.number)
         return bool(ready)
-
-    def _all_joined(self) -> bool:
-        runner, now = self.runner, self._now()
-        for number, served in runner.scope.served.items():
-            if not is_joined(runner.store, served, now):
-                return False
-            if awaits_elsewhere(runner.store, served, runner.tools):
-                return False
-            why = kept_for_good(served)
-            if why:
-                runner.store.keep_back(number, why)
-        return True
 
     def _patience(self) -> int:
         wake = self.runner.next_wake_ms()

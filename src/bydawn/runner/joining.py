@@ -6,12 +6,29 @@ from pathlib import Path
 
 from bydawn.core.errors import PlanInvalid
 from bydawn.core.states import State
+from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Served
 from bydawn.runner.tools import Tools
 from bydawn.store import read
 from bydawn.store.dependencies import Template
 from bydawn.store.due import next_timer
 from bydawn.store.store import Store
+
+
+def are_all_joined(runner: Runner, now: int) -> bool:
+    """Nothing of what this runner serves is left to it, and no wish is left behind. What is kept
+    back for good is told then."""
+    store, serves = runner.store, runner.scope.served
+    for served in serves.values():
+        if not is_joined(store, served, now) or awaits_elsewhere(store, served, runner.tools):
+            return False
+    if runner.heed_wishes():
+        return False
+    for number, served in serves.items():
+        why = kept_for_good(served)
+        if why:
+            store.keep_back(number, why)
+    return True
 
 
 def is_joined(store: Store, served: Served, now: int) -> bool:

@@ -147,6 +147,12 @@ class Runner:
         """Others are said to have written. Called from the loop's own thread."""
         self.horizon.hasten()
 
+    def heed_wishes(self) -> bool:
+        """A wish that came too late for a run reaches its job in the queue; whether one did."""
+        late = self.in_flight.heed(self.store.wishes(self.scope.numbers()))
+        heeded = [self.store.cancel_queued(number, self.tools.chance.nonce) for number in late]
+        return any(heeded)
+
     def stop_all(self, why: str) -> None:
         """End every run of ours, and start nothing more."""
         self.in_flight.halt = why
@@ -165,7 +171,7 @@ class Runner:
         if not self.horizon.is_due(boot):
             return
         if self.horizon.look(boot) or boot >= self._sweep_at:
-            self._heed_wishes()
+            self.heed_wishes()
             self._watch_others(boot)
         if self.halt is None and (self.scope.is_stopped or self.tools.is_stopped()):
             self.stop_all("cancel")
@@ -181,11 +187,6 @@ class Runner:
                 self._sweep_at, boot + max(0, min(left.values())) + _AFTER_LAPSE_MS
             )
         self._others = frozenset(left)
-
-    def _heed_wishes(self) -> None:
-        """A wish that came too late for a run reaches its job in the queue."""
-        for number in self.in_flight.heed(self.store.wishes(self.scope.numbers())):
-            self.store.cancel_queued(number, self.tools.chance.nonce)
 
     def _to_write(self, now: int, boot: int) -> Turn:
         turn = Turn(changes=self._taken_changes())

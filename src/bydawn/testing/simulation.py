@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bydawn.core.errors import StoreUnavailable
-from bydawn.runner.joining import is_joined, kept_for_good
+from bydawn.runner.joining import are_all_joined
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
@@ -256,13 +256,9 @@ class Simulation:
     def _is_through(self, process: Process, runner: Runner) -> bool:
         if runner.is_busy() or not runner.is_quiet():
             return False
-        for number, served in runner.scope.served.items():
-            if not is_joined(runner.store, served, process.machine.clock.utc_ms()):
-                return False
-            check_joined(all_jobs(self.store, self.people.batch, self.people.keys))
-            why = kept_for_good(served)
-            if why:
-                runner.store.keep_back(number, why)
+        if not are_all_joined(runner, process.machine.clock.utc_ms()):
+            return False
+        check_joined(all_jobs(self.store, self.people.batch, self.people.keys))
         return True
 
     def _dies(self, _number: int, _name: str) -> bool:
