@@ -630,6 +630,16 @@ def test_a_cancel_wish_ends_a_parked_job_that_has_no_run() -> None:
         assert [move.to for move in step.moves] == [State.CANCELLED]
 
 
+def test_a_cancel_wish_confirms_no_launch_that_nobody_could_find() -> None:
+    """It was asked for while the launch was unclear, and then nobody could tell: a person decides,
+    who may look at the service."""
+    doubtful = job("launching", wish="cancel")
+    (move,) = learn(doubtful, Unknown("the listing cannot be read"), around(sought_ms=0)).moves
+    assert (move.to, move.reason) == (State.PARKED, Reason.IN_DOUBT)
+    parked = job("parked", wish="cancel", handle=None, reason="in_doubt")
+    assert next_step(parked, around()) == Step()
+
+
 @given(st.data())
 def test_any_history_of_facts_keeps_the_rules(data: st.DataObject) -> None:
     """Random walks: legal moves only, bounded faults, terminal is final, one act at a time."""

@@ -82,10 +82,10 @@ def test_what_was_put_back_neither_fails_nor_goes_again_by_itself(state: State) 
     ways = (spec(retries=3), spec(effects=Effects.NONE, on_doubt=OnDoubt.FAIL, publish=TARGETS))
     for one in ways:
         for fact in FACTS:
-            for stopping in (None, "timeout"):
-                known = job(state.value, **MARKED, stopping=stopping)
+            for asked in ({}, {"stopping": "timeout"}, {"wish": "cancel"}):
+                known = job(state.value, **MARKED, **asked)
                 _learn(known, fact, one)
-                assert known.state not in (State.FAILED, State.QUEUED), fact
+                assert known.state not in (State.FAILED, State.QUEUED, State.CANCELLED), fact
 
 
 def _learn(known: Job, fact: Fact, one: JobSpec) -> None:
@@ -126,3 +126,9 @@ def test_the_mark_outlasts_the_end_until_the_check_has_spoken() -> None:
     checked = spec(check=("true",), retries=3)
     _learn(known, Ended(Outcome()), checked)
     assert (known.state, known.error_code) == ("finishing", "put_back")
+
+
+def test_a_cancel_of_what_was_put_back_publishes_nothing_and_asks_again() -> None:
+    known = job("finishing", **MARKED, wish="cancel", step="checked:d")
+    (move,) = next_step(known, around(spec(publish=TARGETS))).moves
+    assert (move.to, move.reason) == (State.PARKED, "in_doubt")

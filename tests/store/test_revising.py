@@ -232,6 +232,18 @@ def test_a_withdrawn_job_that_a_person_retries_waits_to_be_listed(
     assert named(store, batch, "b").reason == "withdrawn"
 
 
+def test_a_decision_overtakes_a_cancel_that_was_asked_for_before(store: Store, hand: Hand) -> None:
+    """Or what a person starts again would be cancelled in the queue."""
+    batch = fill(store, spec("a"))
+    (job,) = hand.claim(batch)
+    hand.move(job, LAUNCHED)
+    assert store.cancel(job.number, hand.chance.nonce)
+    hand.move(job, LOST)
+    store.resolve(job.number, "retry", "again", hand.chance.nonce)
+    assert store.wishes([batch]) == {}
+    assert [job.name for job in hand.claim(batch)] == ["a"]
+
+
 def test_a_withdrawn_finished_job_stays_done_when_it_is_listed_again(
     store: Store, hand: Hand
 ) -> None:

@@ -34,6 +34,7 @@ _SEIZE = """
 UPDATE job SET token = ?, nonce = ?, runner = NULL
 WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 _WISH = "UPDATE job SET wish = ? WHERE number = ? AND state = ? AND token = ?"
+_OVERTAKE = "UPDATE job SET wish = NULL WHERE number = ?"
 _REOPEN = "UPDATE batch SET closed_at = NULL WHERE number = ?"
 _PAUSE = "UPDATE batch SET paused = ? WHERE number = ? AND paused <> ?"
 
@@ -119,8 +120,10 @@ def _wish(session: Session, job: Job) -> None:
 
 
 def _decide(session: Session, job: Job, nonce: Nonce, move: Move, why: str | None) -> None:
-    """A person's decision, told with their reason, and what it makes ready."""
+    """A person's decision, told with their reason, and what it makes ready. What was asked before
+    is overtaken by it."""
     _record(session, job, nonce, _explained(move, why))
+    session.change(_OVERTAKE, (job.number,))
     release(session, job.batch, templates(session, job.batch), session.clock.utc_ms())
 
 

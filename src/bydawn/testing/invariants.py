@@ -13,7 +13,7 @@ from bydawn.core.audit import Flaw
 from bydawn.core.join import fold
 from bydawn.core.model import Effects, Job, JobSpec, OnDoubt
 from bydawn.core.sightings import Guarantee
-from bydawn.core.states import HELD, TERMINAL, Event, State, legal
+from bydawn.core.states import HELD, TERMINAL, Event, Reason, State, legal
 from bydawn.store import audit, read
 from bydawn.store.read import EventRow
 from bydawn.store.store import Store
@@ -248,13 +248,20 @@ def check_nothing_lives(
 
 
 def given_up(remote: Remote, events: Iterable[EventRow], jobs: Iterable[Job]) -> set[str]:
-    """Runs whose job's plan says to go on where nobody knows of them: on_doubt relaunch or fail."""
+    """Runs whose job's plan says to go on where nobody knows of them (on_doubt relaunch or fail),
+    or of whose job a person decided while it was in doubt."""
     ids = {job.name: job.job_id for job in jobs}
-    doubted = {
-        ids[event.job]
-        for event in events
-        if event.kind == "unknowable" and event.job and event.to_state != State.PARKED
-    }
+    doubted: set[str] = set()
+    asked: set[str] = set()
+    for event in events:
+        if event.job is None:
+            continue
+        goes_on = event.kind == "unknowable" and event.to_state != State.PARKED
+        is_decided = event.kind in ("resolved", "cancelled") and event.runner == _PERSON
+        if goes_on or (is_decided and event.job in asked):
+            doubted.add(ids[event.job])
+        if event.to_state == State.PARKED and event.reason == Reason.IN_DOUBT:
+            asked.add(event.job)
     return {run.handle for run in remote.runs.values() if run.job_id in doubted}
 
 

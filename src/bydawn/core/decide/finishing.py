@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bydawn.core.backoff import retry_delay_ms
-from bydawn.core.decide.judging import NO_FAILURE, failure_columns, judged_move
+from bydawn.core.decide.judging import NO_FAILURE, cancelled_move, failure_columns, judged_move
 from bydawn.core.decide.step import (
     Act,
     Broken,
@@ -62,7 +62,7 @@ def _next_step(job: Job, around: Circumstances) -> Step:
     spec, step = around.spec, job.step or ""
     published = _published(step)
     if job.wish == "cancel" and not published:
-        return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
+        return Step(moves=(cancelled_move(job, {}),))
     if not step:
         return Step(act=Act.COLLECT)
     if step.startswith(_COLLECTED) and spec.check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from bydawn.core.backoff import retry_delay_ms
@@ -48,6 +49,14 @@ def judged_move(
         changes["ended_at"] = job.ended_at or around.now
         changes["stopping"] = None
     return Move(event, to, judgement.reason, changes, told(failure))
+
+
+def cancelled_move(job: Job, changes: dict[str, Any]) -> Move:
+    """A person's cancel, confirmed. Of what was put back a later run may live: they are asked."""
+    if was_put_back(job):
+        left = _left_to_a_person(Event.JUDGED, None)
+        return replace(left, changes={**changes, **left.changes})
+    return Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, changes)
 
 
 def _left_to_a_person(event: Event, failure: Failure | None) -> Move:

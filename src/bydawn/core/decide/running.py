@@ -7,7 +7,13 @@ import json
 from bydawn.core.backoff import poll_delay_ms, poll_slack_ms
 from bydawn.core.budgets import Amount, is_overrun, total_tokens
 from bydawn.core.decide.finishing import after_end
-from bydawn.core.decide.judging import NO_FAILURE, OVER, judged_move, outcome_columns
+from bydawn.core.decide.judging import (
+    NO_FAILURE,
+    OVER,
+    cancelled_move,
+    judged_move,
+    outcome_columns,
+)
 from bydawn.core.decide.step import Act, Circumstances, Fact, Move, Step
 from bydawn.core.limits import (
     is_overdue,
@@ -61,7 +67,7 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
     """The run is over: to finishing, to the next generation, or to its end."""
     columns = outcome_columns(job, outcome, around.now)
     if job.stopping == OPERATOR or job.wish == "cancel":
-        return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, columns),))
+        return Step(moves=(cancelled_move(job, columns),))
     if outcome.failure is None:
         cleared = {} if was_put_back(job) else NO_FAILURE
         ended = Move(Event.ENDED, State.FINISHING, None, {**columns, **cleared})
@@ -89,7 +95,7 @@ def _judged(job: Job, outcome: Outcome, columns: dict[str, object], around: Circ
 def lost(job: Job, fact: Vanished, around: Circumstances) -> Move:
     failure = Failure(FailureClass.AMBIGUOUS, "lost", fact.detail)
     if job.stopping == OPERATOR or job.wish == "cancel":
-        return Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR, {"ended_at": around.now})
+        return cancelled_move(job, {"ended_at": around.now})
     if job.stopping:
         judgement = judge_stopped(job.stopping, around.spec, job.faults)
     else:
