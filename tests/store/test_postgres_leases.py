@@ -7,9 +7,11 @@ import contextlib
 import psycopg
 import pytest
 
+from bydawn.core.errors import StoreUnavailable
 from bydawn.runner.clock import SystemClock
 from bydawn.store import leases
 from bydawn.store.leases import Acquired
+from bydawn.store.postgres import open_postgres
 from bydawn.store.shared import open_server_store
 from bydawn.store.store import Store
 from bydawn.testing.virtual import HandWoundClock
@@ -32,6 +34,19 @@ def test_giving_back_waits_for_nobody_who_writes(postgres_server: Server) -> Non
             assert leases.release(store.session, "a", held.token, "n1")
             other.rollback()
         assert take(store, "n2").lease.token == held.token + 1
+
+
+def test_the_turn_of_a_name_is_not_waited_for_without_end(postgres_server: Server) -> None:
+    url = postgres_server.database()
+    with contextlib.closing(open_server_store(url, SystemClock(), "s_1")):
+        pass
+    session = open_postgres(url, SystemClock(), patience_s=0.01)
+    with contextlib.closing(session), psycopg.connect(url) as other:
+        wait = "SELECT set_config('lock_timeout', '20ms', true)"
+        session._wire._opening = session._wire._opening._replace(brief=wait)
+        other.execute(_WRITES)
+        with pytest.raises(StoreUnavailable, match="is busy"):
+            leases.acquire(session, "a", TTL, "me", lambda: "n1")
 
 
 @pytest.mark.wide

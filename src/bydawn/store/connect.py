@@ -111,10 +111,11 @@ class Session(Protocol):
         nonce, or by what they guard. Listeners are not told."""
         ...
 
-    def in_passing(self, change: Statement, question: Statement) -> Row | None:
+    def in_passing(self, sql: str, parameters: Sequence[Any]) -> int:
         """As ``at_once`` for one change of one row, which may be lost when the machine that keeps
-        the store loses its power a moment later. So neither a turn to write nor the disk is waited
-        for where that takes longer, and ``changed_elsewhere`` need not see it."""
+        the store loses its power a moment later; how many rows it changed. So neither a turn to
+        write nor the disk is waited for where that takes longer, and ``changed_elsewhere`` need not
+        see it."""
         ...
 
     def trying(self) -> AbstractContextManager[None]:

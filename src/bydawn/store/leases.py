@@ -29,15 +29,16 @@ WHERE lease.released_at IS NOT NULL OR lease.boot <> excluded.boot
     OR lease.lease_until <= lease_now()"""
 # Whether it is over is asked once, by the grant; the sequence follows what was given.
 _DRAWN = """
-UPDATE sequence SET value = (SELECT token FROM lease WHERE name = ?)
-WHERE name = 'token' AND value < (SELECT token FROM lease WHERE name = ?)"""
+UPDATE sequence SET value = max(value, (SELECT token FROM lease WHERE name = ?))
+WHERE name = 'token'"""
 _EXTEND = """
 UPDATE lease SET lease_until = lease_now() + ?
 WHERE name = ? AND token = ? AND nonce = coalesce(?, nonce)
     AND released_at IS NULL AND boot = ? AND lease_until > lease_now()"""
+# Its count is the answer, so a second time it counts as well; the first moment stays.
 _RELEASE = """
-UPDATE lease SET released_at = ? WHERE name = ? AND token = ? AND nonce = coalesce(?, nonce)
-    AND released_at IS NULL"""
+UPDATE lease SET released_at = coalesce(released_at, ?)
+WHERE name = ? AND token = ? AND nonce = coalesce(?, nonce)"""
 
 
 @value
@@ -71,7 +72,7 @@ def acquire(
     """Take a name that nobody holds; answers who holds it otherwise."""
     ours = nonce()
     row = (name, ours, holder, session.lease_boot(), ttl_ms, session.clock.utc_ms())
-    found = _after(session, name, (_GRANT, row), (_DRAWN, (name, name)))
+    found = _after(session, name, (_GRANT, row), (_DRAWN, (name,)))
     assert found is not None, "it was there, or was just given"
     return Acquired(found, is_ours=found.nonce == ours)
 
@@ -87,9 +88,7 @@ def release(session: Session, name: str, token: int, nonce: str | None) -> bool:
     """Give a name back; again is no harm. False when the last holder was another. Nobody waits for
     the disk: where this is forgotten the name is free when the lease is over, under a higher token.
     """
-    given_back = (_RELEASE, (session.clock.utc_ms(), name, token, nonce))
-    found = _lease(session, session.in_passing(given_back, _question(session, name)))
-    return found is not None and _is_same(found, token, nonce)
+    return session.in_passing(_RELEASE, (session.clock.utc_ms(), name, token, nonce)) == 1
 
 
 def find(session: Session, name: str) -> Lease | None:

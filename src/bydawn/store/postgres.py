@@ -98,11 +98,12 @@ class PostgresSession(Questions):
 
     def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:
         assert not self._is_writing, "a transaction inside a transaction"
-        return repeated(self._wire, lambda: self._in_one_breath([(TURN, ()), *changes, question]))
+        return repeated(self._wire, lambda: self._in_one_breath([*changes, question]))
 
-    def in_passing(self, change: Statement, question: Statement) -> Row | None:
+    def in_passing(self, sql: str, parameters: Sequence[Any]) -> int:
         assert not self._is_writing, "a transaction inside a transaction"
-        return repeated(self._wire, lambda: self._without_a_turn([change, question]))
+        change = (self._worded(sql), parameters)
+        return repeated(self._wire, lambda: self._without_a_turn(change))
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
@@ -185,21 +186,19 @@ class PostgresSession(Questions):
     def _in_one_breath(self, statements: Sequence[Statement]) -> Row | None:
         try:
             self._wire.connect_again()
-            *_, turn, answer = self._wire.say_to_the_end(self._all_worded(statements))
+            worded = [(self._worded(sql), given) for sql, given in statements]
+            turn, answer = self._wire.say_to_the_end(worded)
         except psycopg.Error as error:
             raise self._undone(error) from error
         self._note(self._taken(turn))
         return answer
 
-    def _without_a_turn(self, statements: Sequence[Statement]) -> Row | None:
+    def _without_a_turn(self, change: Statement) -> int:
         try:
             self._wire.connect_again()
-            return self._wire.say_in_passing(self._all_worded(statements))
+            return self._wire.say_in_passing(change)
         except psycopg.Error as error:
             raise self._undone(error) from error
-
-    def _all_worded(self, statements: Sequence[Statement]) -> list[Statement]:
-        return [(self._worded(sql), given) for sql, given in statements]
 
     def _undone(self, error: psycopg.Error) -> Exception:
         """What a word means that leaves nothing of the transaction."""

@@ -104,8 +104,8 @@ class SqliteSession:
 
         return self.transact(act)
 
-    def in_passing(self, change: Statement, question: Statement) -> Row | None:
-        return self.at_once([change], question)
+    def in_passing(self, sql: str, parameters: Sequence[Any]) -> int:
+        return self.transact(lambda: self.change(sql, parameters))
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:

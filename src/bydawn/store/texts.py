@@ -10,6 +10,7 @@ from psycopg.pq import Escaping
 
 from bydawn.store.connect import Row, Statement
 from bydawn.store.dialect import filled, given_to, spoken
+from bydawn.store.server import BEGIN
 
 
 class Texts:
@@ -20,9 +21,11 @@ class Texts:
         self._connection = connection
         self._told: dict[str, str] = {}
 
-    def all(self, statements: Sequence[Statement], is_known: bool) -> list[str]:
+    def message(self, statements: Sequence[Statement], is_known: bool) -> str:
+        """A transaction of these statements, not ended yet."""
         write = self._short if is_known else self._full
-        return [write(sql, self._literals(sql, given)) for sql, given in statements]
+        texts = (write(sql, self._literals(sql, given)) for sql, given in statements)
+        return "; ".join([BEGIN, *texts])
 
     def _full(self, sql: str, literals: list[str]) -> str:
         return filled(spoken(sql), literals)
@@ -43,3 +46,13 @@ class Texts:
         if isinstance(value, str):
             return Escaping(self._connection.pgconn).escape_literal(value.encode()).decode()
         return "NULL" if value is None else str(int(value))
+
+
+def first_rows(cursor: psycopg.Cursor[Row]) -> list[Row | None]:
+    """The first row of each answer that has rows."""
+    found = []
+    while True:
+        if cursor.rownumber is not None:  # as its description would say, which costs more
+            found.append(cursor.fetchone())
+        if not cursor.nextset():
+            return found

@@ -6,8 +6,13 @@ from bydawn.store.dialect import NOW
 
 # The row that orders all writers also counts their transactions; with it comes who answered, and
 # when the turn came.
-TURN = f"""
-UPDATE sequence SET value = value + 1 WHERE name = 'version'
-RETURNING value, pg_backend_pid(), {NOW}"""
+_RAISED = "UPDATE sequence SET value = value + 1"
+_OF_ALL = f"WHERE name = 'version' RETURNING value, pg_backend_pid(), {NOW}"
+TURN = f"{_RAISED} {_OF_ALL}"
 FIRST_TURN = f"SELECT 0, pg_backend_pid(), {NOW} FROM pg_advisory_xact_lock(7090144118881)"
 VERSION = "SELECT value FROM sequence WHERE name = 'version'"
+
+
+def turn_under(settings: str) -> str:
+    """As TURN, in a transaction whose settings this question makes, already for the wait."""
+    return f"{_RAISED} FROM ({settings}) AS must {_OF_ALL}"

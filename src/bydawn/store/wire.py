@@ -16,7 +16,6 @@ from bydawn.store.dialect import Spoken, given_to
 from bydawn.store.listening import Listener, channel_of
 from bydawn.store.many import Many, each_matched
 from bydawn.store.server import (
-    BEGIN,
     COMMIT_S,
     NOT_PREPARED,
     Address,
@@ -27,7 +26,8 @@ from bydawn.store.server import (
     opening_words,
     pauses,
 )
-from bydawn.store.texts import Texts
+from bydawn.store.texts import Texts, first_rows
+from bydawn.store.turns import turn_under
 
 FIRST_PATIENCE_S = 3.0
 # So many transactions were answered by the process that greeted before anything is prepared there.
@@ -174,12 +174,7 @@ class Wire:
 
     def say_all(self, sql: str) -> list[Row | None]:
         """Several statements at once; the first row of each answer that has rows."""
-        cursor = self.say(sql)
-        found = [cursor.fetchone()] if cursor.description else []
-        while cursor.nextset():
-            if cursor.description:
-                found.append(cursor.fetchone())
-        return found
+        return first_rows(self.say(sql))
 
     def begin(self, statements: Sequence[Statement]) -> list[Row | None]:
         """Begin a write transaction with these statements, in one message; answers as of
@@ -188,25 +183,28 @@ class Wire:
         return self.say_all(self._message(opening, statements))
 
     def say_to_the_end(self, statements: Sequence[Statement]) -> list[Row | None]:
-        """A whole write transaction in one message; answers as of ``say_all``."""
-        return self._say_whole(self._opening.brief, statements)
-
-    def say_in_passing(self, statements: Sequence[Statement]) -> Row | None:
-        """As ``say_to_the_end``, but what is kept may be lost with the server's power; the last
-        answer."""
-        opened, *_, answer = self._say_whole(self._opening.passing, statements)
-        assert opened is not None
-        self.meet(opened[-1])
-        return answer
-
-    def _say_whole(self, opening: str, statements: Sequence[Statement]) -> list[Row | None]:
-        message = f"{self._message(opening, statements)}; COMMIT"
+        """A whole write transaction in one message, which begins with its turn; answers as of
+        ``say_all``."""
+        turn = turn_under(self._opening.brief)
         with self._connection.answering_within(COMMIT_S):
-            return self.say_all(message)
+            return self.say_all(self._whole(turn, statements))
+
+    def say_in_passing(self, change: Statement) -> int:
+        """A whole transaction of one change in one message; what is kept may be lost with the
+        server's power. How many rows were changed."""
+        with self._connection.answering_within(COMMIT_S):
+            cursor = self.say(self._whole(self._opening.passing, [change]))
+        cursor.nextset()
+        *_, pid = cursor.fetchone() or (0,)
+        self.meet(pid)
+        cursor.nextset()
+        return cursor.rowcount
+
+    def _whole(self, opening: str, statements: Sequence[Statement]) -> str:
+        return f"{self._message(opening, statements)}; COMMIT"
 
     def _message(self, opening: str, statements: Sequence[Statement]) -> str:
-        is_known = self._met >= _ACQUAINTED
-        return "; ".join([BEGIN, *self._texts.all([(opening, ()), *statements], is_known)])
+        return self._texts.message([(opening, ()), *statements], self._met >= _ACQUAINTED)
 
     def tables(self) -> set[str]:
         return {str(row[0]) for row in self.say(_TABLES)}
