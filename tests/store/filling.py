@@ -67,7 +67,7 @@ class Hand:
         self.chance = SeededChance(sum(self.name.encode()))
         self.store.register(self.name, self.machine, 1, self.lease_ms, frozenset())
         self.claimer = Claimer(
-            self.name, self.machine, self.chance.nonce, self.store.spec, lambda _: None
+            self.name, self.machine, self.chance.nonces, self.store.spec, lambda _: None
         )
 
     def open(self, batch: int, only: str = "") -> Open:

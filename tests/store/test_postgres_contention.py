@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from bydawn.core.keys import job_key
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.states import Event, State
+from bydawn.runner.chance import SystemChance
 from bydawn.runner.clock import SystemClock
 from bydawn.runner.scope import Scope
 from bydawn.store import counters, read
@@ -75,9 +75,7 @@ class Hand(threading.Thread):
         scope = Scope(store, lambda: [self._batch])
         scope.refresh()
         store.register(self.runner, self.runner, 1, 60_000, scope.numbers())
-        who = Claimer(
-            self.runner, self.runner, lambda: secrets.token_hex(4), store.spec, scope.pool
-        )
+        who = Claimer(self.runner, self.runner, SystemChance().nonces, store.spec, scope.pool)
         held: list[Job] = []
         give_up = time.monotonic() + _PATIENCE_S
         while time.monotonic() < give_up:

@@ -49,7 +49,7 @@ class Runner:
         self._sweep_at = 0
         self._others: frozenset[str] = frozenset()
         self._claimer = Claimer(
-            name, tools.machine, tools.chance.nonce, store.spec, scope.pool, tools.is_local
+            name, tools.machine, tools.chance.nonces, store.spec, scope.pool, tools.is_local
         )
         self._begin_life()
 

@@ -26,6 +26,8 @@ class Chance(Protocol):
 
     def nonce(self) -> str: ...
 
+    def nonces(self, count: int) -> list[str]: ...
+
 
 class Checks(Protocol):
     """Runs a plan's check commands beside the jobs, under the same supervision."""

@@ -77,7 +77,7 @@ class Claimer:
 
     runner: str
     machine: str
-    nonce: Callable[[], str]
+    nonces: Callable[[int], list[str]]
     spec_of: Callable[[int], JobSpec]
     pool_of: Callable[[str], Pool | None]
     is_local: Callable[[JobSpec], bool] = lambda _: False
@@ -177,21 +177,20 @@ def _started(batch: Open, jobs: list[Job]) -> dict[str, int]:
 def _intend(session: Session, claimer: Claimer, jobs: list[Job], first: int, now: int) -> None:
     """The intention, committed before any backend is called."""
     counters.draw_tokens(session, len(jobs))
-    writes = []
-    for offset, job in enumerate(jobs):
+    writes, nonces = [], claimer.nonces(len(jobs))
+    for token, (job, nonce) in enumerate(zip(jobs, nonces, strict=True), first):
         guard = (job.number, job.state, job.token, job.nonce)
-        _take(job, claimer, first + offset, now)
+        _take(job, claimer, token, nonce, now)
         reserved = (job.reserved_micros, job.reserved_tokens, job.accounts)
-        taken = (job.token, job.nonce, claimer.runner, claimer.machine, now)
-        writes.append((*taken, *reserved, *guard))
+        writes.append((token, nonce, claimer.runner, claimer.machine, now, *reserved, *guard))
     session.send_all(_INTEND, writes)
     tell(session, (_intended(job, claimer.runner, now) for job in jobs))
 
 
-def _take(job: Job, claimer: Claimer, token: int, now: int) -> None:
+def _take(job: Job, claimer: Claimer, token: int, nonce: str, now: int) -> None:
     """The row as _INTEND writes it, in memory."""
     job.state, job.reason = _LAUNCHING, None
-    job.token, job.nonce = token, claimer.nonce()
+    job.token, job.nonce = token, nonce
     job.runner, job.machine = claimer.runner, claimer.machine
     job.attempts += 1
     job.intended_at, job.started_at, job.ended_at = now, None, None
@@ -215,9 +214,11 @@ def adopt(session: Session, claimer: Claimer, batch: Open, room: int, now: int) 
     if not orphans:
         return []
     first = counters.take_tokens(session, len(orphans))
-    for offset, job in enumerate(orphans):
+    for token, (job, nonce) in enumerate(
+        zip(orphans, claimer.nonces(len(orphans)), strict=True), first
+    ):
         guard = (job.number, job.state, job.token, job.nonce)
-        job.token, job.nonce, job.runner = first + offset, claimer.nonce(), claimer.runner
+        job.token, job.nonce, job.runner = token, nonce, claimer.runner
         assert session.change(_ADOPT, (job.token, job.nonce, job.runner, *guard)) == 1
     tell(session, (_claimed(job, now) for job in orphans))
     return orphans

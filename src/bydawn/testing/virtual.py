@@ -53,6 +53,9 @@ class SeededChance:
     def nonce(self) -> str:
         return f"{self._random.getrandbits(64):016x}"
 
+    def nonces(self, count: int) -> list[str]:
+        return [self.nonce() for _ in range(count)]
+
 
 class InlineDispatcher:
     """Carries calls out at once, and winds the clock instead of waiting."""
