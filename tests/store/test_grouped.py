@@ -1,19 +1,24 @@
-"""Many rows in one INSERT to SQLite are the rows that one by one would have been."""
+"""Many rows in one statement to SQLite do what they would have done one by one."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from bydawn.store import events, inserts, listing, settling
-from bydawn.store.inserts import AT_ONCE, alike_among, carry_out
+from bydawn.store import claiming, events, grouped, listing, settling
+from bydawn.store.grouped import AT_ONCE, carry_out
+from bydawn.store.store import open_store
+from bydawn.testing.virtual import HandWoundClock
 
 _ADD = "INSERT INTO t (name, kind, count) VALUES (?, ?, ?)"
 _RAISE = " ON CONFLICT (name) DO UPDATE SET count = excluded.count WHERE t.count < excluded.count"
+_MOVE = "UPDATE t SET count = ? WHERE name = ?"
 _FEWEST_PARAMETERS = 999
+_WIDEST = [listing._ADD_JOB, settling._ATTEMPT, settling._UPDATE, events._INSERT, claiming._INTEND]
 
 
 @pytest.fixture
@@ -62,21 +67,56 @@ def test_a_row_that_is_there_already_is_an_error(cursor: sqlite3.Cursor) -> None
         carry_out(cursor, _ADD, rows)
 
 
-def test_other_statements_are_carried_out_row_by_row(cursor: sqlite3.Cursor) -> None:
-    carry_out(cursor, _ADD, [(f"n{number}", "a", 0) for number in range(AT_ONCE)])
-    moved = [(number, f"n{number}") for number in range(AT_ONCE + 5)]
-    assert carry_out(cursor, "UPDATE t SET count = ? WHERE name = ?", moved) == AT_ONCE
-    assert [count for _, _, count in _kept(cursor)] == list(range(AT_ONCE))
+@pytest.mark.parametrize("count", [1, AT_ONCE, AT_ONCE + 5, 1_003])
+def test_each_row_is_changed_by_its_own(cursor: sqlite3.Cursor, count: int) -> None:
+    carry_out(cursor, _ADD, [(f"n{number}", "a", 0) for number in range(count)])
+    moved = [(number, f"n{number}") for number in range(count + 3)]
+    assert carry_out(cursor, _MOVE, moved) == count, "the last three are nobody's"
+    assert [number for _, _, number in _kept(cursor)] == list(range(count))
 
 
-def test_what_is_the_same_in_all_rows_is_found() -> None:
-    assert alike_among([(1, 2), ("x", "x"), (None, None), ("a", "b")]) == (1, 2)
-    assert alike_among([("x", "y", "x"), (1, 1, 1)]) == (1,)
-    assert alike_among([(1, 1), (2, 2)]) == (1,)
+def test_a_guard_that_does_not_match_leaves_its_row_alone(cursor: sqlite3.Cursor) -> None:
+    carry_out(cursor, _ADD, [(f"n{number}", "a", 1) for number in range(AT_ONCE)])
+    guarded = "UPDATE t SET kind = ? WHERE name = ? AND count = ?"
+    rows = [("b", f"n{number}", 2 if number == 3 else 1) for number in range(AT_ONCE)]
+    assert carry_out(cursor, guarded, rows) == AT_ONCE - 1
+    assert [name for name, kind, _ in _kept(cursor) if kind == "a"] == ["n3"]
 
 
-@pytest.mark.parametrize("sql", [listing._ADD_JOB, settling._ATTEMPT, events._INSERT])
+def test_a_group_is_one_step(cursor: sqlite3.Cursor) -> None:
+    said: list[str] = []
+    cursor.connection.set_trace_callback(said.append)
+    carry_out(cursor, _ADD, [(f"n{number}", "a", 1) for number in range(4 * AT_ONCE + 2)])
+    carry_out(cursor, _MOVE, [(7, f"n{number}") for number in range(4 * AT_ONCE + 2)])
+    assert len(said) == 2 * (4 + 2)
+
+
+@pytest.mark.parametrize("sql", [claiming._INTEND, settling._UPDATE])
+def test_a_group_is_found_by_its_numbers(tmp_path: Path, sql: str) -> None:
+    """And not by what they are: where the planner saw a state, it would plan each time anew."""
+    store = open_store(tmp_path / "s.db", HandWoundClock(), "s_1")
+    places = sql.count("?")
+    text = grouped._worded(sql, places, tuple(range(1, places - 3)))
+    plan = store.session.rows(f"EXPLAIN QUERY PLAN {text}", [None] * (places - 4 + 4 * AT_ONCE))
+    assert "SEARCH job USING INTEGER PRIMARY KEY (rowid=?)" in [row[3] for row in plan]
+    store.close()
+
+
+@pytest.mark.parametrize("sql", _WIDEST)
 def test_our_widest_rows_fit_where_few_parameters_do(sql: str) -> None:
     """Every SQLite takes 999 parameters; before 3.32 no more."""
     assert sql.count("?") * AT_ONCE <= _FEWEST_PARAMETERS
-    assert inserts._insert_in(sql), "these are worth it"
+    assert grouped._takes_many(sql), "these are worth it"
+
+
+def test_an_older_sqlite_is_given_updates_row_by_row(
+    cursor: sqlite3.Cursor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouped, "_KNOWS_UPDATE_FROM", False)
+    grouped._takes_many.cache_clear()
+    carry_out(cursor, _ADD, [(f"n{number}", "a", 0) for number in range(AT_ONCE)])
+    said: list[str] = []
+    cursor.connection.set_trace_callback(said.append)
+    assert carry_out(cursor, _MOVE, [(5, f"n{number}") for number in range(AT_ONCE)]) == AT_ONCE
+    assert len(said) == AT_ONCE
+    grouped._takes_many.cache_clear()

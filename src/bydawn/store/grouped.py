@@ -1,5 +1,5 @@
-"""Many rows in one INSERT to SQLite: so many of them are one step of the engine, and what is the
-same in all of them is given once.
+"""Many rows in one statement to SQLite: so many of them are one step of the engine, and what is the
+same in all of them is bound once.
 """
 
 from __future__ import annotations
@@ -11,71 +11,61 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-# More gains little, and for our widest row these are parameters that every SQLite takes.
+from bydawn.store.many import alike_among, apart_from, found_by, over_all
+
+# More gains little, and for our widest rows these are parameters that every SQLite takes.
 AT_ONCE = 25
 _READ_AT_ONCE = 1_000
-# Without parameters but those of its rows.
-_INSERT = re.compile(r"(\s*INSERT INTO [^?]*?\bVALUES\s*)(\([^()]*\))([^?]*)", re.DOTALL)
-Rows = list[Sequence[Any]]
+_KNOWS_UPDATE_FROM = sqlite3.sqlite_version_info >= (3, 33)
+_INSERT = re.compile(r"\s*INSERT INTO [^?]*\bVALUES\s*\([^()]*\)[^?]*")
+_UPDATE = re.compile(r"\s*UPDATE .*\bWHERE\b.*", re.DOTALL)
 
 
 def carry_out(cursor: sqlite3.Cursor, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
     """Carry out one statement for many rows, which may be a stream; how many rows it changed."""
     given, changed = iter(parameters), 0
     while rows := list(itertools.islice(given, _READ_AT_ONCE)):
-        whole = len(rows) // AT_ONCE * AT_ONCE if _insert_in(sql) else 0
-        changed += _inserted(cursor, sql, rows[:whole]) if whole else 0
+        whole = len(rows) // AT_ONCE * AT_ONCE if _takes_many(sql) else 0
+        changed += _carried_out(cursor, sql, rows[:whole]) if whole else 0
         changed += cursor.executemany(sql, rows[whole:]).rowcount if rows[whole:] else 0
     return changed
 
 
-def _inserted(cursor: sqlite3.Cursor, sql: str, rows: Rows) -> int:
-    """How many were put in of these rows, which fill whole statements."""
+def _carried_out(cursor: sqlite3.Cursor, sql: str, rows: list[Sequence[Any]]) -> int:
+    """How many were changed by these rows, which fill whole statements."""
     columns = list(zip(*rows, strict=True))
-    alike = alike_among(columns)
-    once = [columns[place][0] for place in alike]
-    apart = list(zip(*(columns[place] for place in _apart(len(columns), alike)), strict=True))
-    text = _worded(sql, len(columns), alike)
+    alike = alike_among(columns, found_by(_numbered(sql)))
+    once = [columns[place - 1][0] for place in alike]
+    apart = [columns[place - 1] for place in apart_from(alike, len(columns))]
+    text, given = _worded(sql, len(columns), alike), list(zip(*apart, strict=True))
     changed = 0
     for start in range(0, len(rows), AT_ONCE):
-        each = itertools.chain.from_iterable(apart[start : start + AT_ONCE])
+        each = itertools.chain.from_iterable(given[start : start + AT_ONCE])
         changed += cursor.execute(text, [*once, *each]).rowcount
     return changed
-
-
-def alike_among(columns: Sequence[tuple[Any, ...]]) -> tuple[int, ...]:
-    """The places of columns with one value for all rows; not all of them, rows need something to
-    consist of."""
-    alike = [
-        place
-        for place, values in enumerate(columns)
-        if values[0] == values[-1] and values.count(values[0]) == len(values)
-    ]
-    return tuple(alike[1:] if len(alike) == len(columns) else alike)
 
 
 @lru_cache(maxsize=128)
 def _worded(sql: str, places: int, alike: tuple[int, ...]) -> str:
     """The statement for AT_ONCE rows: first come the parameters that all share."""
-    found = _insert_in(sql)
-    assert found, f"no INSERT of rows: {sql}"
-    head, row, tail = found
-    apart = _apart(places, alike)
-    rows = []
-    for before in range(len(alike), len(alike) + AT_ONCE * len(apart), len(apart)):
-        numbers = {place: number for number, place in enumerate(alike, 1)}
-        numbers |= {place: before + number for number, place in enumerate(apart, 1)}
-        marks = iter(range(places))
-        rows.append(re.sub(r"\?", lambda _: f"?{numbers[next(marks)]}", row))  # noqa: B023
-    return f"{head}{', '.join(rows)}{tail}"
-
-
-def _apart(places: int, alike: tuple[int, ...]) -> list[int]:
-    return [place for place in range(places) if place not in alike]
+    apart = apart_from(alike, places)
+    said = {place: f"?{number}" for number, place in enumerate(alike, 1)}
+    said |= {place: f"given.column{number}" for number, place in enumerate(apart, 1)}
+    numbers = iter(range(len(alike) + 1, len(alike) + 1 + AT_ONCE * len(apart)))
+    rows = (f"({', '.join(f'?{next(numbers)}' for _ in apart)})" for _ in range(AT_ONCE))
+    table = f"(VALUES {', '.join(rows)}) AS given"
+    # Without a WHERE its grammar takes ON CONFLICT for the ON of a join.
+    return over_all(_numbered(sql), table + " WHERE true" * ("ON CONFLICT" in sql), said)
 
 
 @lru_cache(maxsize=128)
-def _insert_in(sql: str) -> tuple[str, str, str] | None:
-    """The head, the row and the tail of an INSERT; None where it is another statement."""
-    found = _INSERT.fullmatch(sql)
-    return (found[1], found[2], found[3]) if found else None
+def _takes_many(sql: str) -> bool:
+    """Whether it is a statement of one row that many rows can be given to."""
+    return bool(_INSERT.match(sql) or (_KNOWS_UPDATE_FROM and _UPDATE.match(sql)))
+
+
+@lru_cache(maxsize=128)
+def _numbered(sql: str) -> str:
+    """None of our statements that change rows has a question mark in a text."""
+    numbers = itertools.count(1)
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)

@@ -1,9 +1,10 @@
-"""Many rows in one statement to PostgreSQL: each parameter that differs between the rows becomes an
-array, in which it has one element for each row.
+"""Many rows in one statement: each parameter that differs between the rows is read from a table
+that is ``given`` with it. To PostgreSQL that is made of arrays, with one element for each row.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -48,20 +49,24 @@ class Many:
 def for_many(sql: str, types: Sequence[str], alike: Sequence[int] = ()) -> str:
     """One spoken INSERT or UPDATE for many rows at once: first come the arrays, in the order of
     their places, then the places ``alike``."""
-    apart = _apart(len(types), alike)
+    apart = apart_from(alike, len(types))
     arrays = ", ".join(f"${number}::{types[place - 1]}[]" for number, place in enumerate(apart, 1))
     names = ", ".join(f'"{place}"' for place in apart)
-    source = f"FROM unnest({arrays}) AS given({names})"
-    once = {
-        place: f"${number}::{types[place - 1]}"
-        for number, place in enumerate(alike, len(apart) + 1)
-    }
+    said = {place: f'given."{place}"' for place in apart}
+    for number, place in enumerate(alike, len(apart) + 1):
+        said[place] = f"${number}::{types[place - 1]}"
+    return over_all(sql, f"unnest({arrays}) AS given({names})", said)
+
+
+def over_all(sql: str, given: str, said: Mapping[int, str]) -> str:
+    """A numbered INSERT or UPDATE of one row for all rows of a table that is ``given``; for its
+    parameters stands what is ``said`` for their places."""
     insert = _INSERT.fullmatch(sql)
     if insert:
         head, values, tail = insert.groups()
-        return f"{head}SELECT {_given(values, once)} {source}{tail}"
+        return f"{head}SELECT {_saying(values, said)} FROM {given}{tail}"
     head, where = _parts_of_update(sql)
-    return f"{_given(head, once)}{source}\n{_given(where, once)}"
+    return f"{_saying(head, said)}FROM {given}\n{_saying(where, said)}"
 
 
 def each_matched(sql: str, place: int) -> str:
@@ -72,22 +77,35 @@ def each_matched(sql: str, place: int) -> str:
 
 
 def alike_in(sql: str, rows: Sequence[Sequence[Any]]) -> tuple[int, ...]:
-    """The places that hold the same value in all rows, which is then said once. One place stays
-    for the rows to consist of, and what rows are found by stays: the planner must not know it."""
-    found_by = set() if _INSERT.fullmatch(sql) else _places_in(_parts_of_update(sql)[1])
-    columns = enumerate(zip(*rows, strict=True), 1)
+    """The places that hold the same value in all rows, which is then said once."""
+    return alike_among(list(zip(*rows, strict=True)), found_by(sql))
+
+
+def alike_among(columns: Sequence[Sequence[Any]], found_by: frozenset[int]) -> tuple[int, ...]:
+    """The places of columns that hold one value for all rows. One place stays for the rows to
+    consist of, and what rows are found by stays: the planner must not know it."""
     alike = [
         place
-        for place, values in columns
-        if place not in found_by and values.count(values[0]) == len(values)
+        for place, values in enumerate(columns, 1)
+        if values[0] == values[-1]
+        and place not in found_by
+        and values.count(values[0]) == len(values)
     ]
-    return tuple(alike[1:] if len(alike) == len(rows[0]) else alike)
+    return tuple(alike[1:] if len(alike) == len(columns) else alike)
+
+
+@functools.lru_cache(maxsize=128)
+def found_by(sql: str) -> frozenset[int]:
+    """The places of what the rows of a numbered statement are found by: none for an INSERT."""
+    if _INSERT.fullmatch(sql):
+        return frozenset()
+    return frozenset(int(place) for place in PARAMETER.findall(_parts_of_update(sql)[1]))
 
 
 def given_for(rows: Sequence[Sequence[Any]], alike: Sequence[int] = ()) -> list[Any]:
     """The parameters ``for_many`` reads."""
     columns = list(zip(*rows, strict=True))
-    arrays = [array_of(columns[place - 1]) for place in _apart(len(columns), alike)]
+    arrays = [array_of(columns[place - 1]) for place in apart_from(alike, len(columns))]
     return [*arrays, *(cleaned(columns[place - 1][0]) for place in alike)]
 
 
@@ -114,7 +132,8 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _apart(places: int, alike: Sequence[int]) -> list[int]:
+def apart_from(alike: Sequence[int], places: int) -> list[int]:
+    """The places that are not alike in all rows."""
     return [place for place in range(1, places + 1) if place not in alike]
 
 
@@ -124,9 +143,5 @@ def _parts_of_update(sql: str) -> tuple[str, str]:
     return update[1], update[2]
 
 
-def _places_in(sql: str) -> set[int]:
-    return {int(place) for place in PARAMETER.findall(sql)}
-
-
-def _given(sql: str, once: Mapping[int, str]) -> str:
-    return PARAMETER.sub(lambda found: once.get(int(found[1]), f'given."{found[1]}"'), sql)
+def _saying(sql: str, said: Mapping[int, str]) -> str:
+    return PARAMETER.sub(lambda found: said[int(found[1])], sql)

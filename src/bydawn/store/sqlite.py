@@ -11,7 +11,7 @@ from typing import Any
 
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, StoreUnavailable
-from bydawn.store import inserts
+from bydawn.store import grouped
 from bydawn.store.chain import Chain
 from bydawn.store.connect import Occupied, Row, Session, Statement, T, Unmatched
 from bydawn.store.disks import refuse_network_disk
@@ -68,7 +68,7 @@ class SqliteSession:
 
     def change_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
         try:
-            return inserts.carry_out(self._cursor, sql, parameters)
+            return grouped.carry_out(self._cursor, sql, parameters)
         except sqlite3.Error as error:
             raise _judged(self.path, error) from error
 
