@@ -55,7 +55,7 @@ MUTANTS = (
     Mutant("a decision overtakes an older cancel", "store/people.py",
            "    session.change(_OVERTAKE, (job.number,))\n", "", "tests/store/test_revising.py"),
     Mutant("a night does not end over a cancel nobody heeded", "runner/joining.py",
-           "    if runner.heed_wishes():\n        return False\n", "", NIGHTS),
+           "    runner.heed_wishes()\n", "", NIGHTS),
     Mutant("an answer is as old as its question", "runner/held.py",
            "self.seeks_at - self.sought_at,", "boot - self.sought_at,",
            "tests/runner/test_late_answers.py"),

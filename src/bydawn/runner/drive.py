@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bydawn.runner.joining import are_all_joined, expand, ready_to_expand
+from bydawn.runner.joining import are_all_joined, expand, ready_to_expand, tell_kept_back
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Served
 from bydawn.runner.stopping import Interrupt, Stop
@@ -101,7 +101,10 @@ class Drive:
         if sum(map(self._expand, list(runner.scope.served.values()))):
             runner.scope.refresh()
             return bool(self.complaints)
-        return are_all_joined(runner, self._now())
+        if not are_all_joined(runner, self._now()):
+            return False
+        tell_kept_back(runner)
+        return True
 
     def _expand_resting(self) -> None:
         """Where several batches are served, one of them waits for its items, not for the others.

@@ -16,19 +16,21 @@ from bydawn.store.store import Store
 
 
 def are_all_joined(runner: Runner, now: int) -> bool:
-    """Nothing of what this runner serves is left to it, and no wish is left behind. What is kept
-    back for good is told then."""
-    store, serves = runner.store, runner.scope.served
-    for served in serves.values():
-        if not is_joined(store, served, now) or awaits_elsewhere(store, served, runner.tools):
-            return False
-    if runner.heed_wishes():
-        return False
-    for number, served in serves.items():
+    """Nothing of what this runner serves is left to it, once the last wishes are heeded."""
+    runner.heed_wishes()
+    return all(
+        is_joined(runner.store, served, now)
+        and not awaits_elsewhere(runner.store, served, runner.tools)
+        for served in runner.scope.served.values()
+    )
+
+
+def tell_kept_back(runner: Runner) -> None:
+    """Say of what is left in joined batches what keeps it back."""
+    for number, served in runner.scope.served.items():
         why = kept_for_good(served)
         if why:
-            store.keep_back(number, why)
-    return True
+            runner.store.keep_back(number, why)
 
 
 def is_joined(store: Store, served: Served, now: int) -> bool:

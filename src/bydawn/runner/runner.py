@@ -147,11 +147,10 @@ class Runner:
         """Others are said to have written. Called from the loop's own thread."""
         self.horizon.hasten()
 
-    def heed_wishes(self) -> bool:
-        """A wish that came too late for a run reaches its job in the queue; whether one did."""
-        late = self.in_flight.heed(self.store.wishes(self.scope.numbers()))
-        heeded = [self.store.cancel_queued(number, self.tools.chance.nonce) for number in late]
-        return any(heeded)
+    def heed_wishes(self) -> None:
+        """A wish that came too late for a run reaches its job in the queue."""
+        for number in self.in_flight.heed(self.store.wishes(self.scope.numbers())):
+            self.store.cancel_queued(number, self.tools.chance.nonce)
 
     def stop_all(self, why: str) -> None:
         """End every run of ours, and start nothing more."""

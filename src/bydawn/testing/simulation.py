@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bydawn.core.errors import StoreUnavailable
-from bydawn.runner.joining import are_all_joined
+from bydawn.runner.joining import are_all_joined, tell_kept_back
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
 from bydawn.runner.tools import Tools
@@ -259,6 +259,7 @@ class Simulation:
         if not are_all_joined(runner, process.machine.clock.utc_ms()):
             return False
         check_joined(all_jobs(self.store, self.people.batch, self.people.keys))
+        tell_kept_back(runner)
         return True
 
     def _dies(self, _number: int, _name: str) -> bool:
