@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -18,13 +19,29 @@ def waited(threads: Threads, timeout_ms: int = 5_000) -> float:
     return time.monotonic() - began
 
 
+class OnceWaited(threading.Event):
+    """Does something at the moment when the loop begins to wait."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._act()
+        return super().wait(timeout)
+
+
 def test_runs_that_go_on_are_heard_of_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "_UNHEARD_MS", 5_000)
     threads, first, second = Threads(), threading.Event(), threading.Event()
+
+    def end_both() -> None:
+        first.set()
+        threading.Timer(0.1, second.set).start()
+
+    monkeypatch.setattr(threads, "_rung", OnceWaited(end_both))
     for number, gate in enumerate((first, second)):
         threads.send((number, 1), lambda gate=gate: Alive(raw=str(gate.wait(5))), prompt=False)
-    threading.Timer(0.02, first.set).start()
-    threading.Timer(0.1, second.set).start()
     assert waited(threads) < 3
     assert [ticket for ticket, _ in threads.drain()] == [(0, 1), (1, 1)]
     assert threads.outstanding() == 0
