@@ -18,6 +18,7 @@ from test_crash_points_postgres import opener_at
 
 from between import database_of
 from bydawn.runner import runner
+from bydawn.store.ahead import Ahead
 from bydawn.store.sqlite import SqliteSession
 from bydawn.store.store import Store
 from bydawn.testing import crashpoints
@@ -52,7 +53,7 @@ class Watch:
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Stands between the product and both engines."""
     watching = Watch()
-    opened, executed = SqliteSession.__init__, psycopg.RawCursor.execute
+    opened, executed, sent = SqliteSession.__init__, psycopg.RawCursor.execute, Ahead.send
 
     def traced(self: Any, connection: sqlite3.Connection, *more: Any) -> None:
         opened(self, connection, *more)
@@ -63,8 +64,13 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
         watching.saw(query if isinstance(query, str) else query.decode(), not idle)
         return executed(self, query, *more, **named)
 
+    def heard_ahead(self: Any, sql: str, *more: Any) -> Any:
+        watching.saw(sql, is_inside=True)
+        return sent(self, sql, *more)
+
     monkeypatch.setattr(SqliteSession, "__init__", traced)
     monkeypatch.setattr(psycopg.RawCursor, "execute", heard)
+    monkeypatch.setattr(Ahead, "send", heard_ahead)
     return watching
 
 

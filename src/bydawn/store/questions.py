@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from bydawn.store.ahead import Answer
 from bydawn.store.connect import Row, T
 from bydawn.store.dialect import spoken
 from bydawn.store.outcome import Again, judged
@@ -44,8 +45,8 @@ class Questions:
     def _worded(self, sql: str) -> str:
         return sql  # a test has leases counted by a clock that it winds
 
-    def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
-        def ask() -> psycopg.Cursor[Row]:
+    def _asked(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row] | Answer:
+        def ask() -> psycopg.Cursor[Row] | Answer:
             return self._wire.ask(spoken(self._worded(sql)), parameters)
 
         return self._put(ask)

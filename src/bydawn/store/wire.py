@@ -11,6 +11,7 @@ import psycopg
 from psycopg import pq
 
 from bydawn.core.errors import BydawnError, StoreRefused
+from bydawn.store.ahead import Ahead, Answer, Prepared
 from bydawn.store.connect import Row, Statement
 from bydawn.store.dialect import Spoken, given_to
 from bydawn.store.listening import Listener, channel_of
@@ -60,32 +61,30 @@ class Wire:
         self._address, self._patience_s = address, patience_s
         self._store_id: str | None = None
         self._many = Many(self._types_of)
-        self._pipeline: psycopg.Pipeline | None = None
-        self._is_unheard = False
+        self._ahead: Ahead | None = None
         self._met = 0
         self._connect_first()
 
-    def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+    def ask(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row] | Answer:
         """Say a statement and wait for its answer; and for those to all that was sent before."""
-        if self._pipeline is None:
+        if self._ahead is None:
             return self._connection.cursor().execute(sql.sql.encode(), given_to(sql, parameters))
-        cursor = self.send_question(sql, parameters)
+        answer = self.send_question(sql, parameters)
         self.hear()
-        return cursor
+        return answer
 
-    def send_question(self, sql: Spoken, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+    def send_question(self, sql: Spoken, parameters: Sequence[Any] = ()) -> Answer:
         """As ``send`` for what may hold patterns."""
         return self.send(sql.sql, given_to(sql, parameters))
 
-    def send(self, sql: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Row]:
+    def send(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """Say a statement of a transaction and go on; the answer is there after ``hear``."""
-        if self._pipeline is None:
-            self._sending = contextlib.ExitStack()
-            self._pipeline = self._sending.enter_context(self._connection.pipeline())
-        self._is_unheard = True
-        return self._connection.cursor().execute(sql.encode(), parameters, prepare=_may(parameters))
+        if self._ahead is None:
+            is_known = self._met >= _ACQUAINTED
+            self._ahead = Ahead(self._connection, self._prepared if is_known else None)
+        return self._ahead.send(sql, parameters)
 
-    def send_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> psycopg.Cursor[Row]:
+    def send_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> Answer:
         """Send one statement for many rows at once."""
         return self.send(*self._many.worded(sql, rows))
 
@@ -96,15 +95,14 @@ class Wire:
 
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""
-        if self._is_unheard and self._pipeline is not None:
-            self._is_unheard = False
-            self._pipeline.sync()
+        if self._ahead is not None:
+            self._ahead.hear()
 
     def _hear_out(self) -> None:
         """Hear, and send nothing ahead any more."""
-        if self._pipeline is not None:
-            self._pipeline, self._is_unheard = None, False
-            self._sending.close()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.leave()
 
     def say(self, sql: str) -> psycopg.Cursor[Row]:
         """One or several statements without parameters; the cursor stands at the first answer."""
@@ -115,7 +113,7 @@ class Wire:
         """End the transaction for good, together with what was sent and is not heard of yet: where
         that is wrong, the server skips the COMMIT. Its own word for how it ended."""
         with self._connection.answering_within(COMMIT_S):
-            said = self.send("COMMIT") if self._pipeline else self.say("COMMIT")
+            said = self.send("COMMIT") if self._ahead else self.say("COMMIT")
             self._hear_out()
             return said.statusmessage or ""
 
@@ -281,7 +279,7 @@ class Wire:
 
     def _connect(self) -> None:
         self._connection = connect(self._address)
-        self._texts = Texts(self._connection)
+        self._texts, self._prepared = Texts(self._connection), Prepared()
         self.connections += 1
         self._met = min(self._met, 0)
         try:
@@ -290,8 +288,3 @@ class Wire:
         except BaseException:
             self._connection.close()
             raise
-
-
-def _may(parameters: Sequence[Any]) -> bool | None:
-    """Only what has parameters may be prepared, once it has been said often enough."""
-    return None if parameters else False
