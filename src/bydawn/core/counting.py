@@ -55,8 +55,6 @@ def slot_change(job: Job, by: int) -> dict[str, int]:
 
 def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     """What an ended attempt adds to the spent side; usage None means it was never launched."""
-    if usage is not None and _is_free(job, usage):
-        return {}
     reserved = Amount(job.reserved_micros, job.reserved_tokens)
     spent = Amount() if usage is None else charge(usage, reserved)
     if spent == reserved and usage is not None:
@@ -66,8 +64,8 @@ def settlement(job: Job, usage: Usage | None) -> dict[str, int]:
     return booking(accounts, moved, -1 if usage is None else 0)
 
 
-def _is_free(job: Job, usage: Usage) -> bool:
-    """Nothing was set aside and nothing was used: most jobs of a large batch."""
+def is_free(job: Job, usage: Usage) -> bool:
+    """Nothing was set aside and nothing was used: there is nothing to settle."""
     return not (job.reserved_micros or job.reserved_tokens or usage.cost_micros or usage.tokens)
 
 

@@ -68,24 +68,24 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     job, event = change.job, move.event
     # ``_value_`` is what ``.value`` looks up slowly; nothing runs oftener than this function.
     before, after = job.state, move.to._value_
-    bearing = _bearing(before, event, after)
+    slots, ends, was_never_launched, settles, settles_if_metered = _bearing(before, event, after)
     change.moves.append((before, move))
-    held_as = (job.handle, job.container, job.generation) if bearing.ends_attempt else None
+    held_as = (job.handle, job.container, job.generation) if ends else None
     faults = job.faults
     for name, value in move.changes.items():
         setattr(job, name, value)
     job.state = after
     job.reason = move.reason._value_ if move.reason else None
-    if bearing.slots:
-        _add(change.deltas, counting.slot_change(job, bearing.slots))
+    if slots:
+        _add(change.deltas, counting.slot_change(job, slots))
     if event is Event.SUCCEEDED:
         _add(change.deltas, {counting.succeeded(job.batch): 1})
     elif job.faults > faults:
         _add(change.deltas, {counting.retries(job.batch): 1})
     if held_as:
         change.endings.append(_ending(job, event, held_as, usage))
-    if bearing.settles or (bearing.settles_if_metered and usage is not None):
-        _settle(change, None if bearing.was_never_launched else usage or Usage())
+    if settles or (settles_if_metered and usage is not None):
+        _settle(change, None if was_never_launched else usage or Usage())
 
 
 class _Bearing(NamedTuple):
@@ -130,6 +130,8 @@ def _was_never_launched(before: str, event: Event) -> bool:
 
 def _settle(change: Change, usage: Usage | None) -> None:
     job = change.job
+    if usage is not None and counting.is_free(job, usage):
+        return  # most jobs of a large batch
     _add(change.deltas, counting.settlement(job, usage))
     if usage is not None:
         counting.remember_unmetered(job, usage)

@@ -149,11 +149,12 @@ class InFlight:
         return found
 
     def _follow(self, held: Held, fact: Fact, now: int, boot: int) -> None:
-        self._remember(held, fact, now, boot)
+        end = _end_in(fact)
+        self._remember(held, fact, end, now, boot)
         around = self._around(held, now, boot)
-        self._take(held, learn(held.job, fact, around), fact, now, boot)
+        self._take(held, learn(held.job, fact, around), end, now, boot)
 
-    def _remember(self, held: Held, fact: Fact, now: int, boot: int) -> None:
+    def _remember(self, held: Held, fact: Fact, end: Ended | None, now: int, boot: int) -> None:
         """What only this process knows of the run: looks, witness, last meter reading."""
         if isinstance(fact, Alive):
             held.looks += 1
@@ -164,19 +165,20 @@ class InFlight:
                 held.job.progress_at = now
                 held.progress_at = boot
                 self._progressed.add(held.job.number)
-        elif end := _end_in(fact):
+        elif end:
             held.usage = end.outcome.usage
         elif isinstance(fact, _BROUGHT_ON):
             held.tries = 0
 
-    def _take(self, held: Held, step: Step, fact: object, now: int, boot: int) -> None:
-        """Apply a step's moves in memory; its act waits until they are written."""
+    def _take(self, held: Held, step: Step, end: Ended | None, now: int, boot: int) -> None:
+        """Apply a step's moves in memory, of which one may record an ``end``; its act waits until
+        they are written."""
         job = held.job
         if step.moves:
             change = self.changes.get(job.number)
             if change is None:
                 change = self.changes[job.number] = begin(job)
-            usage = held.usage if _end_in(fact) else None
+            usage = held.usage if end else None
             faults = job.faults
             for move in step.moves:
                 apply(change, move, usage)
