@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -111,10 +111,26 @@ def _constant(name: str) -> Any:
     raise _Unusual(f"{name} is no JSON number")
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant).decode
-_encode = json.JSONEncoder(
+_decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
+_SPACES = " \t\n\r"
+_encoder = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-).encode
+)
+
+
+def _made_once() -> Callable[[Any], str]:
+    """The same encoder, of which json makes the inner part anew for each text, where it has one as
+    we know it."""
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    parts = (None, _encoder.default, json.encoder.encode_basestring, None, ":", ",")
+    try:
+        inner = make(*parts, True, False, False)
+    except TypeError:
+        return _encoder.encode
+    return lambda value: "".join(inner(value, 0))
+
+
+_encode = _made_once()
 
 
 def _json_items(lines: Iterator[tuple[int, str, bool]], complaints: Complaints) -> Iterator[Item]:
@@ -122,7 +138,7 @@ def _json_items(lines: Iterator[tuple[int, str, bool]], complaints: Complaints) 
         if line.isspace():
             continue
         try:
-            value = _decode(line)
+            value = _decoded(line)
             if not isinstance(value, dict):
                 raise _Unusual(f"an item must be a JSON object, not {_kind(value)}")
             yield Item(number, value, item_text(value))
@@ -132,6 +148,16 @@ def _json_items(lines: Iterator[tuple[int, str, bool]], complaints: Complaints) 
             complaints.add_at(number, "it is nested too deeply")
         except ValueError as error:
             complaints.add_at(number, *_not_json(error, whole))
+
+
+def _decoded(line: str) -> Any:
+    """One value and nothing behind it; what is wrong is said by the decoder that takes its time."""
+    text = line.strip(_SPACES)
+    try:
+        value, end = _decoder.raw_decode(text)
+    except json.JSONDecodeError:
+        return _decoder.decode(line)
+    return value if end == len(text) else _decoder.decode(line)
 
 
 def item_text(value: dict[str, Any]) -> str:
