@@ -20,6 +20,7 @@ from bydawn.core.states import SLOTTED, Event, State, assert_legal
 _ENDS_ATTEMPT = frozenset(
     {Event.ENDED, Event.REFUSED, Event.UNKNOWABLE, Event.JUDGED, Event.STOPPED, Event.VANISHED}
 )
+_SUCCEEDED = Event.SUCCEEDED
 _NOT_LAUNCHED = frozenset({Event.ABSENT, Event.REFUSED})
 _OUT_OF_PARKED = frozenset({Event.SURFACED, Event.RESOLVED, Event.CANCELLED})
 
@@ -78,7 +79,7 @@ def apply(change: Change, move: Move, usage: Usage | None) -> None:
     job.reason = move.reason._value_ if move.reason else None
     if slots:
         _add(change.deltas, counting.slot_change(job, slots))
-    if event is Event.SUCCEEDED:
+    if event is _SUCCEEDED:
         _add(change.deltas, {counting.succeeded(job.batch): 1})
     elif job.faults > faults:
         _add(change.deltas, {counting.retries(job.batch): 1})

@@ -57,6 +57,7 @@ from bydawn.runner.secrets import Secrets
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
+_POLL, _LAUNCH, _TWO_PHASE = Act.POLL, Act.LAUNCH, Guarantee.TWO_PHASE
 
 
 @dataclass(slots=True)
@@ -81,9 +82,9 @@ class Actor:
 
     def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
-        if act is Act.POLL:
+        if act is _POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
-        if act is Act.LAUNCH:
+        if act is _LAUNCH:
             request = partial(self._request, held, place, earlier)
             return lambda: self._priced(self._launch(held, request), held, place)
         if act is Act.REPEAT:
@@ -133,7 +134,7 @@ class Actor:
         return self._start(held.backend.reserve, request)
 
     def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:
-        is_two_phase = held.backend.capabilities.guarantee is Guarantee.TWO_PHASE
+        is_two_phase = held.backend.capabilities.guarantee is _TWO_PHASE
         assert held.job.container or not is_two_phase, "no reservation was committed"
         return self._start(held.backend.launch, request)
 

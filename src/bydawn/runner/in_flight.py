@@ -26,7 +26,9 @@ from bydawn.store.settling import Progressed
 from bydawn.store.store import Store
 
 _HELD = frozenset(state.value for state in HELD)
-_RUNNING = State.RUNNING.value
+_RUNNING, _PARKED = State.RUNNING.value, State.PARKED.value
+_NONE, _CANCEL, _FIND = Act.NONE, Act.CANCEL, Act.FIND
+_COUNTED = (Act.PUBLISH, Act.COLLECT)
 _BROUGHT_ON = (Published, Collected)
 _STARTS = frozenset({Event.LAUNCHED, Event.FOUND})
 
@@ -60,7 +62,7 @@ class InFlight:
         if held is None or held.job.token != token:
             return
         held.is_out = False
-        held.act = Act.NONE
+        held.act = _NONE
         self._follow(held, fact, now, boot)
         if isinstance(fact, Launched) and fact.sighting and held.job.state == _RUNNING:
             self._follow(held, fact.sighting, now, boot)
@@ -186,7 +188,7 @@ class InFlight:
                     held.count_limits(now, boot)
             if job.faults > faults:
                 self._horizon.spend_retry(job.batch)
-        if step.act is not Act.NONE:
+        if step.act is not _NONE:
             self._prepare(held, step)
         elif job.state in _HELD and not _is_unwatched(job):
             self._schedule(held, step.due_in_ms or 0, boot, step.slack_ms)
@@ -199,12 +201,12 @@ class InFlight:
             return
         held.act, held.argument = step.act, step.argument
         held.is_out, held.due_at = True, None
-        if step.act is Act.CANCEL:
+        if step.act is _CANCEL:
             held.tries = 0 if held.asked_at is None else held.tries + 1
             held.asked_at = held.asked_at or self._tools.clock.boot_ms()
-        elif step.act in (Act.PUBLISH, Act.COLLECT):
+        elif step.act in _COUNTED:
             held.tries += 1
-        elif step.act is Act.FIND:
+        elif step.act is _FIND:
             held.seeks_at = self._tools.clock.boot_ms()
             held.sought_at = held.seeks_at if held.sought_at is None else held.sought_at
         self.ready.append(held)
@@ -231,4 +233,4 @@ def _end_in(fact: object) -> Ended | None:
 
 def _is_unwatched(job: Job) -> bool:
     """Parked with nothing that could still live."""
-    return job.state == State.PARKED.value and (job.handle is None or job.step is not None)
+    return job.state == _PARKED and (job.handle is None or job.step is not None)

@@ -26,6 +26,9 @@ from bydawn.core.states import Event, Reason, State
 from bydawn.core.verdicts import judge, judge_in_doubt
 
 _FIND_AGAIN_MS = 1_000
+# What every launch passes, looked up once: a name of an enumeration takes as long as a call.
+_TWO_PHASE, _LAUNCHED, _RUNNING = Guarantee.TWO_PHASE, Event.LAUNCHED, State.RUNNING
+_RESERVE, _LAUNCH = Step(act=Act.RESERVE), Step(act=Act.LAUNCH)
 
 
 def next_step(job: Job, around: Circumstances) -> Step:
@@ -37,12 +40,12 @@ def next_step(job: Job, around: Circumstances) -> Step:
         return Step(act=Act.FIND)
     if _is_unwanted(job, around):
         return Step(moves=(unlaunched(job),))
-    return Step((), Act.RESERVE if lacks_container(job, around) else Act.LAUNCH)
+    return _RESERVE if lacks_container(job, around) else _LAUNCH
 
 
 def lacks_container(job: Job, around: Circumstances) -> bool:
     """Whether a two-phase launch has not come as far as its committed reservation."""
-    return around.capabilities.guarantee is Guarantee.TWO_PHASE and job.container is None
+    return around.capabilities.guarantee is _TWO_PHASE and job.container is None
 
 
 def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
@@ -75,7 +78,7 @@ def _launching(job: Job, fact: Fact, around: Circumstances) -> Step:
         # Whatever people want by now: what may live is only reached through its handle.
         return Step(act=Act.REPEAT)
     if isinstance(fact, Launched):
-        launched = _launched(job, Event.LAUNCHED, fact.handle, around)
+        launched = _launched(job, _LAUNCHED, fact.handle, around)
         if isinstance(fact.sighting, Ended):
             return _ended(job, launched, fact.sighting, around)
         return at_once(launched)
@@ -134,7 +137,7 @@ def _launched(job: Job, event: Event, handle: str, around: Circumstances) -> Mov
         "progress_at": around.now,
         "deadline_at": attempt_deadline(started, around.spec.limits.timeout_ms),
     }
-    return Move(event, State.RUNNING, None, changes)
+    return Move(event, _RUNNING, None, changes)
 
 
 def _refused(job: Job, failure: Failure, around: Circumstances) -> Move:

@@ -38,6 +38,7 @@ from bydawn.core.verdicts import judge, judge_lost, judge_stopped
 
 OPERATOR = "operator"
 _CANCEL_AGAIN_MS = 2_000
+_ENDED, _FINISHING = Event.ENDED, State.FINISHING
 
 
 def next_step(job: Job, _around: Circumstances) -> Step:
@@ -70,7 +71,7 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
         return Step(moves=(cancelled_move(job, columns),))
     if outcome.failure is None:
         cleared = {} if was_put_back(job) else NO_FAILURE
-        ended = Move(Event.ENDED, State.FINISHING, None, {**columns, **cleared})
+        ended = Move(_ENDED, _FINISHING, None, {**columns, **cleared})
         return after_end(job, ended, outcome, around)
     return Step(moves=(_judged(job, outcome, columns, around),))
 
