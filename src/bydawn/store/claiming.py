@@ -26,7 +26,7 @@ from bydawn.store.admission import (
     pool_room,
 )
 from bydawn.store.connect import Row, Session
-from bydawn.store.due import NEWEST
+from bydawn.store.due import NEWEST, Starts
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import HELD, JOB_COLUMNS, job_from
 from bydawn.store.runners import guarded_machines
@@ -73,7 +73,8 @@ WHERE number = ? AND state = ? AND token = ? AND nonce = ?"""
 class Claimer:
     """Who claims, on which machine, and where new nonces come from. ``is_local`` says whether the
     runs of a spec live on one machine, ``is_alone`` whether nobody else was at work the last time:
-    what only others make worth asking is then not asked before it is known."""
+    what only others make worth asking is then not asked before it is known. ``starts`` is where
+    jobs that may start were seen to begin."""
 
     runner: str
     machine: str
@@ -82,6 +83,7 @@ class Claimer:
     pool_of: Callable[[str], Pool | None]
     is_local: Callable[[JobSpec], bool] = lambda _: False
     is_alone: bool = True
+    starts: Starts = field(default_factory=Starts)
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def ask(session: Session, claimer: Claimer, batch: Open, freed: int, now: int) -
     seen = session.asking(_AS_SEEN, (slots, batch.number, batch.number, batch.revision))
     asked = Asked(seen, share, due.asking_next_timer(session, batch, now))
     if freed and len(batch.lanes) == 1 and not batch.terms.canary:
-        asked.due = due.ask(session, batch, batch.lanes[0], freed, now)
+        asked.due = due.ask(session, claimer.starts, batch, batch.lanes[0], freed, now)
     return asked
 
 
@@ -157,7 +159,7 @@ def _claim_lane(
     room = min(room, probes, pool_room(session, pool, now, taken.kept))
     if room <= 0:
         return []
-    found = due.jobs(session, batch, lane, room, fresh, now, asked)
+    found = due.jobs(session, claimer.starts, batch, lane, room, fresh, now, asked)
     admitted = list(itertools.islice(purse.admitted(found, taken.kept), room))
     fill_pool(session, lane.pool, pool, len(admitted), now)
     if admitted and probes == 1:

@@ -21,9 +21,9 @@ NEWEST_COLUMNS = ", ".join(
     NEWEST.format(name) if name in ("spec", "item") else name for name in JOB_FIELDS
 )
 _READY = f"""
-SELECT {NEWEST_COLUMNS} FROM job
+SELECT rank, {NEWEST_COLUMNS} FROM job
 WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ? AND not_before = 0
-    AND (rank > ? OR (rank = ? AND number > ?))
+    AND (rank, number) > (?, ?)
     AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
 ORDER BY rank, number LIMIT ?"""
 
@@ -34,57 +34,105 @@ WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
     AND wish IS NULL AND (? = '' OR template = ? OR name GLOB ?)
 ORDER BY not_before, rank, number LIMIT ?"""
 
-_RANK = "SELECT rank FROM job WHERE number = ?"
 _MOST_LOOKED_AT = 5_000
 _NEXT = """
 SELECT min(not_before) FROM job
 WHERE state = 'queued' AND batch = ? AND backend = ? AND pool = ?
     AND not_before > ? AND not_before < ?"""
 _FROM_THE_FIRST = (-NEVER, -1)
+_BELIEVED_MS = 500
 Answer = Callable[[], list[Row]]
+# A rank, and a number among those of the same rank: what comes behind it.
+After = tuple[int, int]
+
+
+class Starts:
+    """Behind which place the jobs of each lane that may start begin, as one claimer last saw it. A
+    server's index holds what was claimed until it is vacuumed, so who looks from the first job on
+    goes through all of the night, each time. A job that others put back before that place is
+    not seen from there: so it is believed for half a second after a look from the first job on, and
+    not where there are fewer jobs behind it than were wanted."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Any, ...], tuple[After, int]] = {}
+
+    def of(self, batch: Open, lane: Lane, now: int) -> After:
+        after, looked_at = self._seen.get(_name(batch, lane), (_FROM_THE_FIRST, now))
+        return after if 0 <= now - looked_at < _BELIEVED_MS else _FROM_THE_FIRST
+
+    def note(self, batch: Open, lane: Lane, after: After, found: list[Row], now: int) -> None:
+        """What was found by a look behind a place."""
+        name = _name(batch, lane)
+        looked_at = now if after == _FROM_THE_FIRST else self._seen[name][1]
+        if found:
+            rank, number = found[0][:2]
+            self._seen[name] = (rank, number - 1), looked_at
+
+    def forget(self) -> None:
+        """Jobs were put back."""
+        self._seen.clear()
+
+
+def _name(batch: Open, lane: Lane) -> tuple[Any, ...]:
+    return batch.number, batch.only, lane
 
 
 @dataclass(slots=True)
 class Asked:
-    """The first jobs of a lane, at most ``limit`` of each kind; not heard yet."""
+    """The first jobs of a lane, at most ``limit`` of each kind, and those that may start at any
+    time only ``after`` a place; not heard yet."""
 
     limit: int
     timed: Answer
     page: Answer
+    after: After
 
 
-def ask(session: Session, batch: Open, lane: Lane, limit: int, now: int) -> Asked:
+def ask(session: Session, starts: Starts, batch: Open, lane: Lane, limit: int, now: int) -> Asked:
     """Ask for the first jobs of a lane, without waiting for them."""
     timed = session.asking(
         _TIMED + session.picks, (*_place(batch, lane), now, *_only(batch), limit)
     )
-    return Asked(limit, timed, _page(session, batch, lane, _FROM_THE_FIRST, limit))
+    after = starts.of(batch, lane, now)
+    return Asked(limit, timed, _page(session, batch, lane, after, limit), after)
 
 
 def jobs(
-    session: Session, batch: Open, lane: Lane, room: int, fresh: int, now: int, asked: Asked | None
-) -> Iterator[Job]:
+    session: Session, starts: Starts, batch: Open, lane: Lane, room: int, fresh: int, now: int,
+    asked: Asked | None,
+) -> Iterator[Job]:  # fmt: skip
     """Page by page as they are wanted; ``asked`` serves where it is not too little."""
     if asked is None or asked.limit < room:
-        asked = ask(session, batch, lane, room, now)
+        asked = ask(session, starts, batch, lane, room, now)
     yield from map(job_from, asked.timed())
-    page, limit, seen = asked.page, asked.limit, 0
-    while fresh > 0 and seen < _MOST_LOOKED_AT:
-        found, number = page(), -1
-        for job in map(job_from, found[:fresh]):
-            seen, fresh, number = seen + 1, fresh - 1, job.number
-            yield job
-        if len(found) < limit or fresh <= 0:
+    if fresh <= 0:
+        return
+    limit, seen = asked.limit, 0
+    found = _first_page(session, starts, batch, lane, asked, now)
+    while True:
+        wanted = found[:fresh]
+        seen, fresh = seen + len(wanted), fresh - len(wanted)
+        yield from (job_from(row[1:]) for row in wanted)
+        if len(found) < limit or fresh <= 0 or seen >= _MOST_LOOKED_AT:
             return
-        rank = (session.row(_RANK, (number,)) or (NEVER,))[0]
-        limit = min(room, fresh)
-        page = _page(session, batch, lane, (rank, number), limit)
+        limit, last = min(room, fresh), found[-1]
+        found = _page(session, batch, lane, (last[0], last[1]), limit)()
 
 
-def _page(session: Session, batch: Open, lane: Lane, after: tuple[int, int], limit: int) -> Answer:
+def _first_page(
+    session: Session, starts: Starts, batch: Open, lane: Lane, asked: Asked, now: int
+) -> list[Row]:
+    found, after = asked.page(), asked.after
+    if len(found) < asked.limit and after != _FROM_THE_FIRST:
+        after = _FROM_THE_FIRST
+        found = _page(session, batch, lane, after, asked.limit)()
+    starts.note(batch, lane, after, found, now)
+    return found
+
+
+def _page(session: Session, batch: Open, lane: Lane, after: After, limit: int) -> Answer:
     """The jobs that may start, from one place in their order on."""
-    rank, number = after
-    wanted = (*_place(batch, lane), rank, rank, number, *_only(batch), limit)
+    wanted = (*_place(batch, lane), *after, *_only(batch), limit)
     return session.asking(_READY + session.picks, wanted)
 
 

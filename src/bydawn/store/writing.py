@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from bydawn.core import counting
 from bydawn.core.model import Job
 from bydawn.core.recording import Change
+from bydawn.core.states import State
 from bydawn.store import claiming, dependencies, runners, settling
 from bydawn.store.admission import Kept, Open
 from bydawn.store.claiming import Asked, Claimer
 from bydawn.store.connect import Session
 from bydawn.store.dependencies import Template
 from bydawn.store.settling import Progressed, Settling
+
+_QUEUED = State.QUEUED.value
 
 
 @dataclass(slots=True)
@@ -26,6 +29,11 @@ class Turn:
     adopts: list[tuple[Open, int]] = field(default_factory=list)
     renews: tuple[int, frozenset[int]] | None = None
     progressed: list[Progressed] = field(default_factory=list)
+
+    @property
+    def puts_back(self) -> bool:
+        """Whether jobs may start again, or may start now, that could not before."""
+        return bool(self.releases) or any(one.job.state == _QUEUED for one in self.changes)
 
     @property
     def is_empty(self) -> bool:
@@ -52,6 +60,8 @@ def written(session: Session, turn: Turn, claimer: Claimer, settle: Settling) ->
         settling.refuse(session, turn.changes, claimer.runner, now)
         done.lost_lease = True
         return done
+    if turn.puts_back:
+        claimer.starts.forget()
     settling.note_progress(session, turn.progressed)
     settled = settle(session, turn.changes, claimer.runner, now)
     asked = _asked_ahead(session, turn, claimer, now)
