@@ -42,13 +42,13 @@ def test_a_row_that_must_be_there_and_is_not_undoes_everything(
     def act() -> None:
         for name in there:
             session.change(_ADD, (name,))
-        session.send_all(_RAISE, [(1, name) for name in (*there, "nowhere")])
+        session.sending_all(_RAISE, [(1, name) for name in (*there, "nowhere")])()
 
     with pytest.raises(Unmatched):
         session.transact(act)
     assert session.rows("SELECT name FROM counter WHERE name IN ('a', 'b', 'c')") == []
     session.transact(lambda: session.change(_ADD, ("a",)))
-    session.transact(lambda: session.send_all(_RAISE, [(7, "a")]))
+    session.transact(session.sending_all(_RAISE, [(7, "a")]))
     assert session.row("SELECT used FROM counter WHERE name = 'a'") == (7,)
 
 

@@ -185,7 +185,7 @@ def _intend(session: Session, claimer: Claimer, jobs: list[Job], first: int, now
         _take(job, claimer, token, nonce, now)
         reserved = (job.reserved_micros, job.reserved_tokens, job.accounts)
         writes.append((token, nonce, claimer.runner, claimer.machine, now, *reserved, *guard))
-    session.send_all(_INTEND, writes)
+    session.sending_all(_INTEND, writes)()
     tell(session, (_intended(job, claimer.runner, now) for job in jobs))
 
 

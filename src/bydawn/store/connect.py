@@ -87,9 +87,10 @@ class Session(Protocol):
         part of it that is tried, ends."""
         ...
 
-    def send_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+    def sending_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], None]:
         """As ``send_many`` where every one of the rows must be changed: otherwise ``Unmatched`` is
-        raised, at the latest where the transaction ends, and it is undone."""
+        raised, at the latest where the transaction ends, and it is undone. What is returned
+        sends it; before that it is made ready, which may be done while others have their turn."""
         ...
 
     def added(self) -> int:

@@ -27,6 +27,10 @@ class Many:
         self._types: dict[str, list[str]] = {}
         self._texts: dict[tuple[str, tuple[int, ...]], str] = {}
 
+    def knows(self, sql: str) -> bool:
+        """Whether nothing is asked for to word it."""
+        return sql in self._types
+
     def worded(self, sql: str, rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         """One statement for all of these rows, and its parameters."""
         assert not spoken(sql).globs, "patterns are for questions"

@@ -75,11 +75,18 @@ class PostgresSession(Questions):
 
         return counted
 
-    def send_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
-        assert self._is_writing, "only what is part of a transaction may be answered later"
+    def sending_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], None]:
         rows = iter(parameters)
+        ready = []
         while chunk := list(itertools.islice(rows, _CHUNK)):
-            self._said(functools.partial(self._wire.send_all, sql, chunk))
+            ready.append(self._wire.sending_all(sql, chunk))
+
+        def send() -> None:
+            assert self._is_writing, "only what is part of a transaction may be answered later"
+            for one in ready:
+                self._said(one)
+
+        return send
 
     def added(self) -> int:
         found = self.row("SELECT lastval()")

@@ -76,11 +76,19 @@ def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
     session.change_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
 
 
-def settle_all(session: Session, changes: Sequence[Change], runner: str, now: int) -> Settled:
+def rows_ready(session: Session, changes: Sequence[Change]) -> Callable[[], None]:
+    """What sends the rows of all changes; to be made before the turn to write is waited for."""
+    return session.sending_all(_UPDATE, (_values(change) for change in changes))
+
+
+def settle_all(
+    send_rows: Callable[[], None], session: Session, changes: Sequence[Change], runner: str,
+    now: int,
+) -> Settled:  # fmt: skip
     """One statement for all; the transaction is Unmatched where somebody else holds one of them."""
     if not changes:
         return set
-    session.send_all(_UPDATE, (_values(change) for change in changes))
+    send_rows()
     finish = _tell_of(session, changes, runner, now)
 
     def settled() -> set[int]:

@@ -76,10 +76,14 @@ class SqliteSession:
         changed = self.change_many(sql, parameters)
         return lambda: changed
 
-    def send_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+    def sending_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], None]:
         rows = list(parameters)
-        if self.change_many(sql, rows) != len(rows):
-            raise Unmatched
+
+        def send() -> None:
+            if self.change_many(sql, rows) != len(rows):
+                raise Unmatched
+
+        return send
 
     def added(self) -> int:
         return self._cursor.lastrowid or 0

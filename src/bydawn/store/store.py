@@ -148,8 +148,10 @@ class Store:
     def write(self, turn: Turn, claimer: Claimer) -> Written:
         """One group commit: changes with their events, releases, takeovers, claims, the lease."""
         write = functools.partial(writing.written, self.session, turn, claimer)
+        ready = settling.rows_ready(self.session, turn.changes)
+        settle = functools.partial(settling.settle_all, ready)
         try:
-            return self.session.transact(lambda: write(settling.settle_all))
+            return self.session.transact(lambda: write(settle))
         except Unmatched:
             return self.session.transact(lambda: write(settling.settle_singly))
 

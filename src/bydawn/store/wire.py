@@ -88,10 +88,16 @@ class Wire:
         """Send one statement for many rows at once."""
         return self.send(*self._many.worded(sql, rows))
 
-    def send_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Send an UPDATE for many rows, which is an error unless each of them is there."""
-        text, given = self._many.worded(sql, rows)
-        self.send(each_matched(text, len(given) + 1), [*given, len(rows)])
+    def sending_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> Callable[[], object]:
+        """What sends an UPDATE for many rows, which is an error unless each of them is there;
+        worded now, once its types are known."""
+
+        def worded() -> tuple[str, list[Any]]:
+            text, given = self._many.worded(sql, rows)
+            return each_matched(text, len(given) + 1), [*given, len(rows)]
+
+        ready = worded() if self._many.knows(sql) else None
+        return lambda: self.send(*(ready or worded()))
 
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""
