@@ -16,17 +16,18 @@ _FAR = 1 << 32
 _TOKENS_A_MS = 1 << 10
 
 UNKNOWN_SINCE = "the store was put back to an older state; what ran since is not known"
+_PUT_BACK = Event.PUT_BACK.value
 # What a job carries from then on, until it has succeeded or a person has decided.
 MARKED: dict[str, Any] = {
     "error_class": FailureClass.AMBIGUOUS.value,
-    "error_code": Event.PUT_BACK.value,
+    "error_code": _PUT_BACK,
     "error_message": UNKNOWN_SINCE,
 }
 
 
 def was_put_back(job: Job) -> bool:
     """Whether a later run of this job may live that the store does not know."""
-    return job.error_code == Event.PUT_BACK.value
+    return job.error_code == _PUT_BACK
 
 
 def tokens_ahead(given_out: int, now: int) -> int:

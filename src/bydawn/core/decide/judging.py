@@ -98,13 +98,12 @@ def outcome_columns(job: Job, outcome: Outcome, now: int) -> dict[str, Any]:
     }
     if outcome.started_at:
         columns["started_at"] = outcome.started_at
-    columns.update(usage_columns(job, outcome.usage))
+    _add_usage(columns, job, outcome.usage)
     return columns
 
 
-def usage_columns(job: Job, usage: Usage) -> dict[str, Any]:
+def _add_usage(columns: dict[str, Any], job: Job, usage: Usage) -> None:
     """The job's running totals after one more attempt."""
-    columns: dict[str, Any] = {}
     if usage.tokens:
         total: dict[str, int] = json.loads(job.usage) if job.usage else {}
         for name, count in usage.tokens.items():
@@ -114,7 +113,6 @@ def usage_columns(job: Job, usage: Usage) -> dict[str, Any]:
         columns["cost_micros"] = (job.cost_micros or 0) + usage.cost_micros
     if usage.prices is not None:
         columns["prices"] = usage.prices
-    return columns
 
 
 def failure_columns(failure: Failure | None) -> dict[str, Any]:

@@ -70,8 +70,9 @@ def settle(job: Job, outcome: Outcome, around: Circumstances) -> Step:
     if job.stopping == OPERATOR or job.wish == "cancel":
         return Step(moves=(cancelled_move(job, columns),))
     if outcome.failure is None:
-        cleared = {} if was_put_back(job) else NO_FAILURE
-        ended = Move(_ENDED, _FINISHING, None, {**columns, **cleared})
+        if not was_put_back(job):
+            columns.update(NO_FAILURE)
+        ended = Move(_ENDED, _FINISHING, None, columns)
         return after_end(job, ended, outcome, around)
     return Step(moves=(_judged(job, outcome, columns, around),))
 
