@@ -19,6 +19,7 @@ from test_crash_points_postgres import opener_at
 from between import database_of
 from bydawn.runner import runner
 from bydawn.store.ahead import Ahead
+from bydawn.store.server import Line
 from bydawn.store.sqlite import SqliteSession
 from bydawn.store.store import Store
 from bydawn.testing import crashpoints
@@ -54,6 +55,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Stands between the product and both engines."""
     watching = Watch()
     opened, executed, sent = SqliteSession.__init__, psycopg.RawCursor.execute, Ahead.send
+    at_once = Line.results
 
     def traced(self: Any, connection: sqlite3.Connection, *more: Any) -> None:
         opened(self, connection, *more)
@@ -68,6 +70,11 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
         watching.saw(sql, is_inside=True)
         return sent(self, sql, *more)
 
+    def heard_at_once(self: Any, message: str) -> Any:
+        watching.saw(message, is_inside=False)
+        return at_once(self, message)
+
+    monkeypatch.setattr(Line, "results", heard_at_once)
     monkeypatch.setattr(SqliteSession, "__init__", traced)
     monkeypatch.setattr(psycopg.RawCursor, "execute", heard)
     monkeypatch.setattr(Ahead, "send", heard_ahead)

@@ -8,30 +8,32 @@ enough of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import adapt, errors, pq, waiting
+from psycopg import adapt, errors, pq
 from psycopg.abc import Transformer
 
 from bydawn.store.connect import Row
-from bydawn.store.server import Line
+from bydawn.store.server import Line, Waiting, next_result
 
 _ENOUGH_BYTES = 4_096
 _PREPARED_FROM = 2
 # More texts than a runner says again and again; the others are understood anew each time.
 _MOST_PREPARED = 200
-_Waiting = Generator[waiting.Wait, waiting.Ready, None]
 
 
 class Answer:
     """What the server says to one statement; empty until it was heard, and where that was an
     error."""
 
-    def __init__(self, transformer: Transformer) -> None:
-        self._transformer = transformer
-        self._result: pq.abc.PGresult | None = None
+    def __init__(self, transformer: Transformer, result: pq.abc.PGresult | None = None) -> None:
+        self._transformer, self._result = transformer, result
+
+    @property
+    def has_rows(self) -> bool:
+        return self._result is not None and self._result.status == pq.ExecStatus.TUPLES_OK
 
     @property
     def rowcount(self) -> int:
@@ -57,6 +59,12 @@ class Answer:
 
     def hear(self, result: pq.abc.PGresult) -> None:
         self._result = result
+
+
+def said_at_once(line: Line, message: str) -> list[Answer]:
+    """What the server says to each of several statements in one message."""
+    transformer: Transformer = adapt.Transformer(line)
+    return [Answer(transformer, result) for result in line.results(message)]
 
 
 class Prepared:
@@ -154,30 +162,21 @@ class Ahead:
             self._unsent = 0
             self._server.flush()
 
-    def _heard(self, unheard: list[Answer]) -> _Waiting:
+    def _heard(self, unheard: list[Answer]) -> Waiting[None]:
         first: pq.abc.PGresult | None = None
         for answer in unheard:
-            result = yield from self._next_result()
+            result = yield from next_result(self._server)
             if result is None:
                 break
             answer.hear(result)
             if first is None and result.status == pq.ExecStatus.FATAL_ERROR:
                 first = result
-            yield from self._next_result()  # which says that this was all
-        end = yield from self._next_result()
+            yield from next_result(self._server)  # which says that this was all
+        end = yield from next_result(self._server)
         if first is not None:
             raise errors.error_from_result(first)
         if end is None or end.status != pq.ExecStatus.PIPELINE_SYNC:
             raise psycopg.OperationalError(self._server.get_error_message())
-
-    def _next_result(self) -> Generator[waiting.Wait, waiting.Ready, pq.abc.PGresult | None]:
-        while self._server.flush():
-            if (yield waiting.Wait.RW) & waiting.Ready.R:
-                self._server.consume_input()
-        while self._server.is_busy():
-            yield waiting.Wait.R
-            self._server.consume_input()
-        return self._server.get_result()
 
 
 def _written(value: str | int | None) -> bytes | None:

@@ -8,11 +8,11 @@ import contextlib
 import random
 import time
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import conninfo, errors, pq, waiting
 from psycopg.types.numeric import IntLoader
 
 from bydawn.core.errors import (
@@ -113,6 +113,11 @@ class _Whole(IntLoader):
     """Sums of whole numbers come as numeric; they are whole numbers still."""
 
 
+T = TypeVar("T")
+# What is waited for on a line, step by step.
+Waiting = Generator[waiting.Wait, waiting.Ready, T]
+
+
 class Line(psycopg.Connection[tuple[Any, ...]]):
     """A connection that is not waited for without end. What stands between us and the server may
     lose an answer and keep the line open, answering to the system's own questions; then nothing but
@@ -129,6 +134,13 @@ class Line(psycopg.Connection[tuple[Any, ...]]):
             yield
         finally:
             self.answer_s = before
+
+    def results(self, message: str) -> list[pq.abc.PGresult]:
+        """What the server says to each statement of a message; a cursor does more with each answer
+        than most of them hold."""
+        self.pgconn.send_query(message.encode())
+        found: list[pq.abc.PGresult] = self.wait(_results_of(self.pgconn))
+        return found
 
     def wait(self, gen: Any, *given: Any, **named: Any) -> Any:
         return super().wait(self._bounded(gen), *given, **named)
@@ -148,6 +160,27 @@ class Line(psycopg.Connection[tuple[Any, ...]]):
                 wanted = gen.send(ready)
         except StopIteration as end:
             return end.value
+
+
+def _results_of(server: pq.abc.PGconn) -> Waiting[list[pq.abc.PGresult]]:
+    found: list[pq.abc.PGresult] = []
+    while (result := (yield from next_result(server))) is not None:
+        found.append(result)
+    for result in found:
+        if result.status == pq.ExecStatus.FATAL_ERROR:
+            raise errors.error_from_result(result)
+    return found
+
+
+def next_result(server: pq.abc.PGconn) -> Waiting[pq.abc.PGresult | None]:
+    """The next thing the server says, for ``Line.wait``; None where that was all."""
+    while server.flush():
+        if (yield waiting.Wait.RW) & waiting.Ready.R:
+            server.consume_input()
+    while server.is_busy():
+        yield waiting.Wait.R
+        server.consume_input()
+    return server.get_result()
 
 
 def connect(address: Address) -> Line:

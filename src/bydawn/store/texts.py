@@ -46,13 +46,3 @@ class Texts:
         if isinstance(value, str):
             return Escaping(self._connection.pgconn).escape_literal(value.encode()).decode()
         return "NULL" if value is None else str(int(value))
-
-
-def first_rows(cursor: psycopg.Cursor[Row]) -> list[Row | None]:
-    """The first row of each answer that has rows."""
-    found = []
-    while True:
-        if cursor.rownumber is not None:  # as its description would say, which costs more
-            found.append(cursor.fetchone())
-        if not cursor.nextset():
-            return found

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import pq
 
 from bydawn.core.errors import BydawnError, StoreRefused
-from bydawn.store.ahead import Ahead, Answer, Prepared
+from bydawn.store.ahead import Ahead, Answer, Prepared, said_at_once
 from bydawn.store.connect import Row, Statement
 from bydawn.store.dialect import Spoken, given_to
 from bydawn.store.listening import Listener, channel_of
@@ -27,7 +27,7 @@ from bydawn.store.server import (
     opening_words,
     pauses,
 )
-from bydawn.store.texts import Texts, first_rows
+from bydawn.store.texts import Texts
 from bydawn.store.turns import turn_under
 
 FIRST_PATIENCE_S = 3.0
@@ -178,7 +178,9 @@ class Wire:
 
     def say_all(self, sql: str) -> list[Row | None]:
         """Several statements at once; the first row of each answer that has rows."""
-        return first_rows(self.say(sql))
+        self._hear_out()
+        answers = said_at_once(self._connection, sql)
+        return [answer.fetchone() for answer in answers if answer.has_rows]
 
     def begin(self, statements: Sequence[Statement]) -> list[Row | None]:
         """Begin a write transaction with these statements, in one message; answers as of
@@ -196,13 +198,12 @@ class Wire:
     def say_in_passing(self, change: Statement) -> int:
         """A whole transaction of one change in one message; what is kept may be lost with the
         server's power. How many rows were changed."""
+        message = self._whole(self._opening.passing, [change])
         with self._connection.answering_within(COMMIT_S):
-            cursor = self.say(self._whole(self._opening.passing, [change]))
-        cursor.nextset()
-        *_, pid = cursor.fetchone() or (0,)
+            _, opened, changed, _ = said_at_once(self._connection, message)
+        *_, pid = opened.fetchone() or (0,)
         self.meet(pid)
-        cursor.nextset()
-        return cursor.rowcount
+        return changed.rowcount
 
     def _whole(self, opening: str, statements: Sequence[Statement]) -> str:
         return f"{self._message(opening, statements)}; COMMIT"
