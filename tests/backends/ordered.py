@@ -12,6 +12,7 @@ from bydawn.backends.backend import Backend, Surroundings
 from bydawn.core.sightings import Alive, Ended, Launched, Outcome, Request
 from bydawn.processes.runs import LocalRuns
 from bydawn.runner.clock import SystemClock
+from bydawn.testing.stage import answer_to
 
 _REQUEST = Request(
     launch_key="",
@@ -51,7 +52,7 @@ def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:
 
 
 def handle_of(backend: Backend, wanted: Request) -> str:
-    answer = backend.launch(wanted)
+    answer = answer_to(backend, wanted)
     assert isinstance(answer, Launched), answer
     return answer.handle
 

@@ -25,6 +25,7 @@ from bydawn.core.sightings import (
     Request,
 )
 from bydawn.processes.runs import LocalRuns
+from bydawn.testing.stage import answer_to
 
 _FUNCTIONS = """
 import asyncio, os, subprocess, sys, threading, time
@@ -191,7 +192,7 @@ def test_what_cannot_be_imported_is_refused(
     backend: PythonBackend, tmp_path: Path, call: str, reason: str
 ) -> None:
     folder = str(tmp_path / "plan")
-    answer = backend.launch(request(tmp_path, "one", {"call": call}, plan_folder=folder))
+    answer = answer_to(backend, request(tmp_path, "one", {"call": call}, plan_folder=folder))
     assert isinstance(answer, LaunchRefused)
     assert answer.failure.kind == FailureClass.PERMANENT
     assert answer.failure.code == "not_importable"

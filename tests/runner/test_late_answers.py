@@ -24,7 +24,7 @@ from bydawn.core.sightings import (
     Request,
     Sighting,
 )
-from bydawn.runner.dispatch import Ticket
+from bydawn.runner.awaited import Ticket
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher
 
 SETTLE_MS = 5_000

@@ -11,7 +11,8 @@ from world import World, jobs_of, planned, spec
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.model import Backoff, Effects, Limits, OnDoubt, When
 from bydawn.core.sightings import Absent, Sighting
-from bydawn.runner.dispatch import Call, Ticket
+from bydawn.runner.awaited import Ticket
+from bydawn.runner.dispatch import Call
 from bydawn.runner.stopping import Stop
 from bydawn.store import read
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher

@@ -40,6 +40,7 @@ SELDOM = (
     "judged:backoff", "judged:permanent", "breaker_opened:None", "breaker_closed:None",
     "fenced:None", "unconfirmed:cancel_unconfirmed", "claimed:needs_input",
     "withdrawn:withdrawn", "clock:jump", "request:twice", "answer:stale", "key:forgotten",
+    "answer:later", "answer:twice", "answer:never",
     "process:ended without leave", "stopped:deadline", "person:pause", "git:stale push",
     "recover:refused", "find:by key alone", "put_back:finishing",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from dataclasses import field
 from typing import Any, Protocol
 
 from bydawn.core.clock import Clock
+from bydawn.core.later import Later
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
@@ -37,8 +38,9 @@ class Backend(Protocol):
     name: str
     capabilities: Capabilities
 
-    def launch(self, request: Request) -> LaunchAnswer:
-        """Start the run named by ``request.launch_key`` at most once and say what is known.
+    def launch(self, request: Request) -> LaunchAnswer | Later:
+        """Start the run named by ``request.launch_key`` at most once and say what is known, now or,
+        where the answer comes by itself, ``Later``: then no thread of the runner waits for it.
 
         ``Launched`` and ``LaunchRefused`` are certain; everything else is ``LaunchUnclear``. A
         two-phase backend starts it in ``request.container``, and looks there first.

@@ -190,6 +190,7 @@ class Capabilities:
     look at the run that arrives then. ``collects``: a good end has output for ``collect``.
     ``reports``: what its meter tells. ``caps``: the bounds, of "usd" and "tokens", at which it ends
     a run by itself. ``keeps_ms``: how long the service keeps a result; None is until it is deleted.
+    ``only_sends``: its launch waits for nothing, not for an answer either, and needs no thread.
     """
 
     guarantee: Guarantee
@@ -202,6 +203,7 @@ class Capabilities:
     reports: Meter = Meter.NONE
     caps: frozenset[str] = frozenset()
     keeps_ms: int | None = None
+    only_sends: bool = False
 
 
 @value

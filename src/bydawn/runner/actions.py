@@ -21,6 +21,7 @@ from bydawn.core.decide.step import (
 )
 from bydawn.core.errors import TemplateError
 from bydawn.core.keys import effect_key, launch_key
+from bydawn.core.later import Later, once_known
 from bydawn.core.model import Bound, Job, JobSpec
 from bydawn.core.sightings import (
     Absent,
@@ -78,18 +79,16 @@ class Actor:
         """The call for a held job's act, to be carried out by a dispatcher."""
         call = self._call(held, place, earlier)
         guarded = self.secrets.guarding(held.nature.passed_on, call)
-        return lambda: believed(guarded())
+        return lambda: once_known(guarded(), believed)
 
     def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
         if act is _POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
-        if act is _LAUNCH:
+        if act is _LAUNCH or act is Act.REPEAT:
             request = partial(self._request, held, place, earlier)
-            return lambda: self._priced(self._launch(held, request), held, place)
-        if act is Act.REPEAT:
-            request = partial(self._request, held, place, earlier)
-            return lambda: self._priced(self._repeat(held, request), held, place)
+            launch = self._launch if act is _LAUNCH else self._repeat
+            return lambda: once_known(launch(held, request), partial(self._priced_for, held, place))
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
         if act is Act.PUBLISH:
@@ -111,6 +110,9 @@ class Actor:
     def _priced(self, fact: Fact, held: Held, place: Place) -> Fact:
         return priced_fact(fact, held, place, self.tools.price_of, self.tools.environment)
 
+    def _priced_for(self, held: Held, place: Place, fact: Fact) -> Fact:
+        return self._priced(fact, held, place)
+
     def _request(self, held: Held, place: Place, earlier: Earlier) -> Request:
         job, spec = held.job, held.spec
         folder = self.folder(held)
@@ -130,28 +132,22 @@ class Actor:
             self.belief.until, job.container or "",
         )  # fmt: skip
 
-    def _reserve(self, held: Held, request: Callable[[], Request]) -> Fact:
+    def _reserve(self, held: Held, request: Callable[[], Request]) -> Fact | Later:
         return self._start(held.backend.reserve, request)
 
-    def _launch(self, held: Held, request: Callable[[], Request]) -> Fact:
+    def _launch(self, held: Held, request: Callable[[], Request]) -> Fact | Later:
         is_two_phase = held.backend.capabilities.guarantee is _TWO_PHASE
         assert held.job.container or not is_two_phase, "no reservation was committed"
         return self._start(held.backend.launch, request)
 
-    def _repeat(self, held: Held, request: Callable[[], Request]) -> Fact:
-        """The same launch again. That this one was not made or not accepted says nothing of the
-        one before."""
-        answer = self._launch(held, request)
-        if isinstance(answer, LaunchRefused):
-            failure = answer.failure
-            return LaunchUnclear(failure.message or failure.code, failure.retry_after_ms)
-        return LaunchUnclear("it was not sent again") if isinstance(answer, Absent) else answer
+    def _repeat(self, held: Held, request: Callable[[], Request]) -> Fact | Later:
+        return once_known(self._launch(held, request), _of_a_repeated)
 
     def _start(
         self,
-        verb: Callable[[Request], LaunchAnswer | ReserveAnswer],
+        verb: Callable[[Request], LaunchAnswer | ReserveAnswer | Later],
         request: Callable[[], Request],
-    ) -> Fact:
+    ) -> Fact | Later:
         """One of the two calls that lead to a run; neither is made once the lease may be over."""
         if not self.belief.may_act():
             return Absent()
@@ -163,7 +159,7 @@ class Actor:
             answer = verb(ready)
         except Exception as error:
             return LaunchUnclear(f"{type(error).__name__}: {error}")
-        return Absent() if _was_late(answer) else answer
+        return once_known(answer, _of_a_start)
 
     def _find(self, held: Held, request: Callable[[], Request]) -> Fact:
         try:
@@ -263,6 +259,19 @@ def _check_fact(spec: JobSpec, sighting: Alive | Ended | Vanished, draft: Path) 
         return CheckEnded(_refused_by_check(failure.message or failure.code))
     # A check may leave files of its own; what is approved and published is the draft after it.
     return CheckEnded(None, draft_digest(draft) if spec.approve or spec.publish else None)
+
+
+def _of_a_start(answer: LaunchAnswer | ReserveAnswer) -> Fact:
+    return Absent() if _was_late(answer) else answer
+
+
+def _of_a_repeated(fact: Fact) -> Fact:
+    """The same launch again. That this one was not made or not accepted says nothing of the one
+    before."""
+    if isinstance(fact, LaunchRefused):
+        failure = fact.failure
+        return LaunchUnclear(failure.message or failure.code, failure.retry_after_ms)
+    return LaunchUnclear("it was not sent again") if isinstance(fact, Absent) else fact
 
 
 def _was_late(answer: LaunchAnswer | ReserveAnswer) -> bool:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from bydawn.core.decide import Fact
-from bydawn.core.decide.step import Broken
+from bydawn.core.later import Later
 from bydawn.core.sightings import Alive
+from bydawn.runner.awaited import Awaited, Ticket, carried_out
 
 # One call that hangs keeps what others have seen for no longer than this.
 _UNHEARD_MS = 100
-Call = Callable[[], Fact]
-Ticket = tuple[int, int]
-"""A job's number and the token under which it was asked: a late fact of an older claim is no
-fact."""
+_OVERDUE_EVERY_MS = 1_000
+Call = Callable[[], Fact | Later]
 
 
 class Dispatcher(Protocol):
@@ -36,35 +36,34 @@ class Dispatcher(Protocol):
     def close(self) -> None: ...
 
 
-def carried_out(call: Call) -> Fact:
-    """A call's fact; what it raises becomes a fact too, never a success."""
-    try:
-        return call()
-    except Exception as error:
-        return Broken(f"{type(error).__name__}: {error}")
-
-
 class Threads:
-    """A small pool for calls that may block; prompt calls are made on the spot."""
+    """A small pool for calls that may block; prompt calls are made on the spot. What is answered
+    later keeps no thread."""
 
     def __init__(self, threads: int = 16) -> None:
         self._size = threads
         self._pool: ThreadPoolExecutor | None = None
         self._done: deque[tuple[Ticket, Fact]] = deque()
         self._rung = threading.Event()
+        self._awaited = Awaited(self._tell)
+        self._overdue_at = 0
         self._sent = 0
         self._drained = 0
 
     def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         self._sent += 1
         if prompt:
-            self._done.append((ticket, carried_out(call)))
+            self._carry_out(ticket, call, self._note)
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="act")
-        self._pool.submit(self._carry_out, ticket, call)
+        self._pool.submit(self._carry_out, ticket, call, self._tell)
 
     def drain(self) -> list[tuple[Ticket, Fact]]:
+        now = _now_ms()
+        if now >= self._overdue_at:
+            self._overdue_at = now + _OVERDUE_EVERY_MS
+            self._awaited.give_up(now)
         facts = [self._done.popleft() for _ in range(len(self._done))]
         self._drained += len(facts)
         return facts
@@ -87,9 +86,24 @@ class Threads:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _carry_out(self, ticket: Ticket, call: Call) -> None:
+    def _carry_out(self, ticket: Ticket, call: Call, tell: Callable[[Ticket, Fact], None]) -> None:
         fact = carried_out(call)
+        if isinstance(fact, Later):
+            self._awaited.hear(ticket, fact, _now_ms())
+        else:
+            tell(ticket, fact)
+
+    def _note(self, ticket: Ticket, fact: Fact) -> None:
+        """From the loop's own thread, which is awake."""
         self._done.append((ticket, fact))
+
+    def _tell(self, ticket: Ticket, fact: Fact) -> None:
+        self._note(ticket, fact)
         # That a run goes on is no news: it waits for the others that are out, or for a turn.
         if not isinstance(fact, Alive) or self.outstanding() <= len(self._done):
             self._rung.set()
+
+
+def _now_ms() -> int:
+    """While the machine sleeps nobody answers, so its sleep is not counted."""
+    return time.monotonic_ns() // 1_000_000

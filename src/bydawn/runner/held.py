@@ -11,6 +11,8 @@ from bydawn.core.model import Job, JobSpec
 from bydawn.core.sightings import Alive, Usage
 from bydawn.runner.rendering import Nature
 
+_SENT = (Act.LAUNCH, Act.REPEAT)
+
 
 @dataclass(slots=True)
 class Held:
@@ -46,6 +48,12 @@ class Held:
         if not seen.steps or seen.steps != self.steps:
             self.steps, self.stepped_at, self.spent_then = seen.steps, boot, meter
         self.is_spending = meter[0] > self.spent_then[0] or meter[1] > self.spent_then[1]
+
+    def needs_no_thread(self) -> bool:
+        """Whether its act returns at once. What templates name may have to be read first."""
+        can = self.backend.capabilities
+        is_sent = can.only_sends and self.act in _SENT and not self.nature.has_templates
+        return can.prompt or is_sent
 
     def count_limits(self, now: int, boot: int) -> None:
         """From the stored moments to lengths on the clock that the wall clock cannot move. ``now``

@@ -17,7 +17,7 @@ from bydawn.core.model import Job, JobSpec
 from bydawn.core.recording import Change, apply, begin
 from bydawn.core.sightings import Alive, Ended, Launched
 from bydawn.core.states import HELD, Event, State
-from bydawn.runner.dispatch import Ticket
+from bydawn.runner.awaited import Ticket
 from bydawn.runner.held import Held
 from bydawn.runner.horizon import Horizon
 from bydawn.runner.rendering import Nature, nature_of

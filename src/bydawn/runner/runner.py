@@ -268,8 +268,7 @@ class Runner:
             earlier = self.horizon.earlier_for(held)
             call = self._actor.call(held, self.scope.place_of(job.batch), earlier)
             job.fresh = False
-            prompt = held.backend.capabilities.prompt
-            self.tools.dispatcher.send((job.number, job.token), call, prompt)
+            self.tools.dispatcher.send((job.number, job.token), call, held.needs_no_thread())
 
     def _begin_life(self) -> None:
         self._belief = Belief(self.tools.clock)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from bydawn.core.later import Later
 from bydawn.core.model import JobSpec
 from bydawn.core.redaction import Redactor, redactor_of
 from bydawn.core.searching import NOT_BY_CHANCE, Search, looks_secret, search_of
@@ -93,14 +94,16 @@ def is_called_secret(name: str) -> bool:
 
 def _told(call: Callable[[], Any], redactor: Redactor) -> Any:
     try:
-        fact = call()
+        answer = call()
     except Exception as error:
         said = str(error)
         safe = redactor.text(said)
         if safe == said:
             raise
         raise RuntimeError(f"{type(error).__name__}: {safe}") from None
-    return redacted(fact, redactor)
+    if isinstance(answer, Later):
+        return answer.within(lambda fact: _told(fact, redactor))
+    return redacted(answer, redactor)
 
 
 def redacted(value: Any, redactor: Redactor) -> Any:

@@ -39,6 +39,7 @@ from bydawn.testing.end_checks import (
 )
 from bydawn.testing.stage import (
     Stage,
+    answer_to,
     demand,
     found,
     launched,
@@ -116,7 +117,7 @@ def another_process_finds_what_was_launched(stage: Stage) -> None:
     if backend.capabilities.guarantee is Guarantee.BLIND:
         return
     request = ready(backend, request)
-    answer = backend.launch(request)
+    answer = answer_to(backend, request)
     assert isinstance(answer, Launched)
     backend.close()
     other = stage.backend()
@@ -133,7 +134,7 @@ def launching_again_under_one_key_is_one_run(stage: Stage) -> None:
     if backend.capabilities.guarantee not in _REPLAYS:
         return
     other = stage.backend()
-    first, again = launched(backend, request), other.launch(request)
+    first, again = launched(backend, request), answer_to(other, request)
     demand(not isinstance(again, LaunchRefused), "what runs already is not told as refused")
     second = again.handle if isinstance(again, Launched) else None
     if second is None:
@@ -152,7 +153,7 @@ def a_lost_answer_never_makes_a_second_run(stage: Stage) -> None:
     if not stage.lose_next_answer():
         return
     try:
-        answer: object = backend.launch(request)
+        answer: object = answer_to(backend, request)
     except Exception as error:
         answer = LaunchUnclear(str(error))
     demand(not isinstance(answer, LaunchRefused), "a refusal is certain, and this run was started")
@@ -163,7 +164,7 @@ def a_lost_answer_never_makes_a_second_run(stage: Stage) -> None:
         knows = backend.capabilities.guarantee in _KNOWS_KEYS
         demand(knows or isinstance(sought, Unknown), f"nobody could know, and find said {sought}")
         if isinstance(sought, Absent | Repeatable):
-            launched_again = other.launch(request)
+            launched_again = answer_to(other, request)
             demand(isinstance(launched_again, Launched), f"again: {launched_again}")
     demand(stage.runs_of(request.launch_key) == 1, "one launch key has one run")
     other.close()
@@ -174,7 +175,7 @@ def a_refusal_started_nothing(stage: Stage) -> None:
     request = ready(backend, request)
     if not stage.refuse_next():
         return
-    answer = backend.launch(request)
+    answer = answer_to(backend, request)
     demand(isinstance(answer, LaunchRefused), f"what was refused was told as {answer}")
     assert isinstance(answer, LaunchRefused)
     demand(answer.failure.message, "a refusal says why")
@@ -253,7 +254,7 @@ def a_reservation_runs_nothing_and_holds_one_run(stage: Stage) -> None:
     ready(backend, request)
     request = ready(backend, request)
     demand(stage.runs_of(request.launch_key) == 0, "a reservation starts nothing")
-    first, second = backend.launch(request), backend.launch(request)
+    first, second = answer_to(backend, request), answer_to(backend, request)
     demand(isinstance(first, Launched), f"the second call answered {first}")
     demand(stage.runs_of(request.launch_key) == 1, f"one container, one run; again: {second}")
     backend.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from bydawn.backends.backend import Backend
+from bydawn.core.later import Later
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
@@ -82,7 +83,7 @@ class CrashingBackend(Backend):
         self.name = backend.name
         self.capabilities: Capabilities = backend.capabilities
 
-    def launch(self, request: Request) -> LaunchAnswer:
+    def launch(self, request: Request) -> LaunchAnswer | Later:
         return self._around("launch", lambda: self._backend.launch(request))
 
     def reserve(self, request: Request) -> ReserveAnswer:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bydawn.backends.backend import Backend
+from bydawn.core.later import Later
 from bydawn.core.sightings import (
     CancelAnswer,
     Capabilities,
@@ -66,7 +67,7 @@ class InterruptedBackend(Backend):
         self._inner = RemoteBackend(self.remote)
         self.capabilities = self._inner.capabilities
 
-    def launch(self, request: Request) -> LaunchAnswer:
+    def launch(self, request: Request) -> LaunchAnswer | Later:
         if self.chance.random() >= self.share:
             return self._inner.launch(request)
         phase = self.chance.choice(list(Phase))

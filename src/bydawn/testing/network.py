@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bydawn.core.decide import Fact
-from bydawn.runner.dispatch import Call, Ticket, carried_out
+from bydawn.core.later import Later
+from bydawn.runner.awaited import Awaited, Ticket, carried_out
+from bydawn.runner.dispatch import Call
 from bydawn.runner.runner import Runner
 from bydawn.testing.crashpoints import Crash, Points
 from bydawn.testing.machines import Machine
@@ -60,6 +62,7 @@ class Network:
     def __init__(self, simulation: World, process: Process) -> None:
         self._simulation, self._process = simulation, process
         self._random = random.Random(f"{simulation.night.seed}/calls/{process.number}")
+        self._awaited = Awaited(self._answer)
 
     def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         del prompt
@@ -95,7 +98,19 @@ class Network:
         except Crash:
             simulation.bury(process)
             return
-        simulation.after_latency(lambda: self._arrive(ticket, fact))
+        if isinstance(fact, Later):
+            self._await(ticket, fact)
+        else:
+            self._answer(ticket, fact)
+
+    def _await(self, ticket: Ticket, later: Later) -> None:
+        clock = self._simulation.clock
+        self._awaited.hear(ticket, later, clock.boot_ms())
+        overdue_at = clock.boot_ms() + later.patience_ms
+        self._simulation.at(overdue_at, lambda: self._awaited.give_up(clock.boot_ms()))
+
+    def _answer(self, ticket: Ticket, fact: Fact) -> None:
+        self._simulation.after_latency(lambda: self._arrive(ticket, fact))
 
     def _nods_off(self) -> bool:
         """Asleep between what is committed and the call it led to: others may take over meanwhile,

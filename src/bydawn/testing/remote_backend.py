@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from bydawn.backends.backend import Backend
 from bydawn.core.by_key import by_key_alone
+from bydawn.core.later import Later
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -32,6 +36,9 @@ from bydawn.core.sightings import (
 )
 from bydawn.testing.remote import KEY_MS, LATE_MS, NEVER, SETTLE_MS, Asked, Refusal, Remote, Run
 
+_LATER = 0.5
+_AMISS = 0.2
+
 
 def capabilities_of(guarantee: Guarantee) -> Capabilities:
     """What a service of this guarantee declares."""
@@ -51,7 +58,7 @@ class RemoteBackend(Backend):
     def __post_init__(self) -> None:
         self.capabilities = capabilities_of(self.remote.guarantee)
 
-    def launch(self, request: Request) -> LaunchAnswer:
+    def launch(self, request: Request) -> LaunchAnswer | Later:
         remote, troubles = self.remote, self.remote.troubles
         now = remote.clock.utc_ms()
         payload = json.dumps(request.payload, sort_keys=True)
@@ -130,3 +137,29 @@ class RemoteBackend(Backend):
         return Ended(
             Outcome(failure, 0 if failure is None else 1, "null", run.usage, now, now, stopped)
         )
+
+
+class AnsweringLater(RemoteBackend):
+    """The same verbs; some launches are answered later, by themselves: some twice, and some whose
+    answer says nothing, never. Its own chances leave those of the service as they are."""
+
+    def __init__(self, remote: Remote, seed: str) -> None:
+        super().__init__(remote)
+        self._chance = random.Random(f"{seed}/answers").random
+
+    def launch(self, request: Request) -> LaunchAnswer | Later:
+        answer = super().launch(request)
+        assert not isinstance(answer, Later)
+        return Later(partial(self._tell, answer)) if self._chance() < _LATER else answer
+
+    def _tell(self, answer: LaunchAnswer, tell: Callable[[LaunchAnswer], None]) -> None:
+        met, chance = self.remote.met, self._chance()
+        if isinstance(answer, LaunchUnclear) and chance < _AMISS:
+            met["answer:never"] += 1
+            return
+        tell(answer)
+        if chance < _AMISS:
+            met["answer:twice"] += 1
+            tell(LaunchUnclear("told before"))
+        else:
+            met["answer:later"] += 1

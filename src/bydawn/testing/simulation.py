@@ -34,7 +34,7 @@ from bydawn.testing.network import Network, Process
 from bydawn.testing.nights import Night
 from bydawn.testing.people import People
 from bydawn.testing.remote import LATE_MS, Remote
-from bydawn.testing.remote_backend import RemoteBackend
+from bydawn.testing.remote_backend import AnsweringLater
 from bydawn.testing.virtual import SeededChance
 
 _LOOK_MS = 2_000
@@ -274,7 +274,8 @@ class Simulation:
         return not any(one.is_alive and runner.id in one.names for one in self.processes)
 
     def _runner(self, process: Process, store: Store) -> Runner:
-        backend = CrashingBackend(RemoteBackend(self.remote), process.points)
+        remote = AnsweringLater(self.remote, f"{self.night.seed}/{process.number}")
+        backend = CrashingBackend(remote, process.points)
         machine, batch = process.machine, self.people.batch
         tools = Tools(
             clock=machine.clock,

@@ -8,14 +8,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from bydawn.backends.backend import Backend, Surroundings
+from bydawn.core.later import Later
 from bydawn.core.sightings import (
     Ended,
     FindAnswer,
     Found,
     Guarantee,
+    LaunchAnswer,
     Launched,
     Repeatable,
     Request,
@@ -96,11 +99,24 @@ def request_of(stage: Stage, name: str) -> Request:
 
 def launched(backend: Backend, request: Request) -> str:
     """The handle of a launch that goes well, with its reservation where it takes two calls."""
-    answer = backend.launch(ready(backend, request))
+    answer = answer_to(backend, ready(backend, request))
     demand(isinstance(answer, Launched), f"a launch without trouble answered {answer}")
     assert isinstance(answer, Launched)
     demand(answer.handle, "a handle is a text that is not empty")
     return answer.handle
+
+
+def answer_to(backend: Backend, request: Request) -> LaunchAnswer:
+    """Launch, and wait for an answer that comes later."""
+    answer = backend.launch(request)
+    if not isinstance(answer, Later):
+        return answer
+    box: SimpleQueue[LaunchAnswer] = SimpleQueue()
+    answer.when_known(box.put)
+    try:
+        return box.get(timeout=answer.patience_ms / 1000)
+    except Empty:
+        raise Broken("the answer to a launch never came") from None
 
 
 def ready(backend: Backend, request: Request) -> Request:

@@ -6,7 +6,9 @@ import random
 from collections import deque
 
 from bydawn.core.decide import Fact
-from bydawn.runner.dispatch import Call, Ticket, carried_out
+from bydawn.core.later import Later
+from bydawn.runner.awaited import Awaited, Ticket, carried_out
+from bydawn.runner.dispatch import Call
 
 
 class HandWoundClock:
@@ -63,14 +65,23 @@ class InlineDispatcher:
     def __init__(self, clock: HandWoundClock) -> None:
         self._clock = clock
         self._done: deque[tuple[Ticket, Fact]] = deque()
+        self._awaited = Awaited(self._finish)
+        self._out = 0
 
     def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         del prompt
-        self._done.append((ticket, carried_out(call)))
+        self._out += 1
+        fact = carried_out(call)
+        if isinstance(fact, Later):
+            self._awaited.hear(ticket, fact, self._clock.boot_ms())
+        else:
+            self._finish(ticket, fact)
 
     def drain(self) -> list[tuple[Ticket, Fact]]:
+        self._awaited.give_up(self._clock.boot_ms())
         facts = list(self._done)
         self._done.clear()
+        self._out -= len(facts)
         return facts
 
     def wait(self, timeout_ms: int | None) -> None:
@@ -81,7 +92,10 @@ class InlineDispatcher:
         """Nobody waits."""
 
     def outstanding(self) -> int:
-        return len(self._done)
+        return self._out
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def _finish(self, ticket: Ticket, fact: Fact) -> None:
+        self._done.append((ticket, fact))
