@@ -15,7 +15,7 @@ from ordered import around, handle_of, outcome_of, request, until
 
 from bydawn.backends.python import PythonBackend
 from bydawn.core.sightings import Alive, Request
-from bydawn.processes.homes import STEP_MS, Home, Supervised
+from bydawn.processes.homes import LONGEST_MS, Home, Supervised
 from bydawn.processes.machine import parent_of
 from bydawn.processes.runs import LocalRuns
 
@@ -77,13 +77,25 @@ def _orders(home: Home, count: int, now: int = 0) -> None:
 
 def test_long_calls_are_all_under_way_after_a_few_steps(home: Home, pipes: _Pipes) -> None:
     _orders(home, 64)
-    now = counted = 0
+    steps = 0
     while home.living < 64:
-        counted += len(pipes.started(home.unserved(now)))
-        now += home.patience_ms(now) or 0
-    assert counted == 64
-    assert home.patience_ms(now) is None
-    assert now <= 3 * STEP_MS
+        for one in pipes.started(home.unserved(0)):
+            home.note_long(one)
+        steps += 1
+    assert steps <= 6
+    assert home.patience_ms(0) is None
+
+
+def test_a_long_line_of_short_calls_starts_few(home: Home, pipes: _Pipes) -> None:
+    """All launches that may be made are on their way at once, and the last in line waits long."""
+    _orders(home, 1_000)
+    for one in pipes.started(home.unserved(0)):
+        home.note_long(one)
+        home.note_free(one, 0)
+    for now in range(LONGEST_MS):
+        home.serve()
+        assert home.unserved(now) == []
+    assert home.waits()
 
 
 def test_whoever_is_free_serves_the_oldest_and_nobody_is_started(home: Home, pipes: _Pipes) -> None:
@@ -97,14 +109,41 @@ def test_whoever_is_free_serves_the_oldest_and_nobody_is_started(home: Home, pip
     assert home.patience_ms(10) is None
 
 
-def test_one_that_waits_too_long_behind_others_gets_its_own(home: Home, pipes: _Pipes) -> None:
+def test_one_behind_a_call_that_takes_long_gets_its_own(home: Home, pipes: _Pipes) -> None:
     _orders(home, 2)
-    pipes.started(home.unserved(0))
+    first, second = pipes.started(home.unserved(0))
     home.add(b"late", 1_000)
     assert home.unserved(1_000) == []
-    assert home.patience_ms(1_000) == STEP_MS
-    assert home.unserved(1_000 + STEP_MS - 1) == []
-    assert home.unserved(1_000 + STEP_MS) == [b"late"]
+    home.note_long(first)
+    home.note_long(first)
+    assert pipes.started(home.unserved(1_001))[0].number == b"late"
+    home.add(b"later", 1_002)
+    home.note_free(first, 1_003)
+    home.note_long(second)
+    home.serve()
+    assert home.unserved(1_004) == []
+    assert not home.waits()
+
+
+def test_nobody_waits_for_ever_behind_those_of_whom_nothing_is_known(
+    home: Home, pipes: _Pipes
+) -> None:
+    _orders(home, 2)
+    pipes.started(home.unserved(0))
+    _orders(home, 5, 1_000)
+    assert home.patience_ms(1_000) == LONGEST_MS
+    assert home.unserved(1_000 + LONGEST_MS - 1) == []
+    assert home.unserved(1_000 + LONGEST_MS) == [b"0", b"1"]
+    assert home.patience_ms(1_000 + LONGEST_MS) == LONGEST_MS
+
+
+def test_one_that_is_let_go_at_a_long_call_is_not_counted_on(home: Home, pipes: _Pipes) -> None:
+    _orders(home, 2)
+    first, _ = pipes.started(home.unserved(0))
+    home.note_long(first)
+    first.let_go()
+    _orders(home, 5)
+    assert home.unserved(0) == [b"0"]
 
 
 def test_an_order_that_a_dead_one_cannot_take_goes_to_the_next(home: Home, pipes: _Pipes) -> None:
@@ -119,7 +158,7 @@ def test_an_order_that_a_dead_one_cannot_take_goes_to_the_next(home: Home, pipes
 def test_what_a_dead_runner_ordered_is_forgotten(home: Home) -> None:
     _orders(home, 3)
     home.forget_waiting()
-    assert home.unserved(STEP_MS) == []
+    assert home.unserved(LONGEST_MS) == []
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import marshal
 import os
+from collections.abc import Callable
 from typing import Any
 
 from bydawn.processes import machine
@@ -20,6 +21,9 @@ from bydawn.processes.vigil import Vigil
 # Importing may take long; after this the start is answered and a refusal becomes an end.
 _PATIENCE_MS = 2_000
 _LEAVE_MS = 2_000
+# From then on somebody else is to be found for the orders that wait; starting takes its time.
+_LONG_MS = 50
+_LONG_IMPORT_MS = 500
 # A form that every Python reads and writes, whichever the interpreter is.
 _MARSHAL = 2
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "callhost.py")
@@ -101,8 +105,9 @@ class Interpreter:
 class Caller:
     """Runs claimed calls one after another, in an interpreter that is kept while it stays clean."""
 
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell, tell_long: Callable[[], None]) -> None:
         self._bell = bell
+        self._tell_long = tell_long
         self._interpreter: Interpreter | None = None
 
     def run(self, order: dict[str, Any], folder: RunFolder, answer: Answer) -> dict[str, Any]:
@@ -116,7 +121,7 @@ class Caller:
             return spawn_refusal(failure.kind, failure.message)
         vigil = Vigil(self._bell, folder, interpreter.tree, log, interpreter.output)
         vigil.limit(order["timeout_ms"], order["grace_ms"])
-        call = _Call(interpreter, vigil, answer)
+        call = _Call(interpreter, vigil, answer, self._tell_long)
         facts = call.run(order, folder)
         clean = call.was_clean() and not interpreter.has_company()
         if not clean:
@@ -161,7 +166,10 @@ def _end(vigil: Vigil) -> dict[str, Any]:
 class _Call:
     """One call as it is seen from outside: what was asked, what was heard."""
 
-    def __init__(self, interpreter: Interpreter, vigil: Vigil, answer: Answer) -> None:
+    def __init__(
+        self, interpreter: Interpreter, vigil: Vigil, answer: Answer, tell_long: Callable[[], None]
+    ) -> None:
+        self._tell_long = tell_long
         self._interpreter = interpreter
         self._vigil = vigil
         self._answer = answer
@@ -169,13 +177,14 @@ class _Call:
         self._threads_left = False
         self._deaf = False
         self._answer_at = 0
+        self._long_at: int | None = None
 
     def run(self, order: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
         """Have the call made: what its end told, how its interpreter died, nothing if stopped."""
         names = ("call", "item", "environment")
         call = {name: order[name] for name in names if name in order}
         is_known = order["call"] in self._interpreter.imported
-        self._answer_within(SOON_MS if is_known else _PATIENCE_MS)
+        self._expect_end(is_known)
         self._interpreter.begin({**call, "folder": folder.draft, "known": is_known})
         self._vigil.bell.hear(self._interpreter.replies)
         while not self._facts and not self._vigil.must_stop():
@@ -189,24 +198,38 @@ class _Call:
         told = bool(self._facts) and "signal" not in self._facts
         return told and not self._threads_left and not self._deaf
 
-    def _answer_within(self, length_ms: int) -> None:
-        self._answer_at = machine.sleepless_ms() + length_ms
+    def _expect_end(self, is_known: bool) -> None:
+        """A function that is known ends soon, or its call takes long."""
+        now = machine.sleepless_ms()
+        self._answer_at = now + (SOON_MS if is_known else _PATIENCE_MS)
+        self._long_at = now + (_LONG_MS if is_known else _LONG_IMPORT_MS)
 
     def _turn(self, function: str) -> None:
         if self._interpreter.feed():
             ready = self._vigil.turn(20)
-        elif self._answer.given:
-            ready = self._vigil.turn()
         else:
-            ready = self._vigil.turn(max(0, self._answer_at - machine.sleepless_ms()))
+            ready = self._vigil.turn(*self._pause())
         if self._interpreter.replies in ready:
             self._take_replies(function)
         self._vigil.tree.reap()
         if not self._facts and self._vigil.tree.main_end is not None:
             self._facts = exit_facts(self._vigil.tree.main_end)
         # A call that has ended already is answered when its record can be read.
-        if not self._facts and machine.sleepless_ms() >= self._answer_at:
+        if not self._facts:
+            self._tell_of_lengths(machine.sleepless_ms())
+
+    def _pause(self) -> list[int]:
+        """How long nothing is to be told of this call, if anything still is."""
+        moments = [] if self._answer.given else [self._answer_at]
+        moments += [] if self._long_at is None else [self._long_at]
+        return [max(0, min(moments) - machine.sleepless_ms())] if moments else []
+
+    def _tell_of_lengths(self, now: int) -> None:
+        if now >= self._answer_at:
             self._answer.claimed()
+        if self._long_at is not None and now >= self._long_at:
+            self._long_at = None
+            self._tell_long()
 
     def _take_replies(self, function: str) -> None:
         replies = self._interpreter.take_replies()
@@ -221,7 +244,7 @@ class _Call:
                 self._refuse(more)
             else:
                 self._interpreter.imported.add(function)
-                self._answer_within(SOON_MS)
+                self._expect_end(True)
 
     def _refuse(self, reason: str) -> None:
         failure = ["permanent", "not_importable", reason]

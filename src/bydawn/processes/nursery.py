@@ -15,7 +15,7 @@ import warnings  # noqa: F401  (os.get_exec_path would otherwise load it after e
 from bydawn.processes import machine
 from bydawn.processes.bell import Bell, take_over_signals
 from bydawn.processes.homes import Home, Supervised
-from bydawn.processes.records import COMMANDS, parse_order, tell_of_death
+from bydawn.processes.records import COMMANDS, LONG, parse_order, tell_of_death
 from bydawn.processes.spawn import DescriptorLimit, SpawnFailed
 from bydawn.processes.supervisor import Supervisor
 
@@ -78,7 +78,7 @@ class Nursery:
 
     def _take_orders(self) -> None:
         try:
-            data = os.read(_ORDERS_IN, 1 << 18)
+            data = os.read(_ORDERS_IN, 1 << 16)
         except BlockingIOError:
             return
         if not data:
@@ -129,9 +129,11 @@ class Nursery:
 
     def _note_free(self) -> None:
         now = machine.sleepless_ms()
-        for name in os.read(self._freed, 1 << 16).split():
-            supervised = self._supervised.get(int(name))
-            if supervised:
+        for told in os.read(self._freed, 1 << 16).split():
+            supervised = self._supervised.get(int(told.lstrip(LONG)))
+            if supervised and told.startswith(LONG):
+                supervised.home.note_long(supervised)
+            elif supervised:
                 supervised.home.note_free(supervised, now)
 
     def _release_idle(self) -> None:

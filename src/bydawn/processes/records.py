@@ -13,9 +13,13 @@ from bydawn.processes import machine
 SOON_MS = 10
 # The home of every order for a command; calls name theirs.
 COMMANDS = b"command"
+# Before the number of a supervisor whose order takes long; the number alone is of a free one.
+LONG = b"+"
 # Where supervisors answer, each with one write no other can split.
 _ANSWERS = 1
 _ONE_WRITE = select.PIPE_BUF
+# So long a runner may be behind with reading answers before one is lost to it.
+_PATIENCE_MS = 1_000
 # The answer to an order whose supervisor is dead: what became of it, its claim will tell.
 DIED = "died"
 
@@ -42,7 +46,7 @@ class Answer:
         if self.given:
             return False
         self.given = True
-        return _write(line)
+        return _write(line, _PATIENCE_MS)
 
 
 def tell_of_death(number: bytes) -> None:
@@ -51,12 +55,21 @@ def tell_of_death(number: bytes) -> None:
     _write(f"{number.decode()} {DIED}")
 
 
-def _write(line: str) -> bool:
+def _write(line: str, patience_ms: int = 0) -> bool:
+    data = (line + "\n").encode()
     try:
-        os.write(_ANSWERS, (line + "\n").encode())
+        os.write(_ANSWERS, data)
+    except BlockingIOError:
+        return patience_ms > 0 and _has_room(patience_ms) and _write(line)
     except OSError:
         return False
     return True
+
+
+def _has_room(patience_ms: int) -> bool:
+    poll = select.poll()
+    poll.register(_ANSWERS, select.POLLOUT)
+    return bool(poll.poll(patience_ms))
 
 
 def end_record(started_at: int | None, **facts: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from bydawn.processes.calls import Caller
 from bydawn.processes.commands import run_command
 from bydawn.processes.covering import cover_file, redactor_for
 from bydawn.processes.folder import RunFolder
-from bydawn.processes.records import Answer, parse_order
+from bydawn.processes.records import LONG, Answer, parse_order
 from bydawn.processes.spawn import SpawnFailed
 from bydawn.processes.wake import announce
 
@@ -41,7 +41,7 @@ class Supervisor:
         self._orders = orders
         self._free = free
         self._bell = Bell()
-        self._caller = Caller(self._bell)
+        self._caller = Caller(self._bell, partial(self._tell_nursery, LONG))
         self._boot = machine.boot_id()
         self._ticks = machine.start_ticks(os.getpid())
 
@@ -58,10 +58,14 @@ class Supervisor:
         answer, _, order = parse_order(line)
         last_word = self._carry_out(order, answer)
         # Free before the answer, or the order that follows it would not find us.
-        os.write(self._free, f"{os.getpid()}\n".encode())
+        self._tell_nursery(b"")
         if not last_word():
             # Who was answered before the end, or asked and is gone, learns of the end by this.
             announce(f"{order['state_folder']}/wake", order["handle"])
+
+    def _tell_nursery(self, what: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it is dead, and the run goes on
+            os.write(self._free, b"%s%d\n" % (what, os.getpid()))
 
     def _carry_out(self, order: dict[str, Any], answer: Answer) -> Callable[[], bool]:
         """Carry an order out; what is left to be said about it."""
@@ -95,6 +99,7 @@ class Supervisor:
             redactor = redactor_for(order)
             record = redactor.value(record)
             cover_file(folder.report, redactor)
+            record["reported"] = os.access(folder.report, os.F_OK)
             told = _write_end(folder, record)
             if record["refused"]:
                 return partial(answer.refused, *record["failure"])
