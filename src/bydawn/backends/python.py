@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from bydawn.backends.local import LocalBackend, environment_for, refusal, secrets_of
+from bydawn.core.later import Later
 from bydawn.core.sightings import LaunchAnswer, Request
 from bydawn.processes.runs import Call, Order
 
@@ -17,15 +19,16 @@ class PythonBackend(LocalBackend):
     """
 
     name = "python"
+    capabilities = replace(LocalBackend.capabilities, only_sends=True)
 
-    def launch(self, request: Request) -> LaunchAnswer:
+    def launch(self, request: Request) -> LaunchAnswer | Later:
         function = str(request.payload.get("call") or "")
         module, colon, name = function.partition(":")
         if not (module and colon and name):
             return refusal("not_importable", f"{function!r} is not of the form module:function")
         if request.isolate != "none":
             return refusal("isolation", f"isolate = {request.isolate!r} is not available here")
-        return self._runs.start(
+        return self._runs.start_later(
             Order(
                 launch_key=request.launch_key,
                 folder=request.folder,

@@ -7,9 +7,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
+from bydawn.core.later import PATIENCE_MS, Later
 from bydawn.core.sightings import (
     Absent,
     Alive,
@@ -26,13 +29,15 @@ from bydawn.core.sightings import (
 )
 from bydawn.core.values import value
 from bydawn.processes.folder import RunFolder
-from bydawn.processes.link import Link, NoNursery
+from bydawn.processes.link import Link, NoNursery, Said
 from bydawn.processes.outcomes import NO_SUPERVISOR, failure_told, outcome_of, void_outcome
 from bydawn.processes.records import COMMANDS
 from bydawn.processes.remains import end_remains
 from bydawn.processes.report import Report
 from bydawn.processes.stop import ask_to_stop, call_off
 from bydawn.processes.wake import Listener
+
+_SILENCE = "the supervisor's answer never came"
 
 
 @value
@@ -87,14 +92,33 @@ class LocalRuns:
 
     def start(self, order: Order) -> LaunchAnswer:
         """Start the run, or find that it was started before: the claim decides, and only once."""
+        box: SimpleQueue[LaunchAnswer] = SimpleQueue()
+        self._send(order, box.put)
+        try:
+            return box.get(timeout=PATIENCE_MS / 1000)
+        except Empty:
+            return LaunchUnclear(_SILENCE)
+
+    def start_later(self, order: Order) -> Later:
+        """As ``start``, and nobody waits for the supervisor's answer."""
+        return Later(partial(self._send, order))
+
+    def _send(self, order: Order, tell: Callable[[LaunchAnswer], None]) -> None:
         handle = self._handle(order.folder)
         home, body = _encode(order, handle, self._state_folder)
+        self._link.ask(home, body, lambda said: tell(self._answered(order.folder, handle, said)))
+
+    def _answered(self, folder: str, handle: str, said: Said) -> LaunchAnswer:
         try:
-            said = self._link.ask(home, body)
-        except NoNursery as failure:
-            return self._without_nursery(order.folder, failure)
+            return self._answer(folder, handle, said)
+        except Exception as error:  # in a thread that others wait for, too
+            return LaunchUnclear(f"{type(error).__name__}: {error}")
+
+    def _answer(self, folder: str, handle: str, said: Said) -> LaunchAnswer:
+        if isinstance(said, NoNursery):
+            return self._without_nursery(folder, said)
         if said is None:
-            return LaunchUnclear("the supervisor's answer never came")
+            return LaunchUnclear(_SILENCE)
         word, _, told = said.partition(" ")
         if word == "claimed":
             record = json.loads(told) if told else self._folder(handle).read("end.json")
@@ -179,7 +203,8 @@ class LocalRuns:
 
     def _ended(self, handle: str, record: dict[str, Any]) -> Ended:
         report = self._reports.pop(handle, None) or Report()
-        report.refresh(self._folder(handle).report)
+        if record.get("reported", True):
+            report.refresh(self._folder(handle).report)
         report.finish()
         return Ended(outcome_of(record, report))
 
