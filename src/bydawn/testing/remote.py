@@ -24,7 +24,8 @@ from bydawn.core.values import value
 NEVER = 1 << 60
 SETTLE_MS = 4_000
 # Where asking twice is answered with the run there is already.
-_REPLAY = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM, Guarantee.TWO_PHASE)
+_REPLAY = (Guarantee.KEYED, Guarantee.LOCAL_CLAIM)
+_NEVER_FORGETS = (Guarantee.LOCAL_CLAIM, Guarantee.TWO_PHASE)
 LATE_MS = 2_000
 KEY_MS = 20_000
 
@@ -213,8 +214,8 @@ class Remote:
     def _forgets_key(self) -> bool:
         often = self.troubles.forgets_keys if self.lists or self.tells_time else 0.0
         forgets = bool(often) and self.happens(often)
-        # A claim on a disk is never forgotten.
-        forgets = forgets and self.guarantee is not Guarantee.LOCAL_CLAIM
+        # Neither a claim on a disk is ever forgotten, nor what lies in a container.
+        forgets = forgets and self.guarantee not in _NEVER_FORGETS
         self.met["key:forgotten"] += forgets
         return forgets
 
