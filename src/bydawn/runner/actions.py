@@ -58,7 +58,8 @@ from bydawn.runner.secrets import Secrets
 from bydawn.runner.tools import Tools
 
 _CHECK_TRIES = 3
-_POLL, _LAUNCH, _TWO_PHASE = Act.POLL, Act.LAUNCH, Guarantee.TWO_PHASE
+_POLL, _LAUNCH, _REPEAT = Act.POLL, Act.LAUNCH, Act.REPEAT
+_TWO_PHASE = Guarantee.TWO_PHASE
 
 
 @dataclass(slots=True)
@@ -79,16 +80,20 @@ class Actor:
         """The call for a held job's act, to be carried out by a dispatcher."""
         call = self._call(held, place, earlier)
         guarded = self.secrets.guarding(held.nature.passed_on, call)
-        return lambda: once_known(guarded(), believed)
+        if held.act is _LAUNCH or held.act is _REPEAT:
+            return lambda: once_known(guarded(), believed)
+        return lambda: believed(guarded())
 
     def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
         if act is _POLL:
             return lambda: self._priced(held.backend.poll(held.job.handle or ""), held, place)
-        if act is _LAUNCH or act is Act.REPEAT:
+        if act is _LAUNCH or act is _REPEAT:
             request = partial(self._request, held, place, earlier)
             launch = self._launch if act is _LAUNCH else self._repeat
-            return lambda: once_known(launch(held, request), partial(self._priced_for, held, place))
+            return lambda: once_known(
+                launch(held, request), lambda fact: self._priced(fact, held, place)
+            )
         if act is Act.CANCEL:
             return lambda: self._cancel(held, argument)
         if act is Act.PUBLISH:
@@ -109,9 +114,6 @@ class Actor:
 
     def _priced(self, fact: Fact, held: Held, place: Place) -> Fact:
         return priced_fact(fact, held, place, self.tools.price_of, self.tools.environment)
-
-    def _priced_for(self, held: Held, place: Place, fact: Fact) -> Fact:
-        return self._priced(fact, held, place)
 
     def _request(self, held: Held, place: Place, earlier: Earlier) -> Request:
         job, spec = held.job, held.spec

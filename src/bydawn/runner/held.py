@@ -52,8 +52,9 @@ class Held:
     def needs_no_thread(self) -> bool:
         """Whether its act returns at once. What templates name may have to be read first."""
         can = self.backend.capabilities
-        is_sent = can.only_sends and self.act in _SENT and not self.nature.has_templates
-        return can.prompt or is_sent
+        if can.prompt:
+            return True
+        return can.only_sends and self.act in _SENT and not self.nature.has_templates
 
     def count_limits(self, now: int, boot: int) -> None:
         """From the stored moments to lengths on the clock that the wall clock cannot move. ``now``
