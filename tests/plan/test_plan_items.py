@@ -18,7 +18,7 @@ from planning import complaints, read, warnings
 from bydawn.core.errors import PlanInvalid
 from bydawn.core.keys import job_key
 from bydawn.core.model import JobSpec, PlannedJob
-from bydawn.plan import expand_items, items, spool
+from bydawn.plan import expand_items, spool
 from bydawn.plan.items import LINE_LIMIT
 
 HEAD = 'name = "p"\n[[job]]\nid = "work"\nargv = ["x", "{{ item.slug }}"]\n'
@@ -97,32 +97,6 @@ def test_a_bad_line_is_told_with_its_number(tmp_path: Path, bad: str | bytes, wo
     (told,) = complaints(tmp_path, JSONL)
     assert told.startswith("r.jsonl:2: ")
     assert words in told
-
-
-_TABLES = st.dictionaries(
-    st.text(),
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-        | st.text(), lambda some: st.lists(some) | st.dictionaries(st.text(), some), max_leaves=8,
-    ),
-)  # fmt: skip
-
-
-@given(_TABLES)
-def test_an_encoder_that_is_made_once_writes_what_json_writes(table: dict[str, Any]) -> None:
-    assert items._made_once()(table) == items._encoder.encode(table)
-
-
-def test_a_json_without_that_inner_part_does_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
-    assert items._made_once()({"b": [1, None], "a": "ä"}) == '{"a":"ä","b":[1,null]}'
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_numbers_that_are_none_are_refused_by_both(number: float) -> None:
-    for encode in (items._made_once(), items._encoder.encode):
-        with pytest.raises(ValueError, match="not JSON compliant"):
-            encode({"a": number})
 
 
 def test_text_after_the_object_is_told(tmp_path: Path) -> None:

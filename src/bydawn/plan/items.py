@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -113,24 +113,9 @@ def _constant(name: str) -> Any:
 
 _decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
 _SPACES = " \t\n\r"
-_encoder = json.JSONEncoder(
+_encode = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-)
-
-
-def _made_once() -> Callable[[Any], str]:
-    """The same encoder, of which json makes the inner part anew for each text, where it has one as
-    we know it."""
-    make: Any = getattr(json.encoder, "c_make_encoder", None)
-    parts = (None, _encoder.default, json.encoder.encode_basestring, None, ":", ",")
-    try:
-        inner = make(*parts, True, False, False)
-    except TypeError:
-        return _encoder.encode
-    return lambda value: "".join(inner(value, 0))
-
-
-_encode = _made_once()
+).encode
 
 
 def _json_items(lines: Iterator[tuple[int, str, bool]], complaints: Complaints) -> Iterator[Item]:
