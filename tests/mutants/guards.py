@@ -61,8 +61,8 @@ MUTANTS = (
            "self.seeks_at - self.sought_at,", "boot - self.sought_at,",
            "tests/runner/test_late_answers.py"),
     Mutant("a refused repetition says nothing of the launch before it", "runner/actions.py",
-           "        if isinstance(answer, LaunchRefused):\n            failure = answer.failure",
-           "        if isinstance(answer, LaunchUnclear):\n            failure = answer.failure",
+           "    if isinstance(fact, LaunchRefused):\n        failure = fact.failure",
+           "    if isinstance(fact, LaunchUnclear):\n        failure = fact.failure",
            "tests/runner/test_repeating.py"),
     # Leases and tokens
     Mutant("a call of a lost lease is not made under the next", "runner/runner.py",
