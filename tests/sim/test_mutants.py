@@ -37,7 +37,7 @@ from bydawn.testing.swarms import swarm_of
 pytestmark = pytest.mark.wide
 
 Patch = pytest.MonkeyPatch
-SEEDS = 600
+SEEDS = 2_000
 
 
 def without_token(patch: Patch) -> None:
