@@ -102,7 +102,7 @@ MUTANTS = (
            "tests/store/test_dependencies.py"),
     # Caps
     Mutant("parallel holds over all runners", "store/claiming.py",
-           "batch.terms.parallel - used", "batch.terms.parallel", "tests/store/test_caps_held.py"),
+           "batch.terms.parallel - used", "batch.terms.parallel", "tests/runner/test_loop.py"),
     Mutant("a pool has so many places", "store/admission.py",
            "pool.parallel - counters.used(session, counting.pool_slots(pool.name))",
            "pool.parallel", NIGHTS),

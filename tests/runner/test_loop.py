@@ -113,6 +113,16 @@ def test_parallel_holds(world: World) -> None:
     assert 5000 <= world.clock.utc_ms() - began < 6000
 
 
+def test_parallel_holds_while_others_still_run(world: World) -> None:
+    """One place comes free beside one that is taken, again and again."""
+    lengths = {"short": 1_000, "long": 2_700}
+    specs = [spec(name, script=[{"takes_ms": length}]) for name, length in lengths.items()]
+    batch = world.submit(*specs, count=5, parallel=2)
+    began = world.clock.utc_ms()
+    world.drive(batch)
+    assert world.clock.utc_ms() - began >= 5 * sum(lengths.values()) / 2
+
+
 def test_transient_failures_are_retried_then_exhausted(world: World) -> None:
     script = [{"ends": "exit 1"}]
     batch = world.submit(spec(script=script, retries=2, backoff=Backoff(1000, 5000)))
