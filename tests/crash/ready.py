@@ -30,6 +30,9 @@ _SOURCE = str(Path(__file__).parents[2] / "src")
 # Other vendors' packages stand behind these; no night of ours asks for them.
 _LEFT_OUT = ("bydawn.backends.managed.", "bydawn.web.", "bydawn.testing.", "bydawn.__main__")
 
+# What another thread has heard is looked for after so long.
+_AT_MOST_S = 0.2
+
 # The control group a runner is to live in, with all that it starts.
 GROUP = "READY_GROUP"
 
@@ -78,6 +81,8 @@ class Ready:
         self._line, self._rest = ours, b""
         self._said = tempfile.TemporaryDirectory()
         self._numbers = itertools.count()
+        self._guard = threading.Lock()
+        self._started: list[int] = []
         self._ended: dict[int, int] = {}
         self._process = subprocess.Popen(
             [*through, sys.executable, __file__, str(theirs.fileno())],
@@ -104,34 +109,41 @@ class Ready:
             Path(one).touch()  # or there would be none after a kill that comes at once
         told = {"words": words, "folder": str(folder), "environment": environment, "said": said}
         self._line.sendall(json.dumps(told).encode() + b"\n")
-        while True:
-            for heard in self._heard(30):
-                if "started" in heard:
-                    return Forked(self, int(heard["started"]), said)
+        while not self._started:
+            self._hear(_AT_MOST_S)
+        return Forked(self, self._started.pop(), said)
 
     def code_of(self, pid: int, timeout: float | None) -> int | None:
         """How it ended, as far as that is known after so many seconds."""
         end = None if timeout is None else time.monotonic() + timeout
         while pid not in self._ended:
-            left = None if end is None else max(0.0, end - time.monotonic())
-            if not self._heard(left) and left == 0:
-                return None
+            left = _AT_MOST_S if end is None else max(0.0, end - time.monotonic())
+            if not self._hear(min(left, _AT_MOST_S)) and left == 0:
+                return self._ended.get(pid)
         return self._ended[pid]
 
-    def _heard(self, timeout: float | None) -> list[dict[str, int]]:
-        """What was said within that time, and every end of it noted."""
+    def _hear(self, timeout: float) -> bool:
+        """Note what is said within that time; whether anything was. A thread that kills at its time
+        may hear what another waits for."""
         if not select.select([self._line], [], [], timeout)[0]:
-            return []
-        data = self._line.recv(65_536)
-        assert data, "the interpreter that was ready is gone"
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        heard = [json.loads(line) for line in lines]
-        for one in heard:
-            if "ended" in one:
-                self._ended[one["ended"]] = one["code"]
-            else:
-                self._ended.pop(one["started"], None)  # of an older process with this number
-        return heard
+            return False
+        with self._guard:
+            try:
+                data = self._line.recv(65_536, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True  # somebody else has noted it
+            assert data, "the interpreter that was ready is gone"
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self._note(json.loads(line))
+        return True
+
+    def _note(self, heard: dict[str, int]) -> None:
+        if "ended" in heard:
+            self._ended[heard["ended"]] = heard["code"]
+        else:
+            self._ended.pop(heard["started"], None)  # of an older process with this number
+            self._started.append(heard["started"])
 
 
 def _load() -> None:
