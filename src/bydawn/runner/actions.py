@@ -80,9 +80,7 @@ class Actor:
         """The call for a held job's act, to be carried out by a dispatcher."""
         call = self._call(held, place, earlier)
         guarded = self.secrets.guarding(held.nature.passed_on, call)
-        if held.act is _LAUNCH or held.act is _REPEAT:
-            return lambda: once_known(guarded(), believed)
-        return lambda: believed(guarded())
+        return lambda: once_known(guarded(), believed)
 
     def _call(self, held: Held, place: Place, earlier: Earlier) -> Call:
         act, argument = held.act, held.argument
