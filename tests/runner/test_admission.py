@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
-import pytest
 from world import World, jobs_of, planned, spec
 
 from bydawn.core.accounts import account_of_tag, usd_of
@@ -14,11 +12,6 @@ from bydawn.runner.stopping import Stop
 from bydawn.store import counters, read
 
 DOLLAR = 1_000_000
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def metered(cost: float = 0.5, takes_ms: int = 1000) -> list[dict[str, object]]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from world import World, spec
+from world import OverAtOnce, World, spec
 
-from bydawn.backends.backend import Backend
 from bydawn.core.decide.step import Broken
 from bydawn.core.later import PATIENCE_MS, Later
 from bydawn.core.sightings import (
     Absent,
     CancelAnswer,
     Capabilities,
-    Ended,
     Failure,
     FailureClass,
     FindAnswer,
@@ -27,9 +24,7 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
-    Outcome,
     Request,
-    Sighting,
 )
 from bydawn.runner import dispatch
 from bydawn.runner.dispatch import Threads
@@ -41,7 +36,7 @@ KEY = "sk-abcdefghijklmnop"
 
 
 @dataclass
-class Posted(Backend):
+class Posted(OverAtOnce):
     """Takes orders like a letter box: who told whom is up to the test."""
 
     tells: list[Tell] = field(default_factory=list)
@@ -61,18 +56,6 @@ class Posted(Backend):
 
     def find(self, request: Request) -> FindAnswer:
         return Found("run-1") if request.launch_key in self.runs else Absent()
-
-    def poll(self, handle: str) -> Sighting:
-        del handle
-        return Ended(Outcome(None, 0, "null"))
-
-    def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        raise AssertionError(f"nothing ends {handle} for {reason}")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 @pytest.fixture

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from world import World, spec
 
 from bydawn.core.join import fold
 from bydawn.core.model import Backoff, Bound
 from bydawn.store import read
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_a_retry_that_the_budget_no_longer_lets_start_is_no_success(world: World) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from world import World, planned
 
 from bydawn.backends.scripted import ScriptedBackend
@@ -30,11 +27,6 @@ class Listening(ScriptedBackend):
     @property
     def prompts(self) -> list[str]:
         return [request.payload["prompt"] for request in self.asked]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def told(world: World, *ends: str, **fields: int) -> tuple[Listening, int]:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import pytest
-from world import World, spec
+from world import OverAtOnce, World, spec
 
-from bydawn.backends.backend import Backend
 from bydawn.core.decide import Fact
 from bydawn.core.sightings import (
     Absent,
-    CancelAnswer,
     Capabilities,
-    Ended,
     FindAnswer,
     Found,
     Guarantee,
     LaunchAnswer,
     Launched,
-    Outcome,
     Request,
-    Sighting,
 )
 from bydawn.runner.awaited import Ticket
 from bydawn.testing.virtual import HandWoundClock, InlineDispatcher
@@ -32,7 +25,7 @@ NAP_MS = 60_000
 
 
 @dataclass
-class Listing(Backend):
+class Listing(OverAtOnce):
     """A service whose listing shows the one run it has only after a while."""
 
     clock: HandWoundClock
@@ -52,13 +45,6 @@ class Listing(Backend):
         del request
         return Found("run-1") if self.clock.boot_ms() >= self.shown_at else Absent()
 
-    def poll(self, handle: str) -> Sighting:
-        del handle
-        return Ended(Outcome(None, 0, "null"))
-
-    def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        raise AssertionError(f"nothing ends {handle} for {reason}")
-
 
 class Sleepy(InlineDispatcher):
     """Falls asleep between an answer and the turn that takes it in, so often."""
@@ -73,11 +59,6 @@ class Sleepy(InlineDispatcher):
             self._naps -= 1
             self._clock.wind(NAP_MS)
         return facts
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_what_a_listing_did_not_show_yet_is_not_absent_for_being_heard_late(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 from world import World, jobs_of, planned, spec
@@ -42,11 +41,6 @@ class HeldBack(InlineDispatcher):
     def send(self, ticket: Ticket, call: Call, prompt: bool) -> None:
         del ticket, prompt
         self.calls.append(call)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_a_job_goes_from_queued_to_succeeded(world: World) -> None:

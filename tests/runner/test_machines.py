@@ -73,11 +73,6 @@ Machine = Callable[..., tuple[Runner, LocalRuns]]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
 def machine(world: World) -> Machine:
     def made(name: str, batch: int) -> tuple[Runner, LocalRuns]:
         backend = LocalRuns(world)

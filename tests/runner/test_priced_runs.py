@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-import pytest
 from world import World, spec
 
 from bydawn.core.accounts import account_of_batch, usd_of
@@ -17,11 +15,6 @@ from bydawn.store import counters, read, totals
 
 PRICE = Price(1_000_000, 4_000_000, "list of today")
 METERED = [{"takes_ms": 1000, "usage": {"input_tokens": 100, "output_tokens": 100}}]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def modelled(model: str = "m", **fields: object) -> JobSpec:

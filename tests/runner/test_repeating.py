@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import pytest
-from world import World, spec
+from world import OverAtOnce, World, spec
 
-from bydawn.backends.backend import Backend
 from bydawn.core.sightings import (
-    CancelAnswer,
     Capabilities,
-    Ended,
     Failure,
     FailureClass,
     FindAnswer,
@@ -21,17 +16,15 @@ from bydawn.core.sightings import (
     Launched,
     LaunchRefused,
     LaunchUnclear,
-    Outcome,
     Repeatable,
     Request,
-    Sighting,
 )
 
 BUSY = LaunchRefused(Failure(FailureClass.TRANSIENT, "429", "slow down", 90_000))
 
 
 @dataclass
-class Keyed(Backend):
+class Keyed(OverAtOnce):
     """Starts one run for each key. ``answers`` come before it answers with the run."""
 
     answers: list[LaunchAnswer]
@@ -46,18 +39,6 @@ class Keyed(Backend):
     def find(self, request: Request) -> FindAnswer:
         del request
         return Repeatable()
-
-    def poll(self, handle: str) -> Sighting:
-        del handle
-        return Ended(Outcome(None, 0, "null"))
-
-    def cancel(self, handle: str, reason: str) -> CancelAnswer:
-        raise AssertionError(f"nothing ends {handle} for {reason}")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_a_refused_repetition_is_no_word_about_the_launch_before(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 from world import World, jobs_of, planned, spec
@@ -16,11 +15,6 @@ from bydawn.store import stopping
 
 LONG = [{"takes_ms": 3_600_000, "ends": "ok"}]
 ITEMS_FROM = ("audit", "links.jsonl")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def serving(world: World, *batches: int, own: int | None = None) -> Runner:

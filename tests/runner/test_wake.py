@@ -3,9 +3,6 @@ and starts no more at once than on any other minute."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from world import World, spec
 
 from bydawn.core.model import Effects, Limits, OnDoubt, Pool
@@ -14,11 +11,6 @@ from bydawn.runner.runner import Runner
 TEN_HOURS_MS = 36_000_000
 MINUTE_MS = 60_000
 HOUR = Limits(timeout_ms=60 * MINUTE_MS)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def turned(runner: Runner, times: int = 6) -> Runner:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from world import World, spec
@@ -32,11 +31,6 @@ class Told(ScriptedBackend):
         if not isinstance(found, Alive):
             return found
         return self.seen(self._clock.utc_ms() - self.begins_at)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def lasting() -> JobSpec:

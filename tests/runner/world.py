@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bydawn.backends.backend import Backend
 from bydawn.backends.scripted import ScriptedBackend
 from bydawn.core.keys import job_key
 from bydawn.core.model import BatchTerms, Job, JobSpec, PlannedBatch, PlannedJob
+from bydawn.core.sightings import CancelAnswer, Ended, Outcome, Sighting
 from bydawn.runner.drive import Drive
 from bydawn.runner.runner import Runner
 from bydawn.runner.scope import Scope
@@ -46,6 +48,17 @@ def jobs_of(one: JobSpec, count: int = 1, plan: str = "night") -> list[PlannedJo
         )
         for n in range(count)
     ]  # fmt: skip
+
+
+class OverAtOnce(Backend):
+    """Its runs are over when they are first looked at, and nobody ends one."""
+
+    def poll(self, handle: str) -> Sighting:
+        del handle
+        return Ended(Outcome(None, 0, "null"))
+
+    def cancel(self, handle: str, reason: str) -> CancelAnswer:
+        raise AssertionError(f"nothing ends {handle} for {reason}")
 
 
 @dataclass
