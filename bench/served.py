@@ -51,9 +51,10 @@ WHERE kind IN ('intended', 'succeeded')"""
 
 def bare_per_s(server: Server, count: int) -> float:
     """Insert, claim, running, done: one commit for each step of a group."""
-    with psycopg.connect(
-        server.database(), autocommit=True, cursor_factory=psycopg.RawCursor
-    ) as link:
+    with (
+        server.lending() as url,
+        psycopg.connect(url, autocommit=True, cursor_factory=psycopg.RawCursor) as link,
+    ):
         link.execute(_TABLE)
         began = time.perf_counter()
         for start in range(0, count, GROUP):
@@ -69,13 +70,13 @@ def runners_per_s(server: Server, count: int, place: Path, runners: int) -> tupl
     intention to the last success."""
     place.mkdir()
     plans.scripted(place, count, GROUP, "0s")
-    url = server.database()
-    began = time.perf_counter()
-    started = [Program().start(place, "--store", url, *RUN) for _ in range(runners)]
-    for one in started:
-        finished(one)
-    wall_s = time.perf_counter() - began
-    done, inside_ms = _told(url, _INSIDE)
+    with server.lending() as url:
+        began = time.perf_counter()
+        started = [Program().start(place, "--store", url, *RUN) for _ in range(runners)]
+        for one in started:
+            finished(one)
+        wall_s = time.perf_counter() - began
+        done, inside_ms = _told(url, _INSIDE)
     if done != count:
         raise Failed(f"{done} of {count} jobs are done")
     return count / wall_s, count / (inside_ms / 1000)

@@ -123,6 +123,16 @@ class Server:
         self.say(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    @contextlib.contextmanager
+    def lending(self) -> Iterator[str]:
+        """A new database, which is gone afterwards; so the server need not tidy it up later."""
+        url = self.database()
+        name = f"d{self._made}"
+        try:
+            yield url
+        finally:
+            self.drop(name)
+
     def drop(self, database: str) -> None:
         """Nobody needs this database any more."""
         self.say(f"DROP DATABASE {database} WITH (FORCE)")
