@@ -171,7 +171,7 @@ class Purse:
 
     def _read(self, caps: dict[str, Bound]) -> dict[str, int]:
         names = [of(account) for account in caps for of in (usd_of, tokens_of, launches_of)]
-        return {name: counters.used(self._session, name) for name in sorted(names)}
+        return counters.all_of(self._session, sorted(names))
 
 
 def _wanted(job: Job, spec: JobSpec) -> Amount:

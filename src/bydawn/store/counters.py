@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bydawn.store.connect import Session
 
@@ -18,6 +18,13 @@ ON CONFLICT (name) DO UPDATE SET used = excluded.used"""
 def used(session: Session, name: str) -> int:
     found = session.row(_READ, (name,))
     return int(found[0]) if found else 0
+
+
+def all_of(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """These counters, for one wait."""
+    asked = {name: session.asking(_READ, (name,)) for name in names}
+    found = {name: answer() for name, answer in asked.items()}
+    return {name: int(rows[0][0]) if rows else 0 for name, rows in found.items()}
 
 
 def all_used(session: Session) -> dict[str, int]:
