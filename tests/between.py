@@ -19,7 +19,9 @@ from servers import Server
 # MUTE swallows the answer and keeps the line open, so that only silence tells.
 PASS, LOSE, SWALLOW, MUTE = "pass", "lose", "swallow", "mute"
 _STARTUP = struct.pack("!i", 196_608) + b"user\0test\0database\0%s\0client_encoding\0UTF8\0\0"
-_READY = b"Z"
+_READY, _EXECUTE, _FLUSH = b"Z", b"E", b"H"
+# What ends the answer to one statement: done, nothing to do, an error.
+_ENDS = b"CIE"
 
 
 class _Listener:
@@ -83,7 +85,7 @@ class CuttingLine(_Listener):
 
     def _hand_on(self, client: socket.socket, server: socket.socket) -> bool:
         """All up to the next answer, whose fate is the last word of the judge that is not PASS."""
-        fate = PASS
+        fate, carried_out = PASS, 0
         while True:
             message = _message(client)
             verdict = self.judge(message)
@@ -91,6 +93,10 @@ class CuttingLine(_Listener):
                 return False
             fate = fate if verdict == PASS else verdict
             server.sendall(message)
+            carried_out += message[:1] == _EXECUTE
+            if message[:1] == _FLUSH and fate == PASS:
+                _answers_to(server, client, carried_out)
+                carried_out = 0
             if message[:1] in b"QS":
                 _answer_to(server, client if fate == PASS else None)
                 return fate != SWALLOW
@@ -141,6 +147,8 @@ def _transaction(client: socket.socket, server: socket.socket, message: bytes) -
     """Until the server says that no transaction is open."""
     while True:
         server.sendall(message)
+        if message[:1] == _FLUSH:
+            raise EOFError  # there are poolers that do not know it
         if message[:1] in b"QS" and _answer_to(server, client)[-1:] == b"I":
             return
         message = _message(client)
@@ -157,6 +165,14 @@ def _answer_to(server: socket.socket, client: socket.socket | None) -> bytes:
     if client is not None:
         client.sendall(said)
     return said
+
+
+def _answers_to(server: socket.socket, client: socket.socket, count: int) -> None:
+    """Hand on the answers to so many statements, or up to the first that is an error."""
+    while count:
+        message = _message(server)
+        client.sendall(message)
+        count = 0 if message[:1] == b"E" else count - (message[:1] in _ENDS)
 
 
 def _startup_of(client: socket.socket) -> bytes:

@@ -201,6 +201,8 @@ MUTANTS = (
     Mutant("who lets others in waits for the disk", "store/wire.py",
            "    self._send_flush(writer)\n                self._hear_out()",
            "    self._hear_out()", CONTENDED),
+    Mutant("who has rows does not wait long for a turn", "store/server.py",
+           '"lock_timeout": _WAIT_WITH_ROWS', '"lock_timeout": _LOCK_WAIT', CONTENDED),
     Mutant("a commit that is found is waited for", "store/mark.py",
            "        wire.flush(self.writer)\n", "", CONTENDED),
     Mutant("a commit that may not be on the disk is looked up", "store/wire.py",

@@ -240,9 +240,8 @@ def test_an_old_store_begins_its_chain_where_it_stands(
     with monkeypatch.context() as patch:
         patch.setattr(migrate, "NUMBERS", (1, 2, 3, 4))
         patch.setattr("bydawn.store.events._INSERT", _OLD_INSERT)
-        patch.setattr("bydawn.store.chain.Chain.asked", "")
-        patch.setattr("bydawn.store.chain.Chain.heard", lambda _, answers: answers[-1])
-        patch.setattr("bydawn.store.chain.Chain.extended", lambda _, events, __: events)
+        patch.setattr("bydawn.store.order.LAST", "SELECT 0, ''")
+        patch.setattr("bydawn.store.chain.Chain.extended", lambda _, events: events)
         old = open_one()
         fill(old, spec("j0"), spec("j1"))
         assert migrate.current(old.session) == 4

@@ -184,7 +184,6 @@ def test_a_transaction_that_breaks_leaves_nothing(store: Store, hand: Hand) -> N
     job, other = hand.claim(batch)
     before = list(read.jobs(store.session, batch)), kinds(store)
     broken = changed(other, LAUNCHED)
-    broken.deltas = {"slots:1": "no number"}  # type: ignore[dict-item]
     broken.moves.append(("running", None))  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
         hand.write(Turn(changes=[changed(job, LAUNCHED), broken]))

@@ -1,10 +1,14 @@
-"""Where others write too they are let in before the disk is waited for; what is told to be kept has
-reached it all the same."""
+"""Where others write too they are let in before the disk is waited for, and own rows are written
+before the turn; what is told to be kept has reached the disk all the same, and nobody waits in a
+circle for long."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 
 from between import LOSE, PASS, SWALLOW, CuttingLine, database_of
@@ -16,6 +20,7 @@ from servers import FORGETFUL, Server, running_server
 BUMP = """
 INSERT INTO counter (name, used) VALUES (?, 1)
 ON CONFLICT (name) DO UPDATE SET used = counter.used + 1"""
+RAISE = "UPDATE counter SET used = used + ? WHERE name = ?"
 USED = "SELECT used FROM counter WHERE name = ?"
 _FLUSH = b"UPDATE meta SET value = value"
 Opener = Callable[[str], PostgresSession]
@@ -90,6 +95,67 @@ def test_others_are_let_in_first_only_where_there_are_any(
         heard.clear()
         bump(one, "n")
         assert not any(_FLUSH in message for message in heard)
+
+
+@pytest.mark.parametrize("others_write", [False, True])
+def test_own_rows_are_written_while_others_have_their_turn(
+    postgres_server: Server, open_session: Opener, others_write: bool
+) -> None:
+    """Only where there are others: alone, what comes with the turn is worked on meanwhile."""
+    url = filled(postgres_server)
+    one, other = open_session(url), open_session(url)
+    for _ in range(3):
+        bump(one, "own")
+    if others_write:
+        contended(one, other)
+    with psycopg.connect(url) as holder, psycopg.connect(url) as looker:
+        holder.execute("UPDATE sequence SET value = value WHERE name = 'version'")
+        write = threading.Thread(target=one.transact, args=(own_row_first(one, 5),))
+        write.start()
+        in_line = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+        while looker.execute(in_line).fetchone() == (0,):
+            looker.rollback()
+        taken = looker.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM counter WHERE name = 'own'"
+            " FOR UPDATE SKIP LOCKED) free"
+        ).fetchone()
+        looker.rollback()
+        holder.rollback()
+        write.join()
+    assert taken == ((0,) if others_write else (1,))
+    assert one.row(USED, ("own",)) == (8,)
+
+
+def test_who_has_rows_and_waits_for_a_turn_gives_way_to_who_has_it_and_wants_them(
+    postgres_server: Server, open_session: Opener
+) -> None:
+    url = filled(postgres_server)
+    # The server's own look for circles must not be what ends it.
+    postgres_server.say(f"ALTER DATABASE {database_of(url)} SET deadlock_timeout = '60s'")
+    one, other = open_session(url), open_session(url)
+    bump(one, "own")
+    contended(one, other)
+    began = time.monotonic()
+    with psycopg.connect(url) as holder:
+        holder.execute("UPDATE sequence SET value = value + 1 WHERE name = 'version'")
+        write = threading.Thread(target=one.transact, args=(own_row_first(one, 5),))
+        write.start()
+        holder.execute("SELECT pg_sleep(0.1)")
+        holder.execute("UPDATE counter SET used = used * 10 WHERE name = 'own'")
+    write.join()
+    assert one.row(USED, ("own",)) == (15,)
+    assert time.monotonic() - began < 5
+
+
+def own_row_first(session: PostgresSession, more: int) -> Callable[[], None]:
+    """What raises a row that needs no turn, and then says something that does."""
+    send = session.sending_all(RAISE, [(more, "own")])
+
+    def act() -> None:
+        send()
+        session.change(BUMP, ("other",))
+
+    return act
 
 
 @pytest.mark.wide

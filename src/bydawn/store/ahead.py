@@ -20,6 +20,8 @@ from bydawn.store.server import Line, Waiting, next_result
 
 _ENOUGH_BYTES = 4_096
 _PREPARED_FROM = 2
+# A word like COMMIT, of so many letters, is understood as soon as a name of it would be.
+_SOON_UNDERSTOOD = 50
 # More texts than a runner says again and again; the others are understood anew each time.
 _MOST_PREPARED = 200
 
@@ -30,6 +32,10 @@ class Answer:
 
     def __init__(self, transformer: Transformer, result: pq.abc.PGresult | None = None) -> None:
         self._transformer, self._result = transformer, result
+
+    @property
+    def is_heard(self) -> bool:
+        return self._result is not None
 
     @property
     def has_rows(self) -> bool:
@@ -113,13 +119,13 @@ class Ahead:
         self._line, self._server, self._prepared = line, line.pgconn, prepared
         self._transformer: Transformer = adapt.Transformer(line)
         self._unheard: list[Answer] = []
-        self._unsent = 0
+        self._unsent = self._coming = 0
         self._server.enter_pipeline_mode()
 
     def send(self, sql: str, parameters: Sequence[Any]) -> Answer:
         """Say a statement and go on; the answer is there after ``hear``."""
         given = [_written(value) for value in parameters]
-        name = self._name_of(sql) if given else None
+        name = self._name_of(sql) if given or len(sql) > _SOON_UNDERSTOOD else None
         if name:
             self._server.send_query_prepared(name, given)
         else:
@@ -129,12 +135,31 @@ class Ahead:
         self._go(sum(map(len, filter(None, given))) + (0 if name else len(sql)))
         return answer
 
+    def answer_now(self) -> None:
+        """Have the server answer to all that was sent before it turns to what comes behind."""
+        self._server.send_flush_request()
+        self._coming = len(self._unheard)
+
+    def hear_to(self, last: Answer) -> None:
+        """Wait for this answer and all before it; and for those behind it only where it was not to
+        come now. Raises the first that is an error."""
+        if last.is_heard:
+            return
+        count = self._unheard.index(last) + 1
+        if count <= self._coming:
+            heard, self._unheard = self._unheard[:count], self._unheard[count:]
+            self._coming, self._unsent = self._coming - count, 0
+            self._line.wait(self._heard(heard))
+        else:
+            self.hear()
+
     def hear(self) -> None:
         """Wait for the answers to all that was sent; raises the first that is an error."""
         if self._unheard:
             self._server.pipeline_sync()
-            unheard, self._unheard, self._unsent = self._unheard, [], 0
-            self._line.wait(self._heard(unheard))
+            unheard, self._unheard = self._unheard, []
+            self._coming = self._unsent = 0
+            self._line.wait(self._heard_all(unheard))
 
     def leave(self) -> None:
         """Hear, and send nothing ahead any more. A line on which answers would be left is cut."""
@@ -162,7 +187,23 @@ class Ahead:
             self._unsent = 0
             self._server.flush()
 
+    def _heard_all(self, unheard: list[Answer]) -> Waiting[None]:
+        first = yield from self._first_error(unheard)
+        end = yield from next_result(self._server)
+        if first is not None:
+            raise errors.error_from_result(first)
+        if end is None or end.status != pq.ExecStatus.PIPELINE_SYNC:
+            raise psycopg.OperationalError(self._server.get_error_message())
+
     def _heard(self, unheard: list[Answer]) -> Waiting[None]:
+        first = yield from self._first_error(unheard)
+        if first is not None:
+            raise errors.error_from_result(first)
+        if not unheard[-1].is_heard:
+            raise psycopg.OperationalError(self._server.get_error_message())
+
+    def _first_error(self, unheard: list[Answer]) -> Waiting[pq.abc.PGresult | None]:
+        """Hear so many answers; the first of them that is an error."""
         first: pq.abc.PGresult | None = None
         for answer in unheard:
             result = yield from next_result(self._server)
@@ -172,11 +213,7 @@ class Ahead:
             if first is None and result.status == pq.ExecStatus.FATAL_ERROR:
                 first = result
             yield from next_result(self._server)  # which says that this was all
-        end = yield from next_result(self._server)
-        if first is not None:
-            raise errors.error_from_result(first)
-        if end is None or end.status != pq.ExecStatus.PIPELINE_SYNC:
-            raise psycopg.OperationalError(self._server.get_error_message())
+        return first
 
 
 def _written(value: str | int | None) -> bytes | None:

@@ -40,12 +40,12 @@ class Failed:
     job: int
 
 
-def closing(session: Session, succeeded: Iterable[tuple[int, str]], now: int) -> Callable[[], None]:
+def closing(session: Session, succeeded: Iterable[tuple[int, str]]) -> Callable[[int], None]:
     """A success closes its backend's breaker. Whether there is one is asked, and not waited for
     before what is returned is called."""
     asked = [(place, session.asking(_ANY, place)) for place in sorted(set(succeeded))]
 
-    def close() -> None:
+    def close(now: int) -> None:
         for place, found in asked:
             if found():
                 _close(session, *place, now)

@@ -13,7 +13,7 @@ from bydawn.core.chain import Head, Sealer, chained, start
 
 # As connect.Row: what a connection is made of comes below it.
 _Row = tuple[Any, ...]
-_LAST = "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1"
+LAST = "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1"
 
 
 class Chain:
@@ -24,22 +24,12 @@ class Chain:
         self.store_id = ""
         self.sealer: Sealer | None = None
         self._head: Head | None = None
+        self._last: Callable[[], _Row | None] = lambda: None
 
-    def forget(self) -> None:
-        """A transaction begins: others may have written since the last one."""
-        self._head = None
-
-    @property
-    def asked(self) -> list[str]:
-        """What a transaction over a network begins with, behind other words, to save a question."""
-        return [_LAST] if self.store_id else []
-
-    def heard(self, answers: list[_Row | None]) -> _Row | None:
-        """A transaction begins: the answers to its words, of which ``asked`` may have been the
-        last; returns the last of the others."""
-        if self.store_id:
-            self._head = self._head_of(answers.pop())
-        return answers[-1]
+    def begin(self, last: Callable[[], _Row | None]) -> None:
+        """A transaction begins, and others may have written since the one before: ``last`` is what
+        ``LAST`` finds in it, and is asked for where something is told."""
+        self._head, self._last = None, last
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
@@ -51,12 +41,9 @@ class Chain:
             self._head = before
             raise
 
-    def extended(
-        self, events: Sequence[Sequence[Any]], asked: Callable[[str], _Row | None]
-    ) -> list[_Row]:
-        """The rows of a group of events; only inside a write transaction, whose ``row`` is asked
-        where the journal's end is not known yet."""
-        head = self._head or self._head_of(asked(_LAST))
+    def extended(self, events: Sequence[Sequence[Any]]) -> list[_Row]:
+        """The rows of a group of events; only inside a write transaction."""
+        head = self._head or self._head_of(self._last())
         self._head, rows = chained(head, events, self.sealer)
         return rows
 

@@ -90,7 +90,8 @@ class Session(Protocol):
     def sending_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], None]:
         """As ``send_many`` where every one of the rows must be changed: otherwise ``Unmatched`` is
         raised, at the latest where the transaction ends, and it is undone. What is returned
-        sends it; before that it is made ready, which may be done while others have their turn."""
+        sends it; before that it is made ready. It may be carried out while others still have their
+        turn, so the rows must be such as nobody else changes, by what they are found by."""
         ...
 
     def added(self) -> int:
@@ -103,6 +104,11 @@ class Session(Protocol):
         ``act`` may be carried out more than once, so it takes all it knows from the store and its
         own arguments, and leaves nothing half done outside. Writers go one after another.
         """
+        ...
+
+    def await_turn(self) -> None:
+        """Inside a write transaction: wait until it is its turn to write, and not for the answers
+        to what was sent behind that."""
         ...
 
     def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:

@@ -35,7 +35,7 @@ def tell(session: Session, events: Iterable[tuple[Any, ...]]) -> None:
     """Record events, in this order; only inside a write transaction."""
     told = list(events)
     if told:
-        session.send_many(_INSERT, session.chain.extended(told, session.row))
+        session.send_many(_INSERT, session.chain.extended(told))
 
 
 def encoded(detail: dict[str, Any] | None) -> str | None:

@@ -10,6 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from bydawn.store.connect import Statement
+from bydawn.store.dialect import spoken
 
 if TYPE_CHECKING:
     from bydawn.store.wire import Wire
@@ -38,7 +39,9 @@ class Mark:
         if not wire.is_ordered:
             return False  # a migration, which finds out by itself what is left to do
         try:
-            (*_, found) = wire.begin([(turn, ()), (_LEFT, (self.writer,))])
+            wire.begin()
+            wire.send(turn)
+            found = wire.ask(spoken(_LEFT), (self.writer,)).fetchone()
         finally:
             wire.roll_back()
         if found is None or found[0] != str(self.number):

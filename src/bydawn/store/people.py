@@ -138,7 +138,7 @@ def _record(session: Session, job: Job, nonce: Nonce, move: Move) -> None:
     change: Change = begin(job)
     apply(change, move, Usage() if job.reserved_micros else None)
     job.runner = None
-    settle_singly(session, [change], PERSON, session.clock.utc_ms())()
+    settle_singly(session, [change], PERSON)()
 
 
 def _explained(move: Move, why: str | None) -> Move:

@@ -1,7 +1,8 @@
 """A store in PostgreSQL, for machines that share the work.
 
-Every write transaction begins by raising one row, so writers go one after another and never wait
-for each other in a circle; group commit keeps that fast. A transaction that certainly did not take
+Every write transaction raises one row before it reads or counts anything, so writers go one after
+another; group commit keeps that fast. Only rows that a claim of ours guards may be written before
+that, and whoever waits with such rows in hand gives way soon (see ``order``). A transaction that certainly did not take
 place is carried out again. A COMMIT whose answer was lost is looked up, never repeated blindly.
 Nothing here lives longer than a transaction, so a pooler may stand in between.
 """
@@ -19,15 +20,15 @@ from typing import Any
 import psycopg
 
 from bydawn.core.clock import Clock
-from bydawn.core.errors import StoreRefused, UsageError
+from bydawn.core.errors import UsageError
 from bydawn.store.chain import Chain
 from bydawn.store.connect import Row, Statement, T
 from bydawn.store.dialect import NOW, defined
-from bydawn.store.mark import Mark
+from bydawn.store.order import Order
 from bydawn.store.outcome import Again, assure_kept, judged, repeated
 from bydawn.store.questions import Questions
 from bydawn.store.server import address_of
-from bydawn.store.turns import FIRST_TURN, TURN, VERSION
+from bydawn.store.turns import VERSION
 from bydawn.store.wire import Wire
 
 PATIENCE_S = 120.0
@@ -45,9 +46,8 @@ class PostgresSession(Questions):
         self.clock = clock
         self.name = wire.name
         self.chain = Chain()
+        self._order = Order(wire, self.chain)
         self._pid = os.getpid()
-        self._turned_at = 0
-        self._mark = Mark()
         self._seen, self._connection = self._version(), wire.connections
 
     def change(self, sql: str, parameters: Sequence[Any] = ()) -> int:
@@ -84,7 +84,7 @@ class PostgresSession(Questions):
         def send() -> None:
             assert self._is_writing, "only what is part of a transaction may be answered later"
             for one in ready:
-                self._said(one)
+                super(PostgresSession, self)._said(one)
 
         return send
 
@@ -97,6 +97,10 @@ class PostgresSession(Questions):
 
     def tables(self) -> set[str]:
         return self._put(self._wire.tables)
+
+    def await_turn(self) -> None:
+        assert self._is_writing, "turns are for transactions that write"
+        self._said(self._order.await_turn)
 
     def transact(self, act: Callable[[], T]) -> T:
         assert os.getpid() == self._pid, "a store connection must not cross a fork"
@@ -114,6 +118,7 @@ class PostgresSession(Questions):
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
+        self.await_turn()
         self._said(lambda: self._wire.send("SAVEPOINT trying"))
         try:
             with self.chain.trying():
@@ -148,13 +153,14 @@ class PostgresSession(Questions):
         return changed
 
     def hearing(self, ring: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
-        return contextlib.closing(self._wire.listener(self._mark.writer, ring))
+        return contextlib.closing(self._wire.listener(self._order.mark.writer, ring))
 
     def lease_now(self) -> int:
         """Inside a write transaction the moment its turn came: no later, so nobody's lease is over
         too soon, and no lease that is granted is longer than asked for."""
         if self._is_writing:
-            return self._turned_at
+            self.await_turn()
+            return self._order.came_at
         found = self.row(f"SELECT {NOW}")
         assert found is not None
         return int(found[0])
@@ -170,24 +176,27 @@ class PostgresSession(Questions):
         raise UsageError(f"{self.name}: {target.name} was not written", "use pg_dump to back it up")
 
     def close(self) -> None:
-        if self._mark.number and not self._wire.is_broken():
+        mark = self._order.mark
+        if mark.number and not self._wire.is_broken():
             with contextlib.suppress(psycopg.Error):
-                self._wire.say(self._mark.forgotten())
+                self._wire.say(mark.forgotten())
         self._wire.close()
 
     def _once(self, act: Callable[[], T]) -> T:
         """Carry it out; raises Again where it certainly was not kept and may be repeated."""
-        version = self._begin()
+        self._begin()
         self._is_writing = True
         try:
             result = act()
+            self.await_turn()
             self._commit()
         except BaseException:
             self._wire.roll_back()
+            self._wire.is_contended = False  # the next one asks for its turn before all else
             raise
         finally:
             self._is_writing = False
-        self._note(version)
+        self._note()
         return result
 
     def _in_one_breath(self, statements: Sequence[Statement]) -> Row | None:
@@ -197,7 +206,8 @@ class PostgresSession(Questions):
             turn, answer = self._wire.say_to_the_end(worded)
         except psycopg.Error as error:
             raise self._undone(error) from error
-        self._note(self._taken(turn))
+        self._order.take(turn)
+        self._note()
         return answer
 
     def _without_a_turn(self, change: Statement) -> int:
@@ -213,45 +223,35 @@ class PostgresSession(Questions):
         self._wire.roll_back()
         return found
 
-    def _begin(self) -> int:
-        self._mark.number += 1
+    def _begin(self) -> None:
         try:
-            self._wire.connect_again()
-            found = self._wire.begin(self._turn())
+            self._order.begin()
         except psycopg.Error as error:
             raise self._undone(error) from error
-        return self._taken(self.chain.heard(found))
+        self.chain.begin(lambda: self._said(self._order.last))
 
-    def _taken(self, turn: Row | None) -> int:
-        """It is our turn, in this transaction."""
-        if turn is None:
-            self._wire.roll_back()
-            raise StoreRefused(f"{self.name}: is damaged (no version)", "restore a backup")
-        number, pid, self._turned_at = turn
-        self._wire.meet(pid)
-        return int(number)
-
-    def _turn(self) -> Sequence[Statement]:
-        if not self._wire.is_ordered:
-            return [(FIRST_TURN, ())]
-        told = self._wire.told_by(self._mark.writer)
-        return [self._mark.made(), told, *((sql, ()) for sql in (TURN, *self.chain.asked))]
+    def _said(self, say: Callable[[], T]) -> T:
+        """Whoever writes is in the order of all writers when it says something."""
+        if self._is_writing:
+            super()._said(self._order.line_up)
+        return super()._said(say)
 
     def _commit(self) -> None:
         try:
             said = self._end()
         except psycopg.Error as error:
-            assure_kept(self._wire, self._mark, error)
+            assure_kept(self._wire, self._order.mark, error)
         else:
             assert said == "COMMIT", "an error inside a transaction was swallowed"
 
     def _end(self) -> str:
         if self._wire.is_contended:
-            return self._wire.commit_and_flush(self._mark.writer)
+            return self._wire.commit_and_flush(self._order.mark.writer)
         return self._wire.commit()
 
-    def _note(self, version: int) -> None:
+    def _note(self) -> None:
         """It was kept. Where nobody wrote in between, nothing has changed elsewhere."""
+        version = self._order.number
         if version == self._seen + 1:
             self._seen = version
         self._wire.is_contended = 0 < self._wire.committed < version - 1

@@ -30,6 +30,8 @@ COMMIT_S = 20.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 5.0
 _LOCK_WAIT = "10s"
+# Less than the second after which a server looks whether two wait for each other.
+_WAIT_WITH_ROWS = "500ms"
 _STATEMENT_WAIT = "60s"
 _IDLE_WAIT = "30s"
 _WHERE_WE_GO_ON = {
@@ -39,6 +41,7 @@ _WHERE_WE_GO_ON = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _STRONG_COMMITS = ("on", "remote_apply")
@@ -234,9 +237,10 @@ def opening_words(connection: psycopg.Connection[tuple[Any, ...]], name: str) ->
         "statement_timeout": _STATEMENT_WAIT,
     }
     loose = {**must, "synchronous_commit": "off"}
+    among_others = {**loose, "lock_timeout": _WAIT_WITH_ROWS}
     return Opening(
         usual=_setting({**must, **_WHERE_WE_GO_ON}),
-        contended=_setting({**loose, **_WHERE_WE_GO_ON}),
+        contended=_setting({**among_others, **_WHERE_WE_GO_ON}),
         strictly=_setting(must),
         brief=_setting(must),
         passing=f"{_setting(loose)}, pg_backend_pid()",

@@ -15,6 +15,7 @@ from bydawn.store import breakers, counters
 from bydawn.store.connect import Session
 from bydawn.store.events import Told, encoded, tell
 from bydawn.store.rows import NEVER, terms_from
+from bydawn.store.turns import time_of_turn
 
 _WRITTEN = (
     "state", "reason", "revision", "generation", "attempts", "faults", "not_before", "runner",
@@ -66,30 +67,37 @@ class Progressed:
 
 
 Settled = Callable[[], set[int]]
-"""Does what had to wait for answers; the numbers of the changes that were fenced."""
-Settling = Callable[[Session, Sequence[Change], str, int], Settled]
+"""Does what had to wait for the turn and for answers; the numbers of the changes that were
+fenced."""
+Settling = Callable[[Session, Sequence[Change], str], Settled]
 """Writes all changes inside the caller's transaction, who may send more before it is settled."""
 
 
 def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
     """When runs were last seen to move: for people to see, and for whoever takes over. No event."""
-    session.change_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
+    session.send_many(_MOVED, ((one.at, one.number, one.token, one.nonce) for one in moved))
 
 
 def rows_ready(session: Session, changes: Sequence[Change]) -> Callable[[], None]:
-    """What sends the rows of all changes; to be made before the turn to write is waited for."""
-    return session.sending_all(_UPDATE, (_values(change) for change in changes))
+    """What sends the rows of all changes; to be made before the turn to write is asked for."""
+    rows = session.sending_all(_UPDATE, [_values(change) for change in changes])
+    attempts = session.sending_all(_ATTEMPT, _attempt_rows(changes))
+
+    def send() -> None:
+        rows()
+        attempts()
+
+    return send
 
 
 def settle_all(
-    send_rows: Callable[[], None], session: Session, changes: Sequence[Change], runner: str,
-    now: int,
-) -> Settled:  # fmt: skip
+    send_rows: Callable[[], None], session: Session, changes: Sequence[Change], runner: str
+) -> Settled:
     """One statement for all; the transaction is Unmatched where somebody else holds one of them."""
     if not changes:
         return set
     send_rows()
-    finish = _tell_of(session, changes, runner, now)
+    finish = _tell_of(session, changes, runner)
 
     def settled() -> set[int]:
         finish()
@@ -98,19 +106,20 @@ def settle_all(
     return settled
 
 
-def settle_singly(session: Session, changes: Sequence[Change], runner: str, now: int) -> Settled:
+def settle_singly(session: Session, changes: Sequence[Change], runner: str) -> Settled:
     """One by one, so that only those are left out that somebody else holds."""
     kept = [change for change in changes if session.change(_UPDATE, _values(change)) == 1]
-    _tell_of(session, kept, runner, now)()
+    session.send_many(_ATTEMPT, _attempt_rows(kept))
+    _tell_of(session, kept, runner)()
     fenced = {change.job.number for change in changes} - {change.job.number for change in kept}
-    refuse(session, [one for one in changes if one.job.number in fenced], runner, now)
+    refuse(session, [one for one in changes if one.job.number in fenced], runner)
     return lambda: fenced
 
 
-def refuse(session: Session, changes: Sequence[Change], runner: str, now: int) -> None:
+def refuse(session: Session, changes: Sequence[Change], runner: str) -> None:
     """Count and tell writes that came too late; nothing of them is kept."""
     for change in changes:
-        _count_fenced(session, change, runner, now)
+        _count_fenced(session, change, runner, time_of_turn(session))
 
 
 def _count_fenced(session: Session, change: Change, runner: str, now: int) -> None:
@@ -138,25 +147,33 @@ def _values(change: Change) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _tell_of(
-    session: Session, changes: Sequence[Change], runner: str, now: int
-) -> Callable[[], None]:
+def _tell_of(session: Session, changes: Sequence[Change], runner: str) -> Callable[[], None]:
     """Beside the rows; what it returns is called when answers may be waited for."""
-    tell(session, _told(changes, runner, now))
     deltas: dict[str, int] = {}
     for change in changes:
         for name, delta in change.deltas.items():
             deltas[name] = deltas.get(name, 0) + delta
-    endings = [_attempt_row(one.job, ending) for one in changes for ending in one.endings]
-    session.send_many(_ATTEMPT, endings)
     queued = [change.job.number for change in changes if change.job.state == _QUEUED]
     session.send_many(_STAY_WITHDRAWN, ((NEVER, number) for number in queued))
     counters.move(session, deltas)
+    succeeded = {(one.job.batch, one.job.backend) for one in changes if one.job.state == _SUCCEEDED}
+    close = breakers.closing(session, succeeded)
+
     notable = _notable(changes)
-    for job, move in notable:
-        _record_receipt(session, job, move, now)
-        _count_refused_write(session, job, move)
-    return _tell_breakers(session, changes, notable, now)
+    failed = [found for job, move in notable for found in _failures(job, move)]
+
+    def finish() -> None:
+        now = time_of_turn(session)
+        tell(session, _told(changes, runner, now))
+        _record_receipts(session, notable, now)
+        _count_refused_writes(session, notable)
+        close(now)
+        breakers.count(session, failed, _threshold_reader(session), now)
+
+    if not failed:
+        return finish
+    finish()  # a breaker that opens answers what is asked for next
+    return _nothing
 
 
 def _notable(changes: Sequence[Change]) -> list[tuple[Job, Move]]:
@@ -167,23 +184,6 @@ def _notable(changes: Sequence[Change]) -> list[tuple[Job, Move]]:
         for _, move in change.moves
         if move.reason or move.detail or move.changes.get("error_code")
     ]
-
-
-def _tell_breakers(
-    session: Session, changes: Sequence[Change], notable: list[tuple[Job, Move]], now: int
-) -> Callable[[], None]:
-    succeeded = {
-        (change.job.batch, change.job.backend)
-        for change in changes
-        if change.job.state == _SUCCEEDED
-    }
-    failed = [found for job, move in notable for found in _failures(job, move)]
-    close = breakers.closing(session, succeeded, now)
-    if not failed:
-        return close
-    close()
-    breakers.count(session, failed, _threshold_reader(session), now)
-    return _nothing
 
 
 def _nothing() -> None:
@@ -220,16 +220,24 @@ def _told(changes: Sequence[Change], runner: str, now: int) -> list[tuple[Any, .
     return told
 
 
-def _record_receipt(session: Session, job: Job, move: Move, now: int) -> None:
-    if move.event is Event.PUBLISHED and move.detail:
-        receipt = (move.detail["target"], move.detail["sha256"])
-        session.change(_RECEIPT, (job.number, job.revision, *receipt, job.token, now))
+def _record_receipts(session: Session, notable: list[tuple[Job, Move]], now: int) -> None:
+    receipts = [
+        (job.number, job.revision, move.detail["target"], move.detail["sha256"], job.token, now)
+        for job, move in notable
+        if move.event is Event.PUBLISHED and move.detail
+    ]
+    session.send_many(_RECEIPT, receipts)
 
 
-def _count_refused_write(session: Session, job: Job, move: Move) -> None:
+def _count_refused_writes(session: Session, notable: list[tuple[Job, Move]]) -> None:
     """A target had seen a newer claim: one more write that a fence kept out."""
-    if move.reason is Reason.FENCED:
-        session.change("UPDATE batch SET fenced = fenced + 1 WHERE number = ?", (job.batch,))
+    for job, move in notable:
+        if move.reason is Reason.FENCED:
+            session.change("UPDATE batch SET fenced = fenced + 1 WHERE number = ?", (job.batch,))
+
+
+def _attempt_rows(changes: Sequence[Change]) -> list[tuple[Any, ...]]:
+    return [_attempt_row(one.job, ending) for one in changes for ending in one.endings]
 
 
 def _attempt_row(job: Job, ending: Ending) -> tuple[Any, ...]:

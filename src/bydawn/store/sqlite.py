@@ -12,7 +12,7 @@ from typing import Any
 from bydawn.core.clock import Clock
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.store import grouped
-from bydawn.store.chain import Chain
+from bydawn.store.chain import LAST, Chain
 from bydawn.store.connect import Occupied, Row, Session, Statement, T, Unmatched
 from bydawn.store.disks import refuse_network_disk
 from bydawn.store.ownfile import APPLICATION_ID, is_to_be_filled
@@ -92,7 +92,7 @@ class SqliteSession:
         """One short write transaction: all of it is kept, or nothing."""
         assert os.getpid() == self._pid, "a store connection must not cross a fork"
         self.change("BEGIN IMMEDIATE")
-        self.chain.forget()
+        self.chain.begin(lambda: self.row(LAST))
         try:
             done = act()
             self._keep()
@@ -100,6 +100,9 @@ class SqliteSession:
             self._roll_back()
             raise
         return done
+
+    def await_turn(self) -> None:
+        """It came when the transaction began."""
 
     def at_once(self, changes: Sequence[Statement], question: Statement) -> Row | None:
         def act() -> Row | None:

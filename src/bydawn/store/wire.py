@@ -17,6 +17,7 @@ from bydawn.store.dialect import Spoken, given_to
 from bydawn.store.listening import Listener, channel_of
 from bydawn.store.many import Many, each_matched
 from bydawn.store.server import (
+    BEGIN,
     COMMIT_S,
     NOT_PREPARED,
     Address,
@@ -176,24 +177,28 @@ class Wire:
         self.say("DEALLOCATE bydawn_types")
         return [_TYPES[kind] for kind in kinds]
 
-    def say_all(self, sql: str) -> list[Row | None]:
-        """Several statements at once; the first row of each answer that has rows."""
-        self._hear_out()
-        answers = said_at_once(self._connection, sql)
-        return [answer.fetchone() for answer in answers if answer.has_rows]
+    def begin(self) -> None:
+        """Begin a write transaction and go on."""
+        self.send(BEGIN)
+        self.send(self._opening.contended if self.is_contended else self._opening.usual)
 
-    def begin(self, statements: Sequence[Statement]) -> list[Row | None]:
-        """Begin a write transaction with these statements, in one message; answers as of
-        ``say_all``."""
-        opening = self._opening.contended if self.is_contended else self._opening.usual
-        return self.say_all(self._message(opening, statements))
+    def answer_now(self) -> None:
+        """Have all that was sent answered to before what is sent behind it; not over a pooler,
+        some of which do not know the word."""
+        if self._ahead and self._met >= _ACQUAINTED:
+            self._ahead.answer_now()
+
+    def hear_to(self, last: Answer) -> None:
+        """Wait for this answer and all before it; for others only where it was not to come now."""
+        if self._ahead:
+            self._ahead.hear_to(last)
 
     def say_to_the_end(self, statements: Sequence[Statement]) -> list[Row | None]:
-        """A whole write transaction in one message, which begins with its turn; answers as of
-        ``say_all``."""
-        turn = turn_under(self._opening.brief)
+        """A whole write transaction in one message; the first row of each answer that has rows."""
+        message = self._whole(turn_under(self._opening.brief), statements)
         with self._connection.answering_within(COMMIT_S):
-            return self.say_all(self._whole(turn, statements))
+            answers = said_at_once(self._connection, message)
+        return [answer.fetchone() for answer in answers if answer.has_rows]
 
     def say_in_passing(self, change: Statement) -> int:
         """A whole transaction of one change in one message; what is kept may be lost with the
@@ -206,10 +211,8 @@ class Wire:
         return changed.rowcount
 
     def _whole(self, opening: str, statements: Sequence[Statement]) -> str:
-        return f"{self._message(opening, statements)}; COMMIT"
-
-    def _message(self, opening: str, statements: Sequence[Statement]) -> str:
-        return self._texts.message([(opening, ()), *statements], self._met >= _ACQUAINTED)
+        words = [(opening, ()), *statements]
+        return f"{self._texts.message(words, self._met >= _ACQUAINTED)}; COMMIT"
 
     def tables(self) -> set[str]:
         return {str(row[0]) for row in self.say(_TABLES)}

@@ -15,6 +15,7 @@ from bydawn.store.claiming import Asked, Claimer
 from bydawn.store.connect import Session
 from bydawn.store.dependencies import Template
 from bydawn.store.settling import Progressed, Settling
+from bydawn.store.turns import time_of_turn
 
 _QUEUED = State.QUEUED.value
 
@@ -55,17 +56,17 @@ class Written:
 def written(session: Session, turn: Turn, claimer: Claimer, settle: Settling) -> Written:
     """Carry out all of a turn, inside the caller's transaction."""
     done = Written()
-    now = session.clock.utc_ms()
     if turn.renews and not runners.renew(session, claimer.runner, *turn.renews):
-        settling.refuse(session, turn.changes, claimer.runner, now)
+        settling.refuse(session, turn.changes, claimer.runner)
         done.lost_lease = True
         return done
     if turn.puts_back:
         claimer.starts.forget()
+    settled = settle(session, turn.changes, claimer.runner)
     settling.note_progress(session, turn.progressed)
-    settled = settle(session, turn.changes, claimer.runner, now)
-    asked = _asked_ahead(session, turn, claimer, now)
+    asked = _asked_ahead(session, turn, claimer)
     done.fenced = settled()
+    now = time_of_turn(session)
     for batch, found in turn.releases:
         dependencies.release(session, batch, found, now)
     for opened, room in turn.adopts:
@@ -77,14 +78,14 @@ def written(session: Session, turn: Turn, claimer: Claimer, settle: Settling) ->
     return done
 
 
-def _asked_ahead(session: Session, turn: Turn, claimer: Claimer, now: int) -> Asked | None:
+def _asked_ahead(session: Session, turn: Turn, claimer: Claimer) -> Asked | None:
     """What the first claim asks, where nothing that is still to be done may answer it otherwise."""
     if not turn.claims or turn.releases or turn.adopts:
         return None
     (opened, _), *_ = turn.claims
     slots = counting.slots(opened.number)
     freed = -sum(change.deltas.get(slots, 0) for change in turn.changes)
-    return claiming.ask(session, claimer, opened, freed, now)
+    return claiming.ask(session, claimer, opened, freed, session.clock.utc_ms())
 
 
 def _note(done: Written, opened: Open, taken: claiming.Claimed) -> None:
