@@ -6,6 +6,7 @@ Both speak just enough of PostgreSQL's protocol to know where a message ends.
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -100,6 +101,19 @@ class CuttingLine(_Listener):
             if message[:1] in b"QS":
                 _answer_to(server, client if fate == PASS else None)
                 return fate != SWALLOW
+
+
+class Cuts:
+    """A judge: now and then a message is lost, or its answer is; so often until now."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance, self.count = random.Random(seed), 0
+
+    def __call__(self, _: bytes) -> str:
+        if self._chance.random() >= 1 / 150:
+            return PASS
+        self.count += 1
+        return self._chance.choice((LOSE, SWALLOW))
 
 
 class Pooler(_Listener):

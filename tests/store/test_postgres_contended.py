@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from between import LOSE, PASS, SWALLOW, CuttingLine, database_of
+from between import LOSE, PASS, SWALLOW, Cuts, CuttingLine, database_of
 from bydawn.runner.clock import SystemClock
 from bydawn.store.postgres import PostgresSession, open_postgres
 from bydawn.store.shared import open_server_store
@@ -145,6 +145,24 @@ def test_who_has_rows_and_waits_for_a_turn_gives_way_to_who_has_it_and_wants_the
     write.join()
     assert one.row(USED, ("own",)) == (15,)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_cut_wherever_among_others_every_change_happens_once(
+    postgres_server: Server, open_session: Opener, seed: int
+) -> None:
+    url, cuts = filled(postgres_server), Cuts(seed)
+    with CuttingLine(postgres_server, database_of(url)) as line:
+        one, other = open_session(line.url), open_session(url)
+        bump(one, "own")
+        contended(one, other)
+        line.judge = cuts
+        for _ in range(40):
+            one.transact(own_row_first(one, 1))
+            bump(other, "n")
+        line.judge = lambda _: PASS
+        assert [other.row(USED, (name,)) for name in ("own", "other", "n")] == [(41,), (40,), (40,)]
+    assert cuts.count > 5
 
 
 def own_row_first(session: PostgresSession, more: int) -> Callable[[], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from between import LOSE, MUTE, PASS, SWALLOW, CuttingLine, Pooler, database_of
+from between import LOSE, MUTE, PASS, SWALLOW, Cuts, CuttingLine, Pooler, database_of
 from bydawn.core.errors import StoreRefused, StoreUnavailable
 from bydawn.runner.clock import SystemClock
 from bydawn.store import leases
@@ -75,10 +74,13 @@ def at_commits(*verdicts: str) -> Callable[[bytes], str]:
     waiting = list(verdicts)
 
     def judge(message: bytes) -> str:
-        is_commit = message[5:].lstrip(b"\0").startswith(b"COMMIT")
-        return waiting.pop(0) if waiting and is_commit else PASS
+        return waiting.pop(0) if waiting and is_commit(message) else PASS
 
     return judge
+
+
+def is_commit(message: bytes) -> bool:
+    return message[5:].lstrip(b"\0").startswith(b"COMMIT")
 
 
 @pytest.mark.parametrize("sends", [False, True])
@@ -137,7 +139,7 @@ def test_a_commit_that_nobody_can_tell_of_is_an_outcome_of_its_own(
     cut = []
 
     def judge(message: bytes) -> str:
-        cut.extend([1] if message[5:].startswith(b"COMMIT") else [])
+        cut.extend([1] if is_commit(message) else [])
         return SWALLOW if cut else PASS
 
     line.judge = judge
@@ -172,15 +174,14 @@ def test_a_line_cut_while_a_store_is_made_leaves_all_of_it_or_nothing(
 def test_whatever_is_cut_wherever_every_change_happens_once(
     line: CuttingLine, open_session: Callable[..., PostgresSession], url: str, seed: int
 ) -> None:
-    """Every thirtieth message is lost, or its answer is."""
-    chance = random.Random(seed)
-    session = open_session(line.url)
-    line.judge = lambda _: chance.choice((LOSE, SWALLOW)) if chance.random() < 1 / 30 else PASS
+    session, cuts = open_session(line.url), Cuts(seed)
+    line.judge = cuts
     for _ in range(40):
         session.transact(Bump(session))
         assert session.rows("SELECT 1") == [(1,)]
     line.judge = lambda _: PASS
     assert open_session(url).row(READ) == (40,)
+    assert cuts.count > 5
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03", "57014", "57P01"])
@@ -250,7 +251,7 @@ def test_writers_wait_for_each_other_and_all_get_through(
     threading.Timer(0.4, blocker.close).start()
     bump = Bump(session)
     session.transact(bump)
-    assert bump.times == 1
+    assert bump.times > 1
     assert session.row(READ) == (1,)
 
 
