@@ -56,8 +56,10 @@ def test_what_follows(
         assert move.changes["generation"] == one.generation + 1
 
 
-def test_a_parked_run_elsewhere_is_left_alone() -> None:
-    step = next_step(job("parked", reason="lost"), around(is_elsewhere=True))
+@pytest.mark.parametrize("stands", [{"reason": "lost"}, {"reason": "in_doubt", "wish": "cancel"}])
+def test_a_parked_run_elsewhere_is_left_alone(stands: dict[str, str]) -> None:
+    """No older cancel is confirmed by knowing nothing of the run, there as here."""
+    step = next_step(job("parked", **stands), around(is_elsewhere=True))
     assert (step.moves, step.act) == ((), Act.NONE)
     assert step.due_in_ms
 

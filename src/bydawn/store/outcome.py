@@ -54,6 +54,7 @@ def assure_kept(wire: Wire, mark: Mark, error: psycopg.Error) -> None:
 
 def _was_kept(wire: Wire, mark: Mark, error: psycopg.Error) -> bool:
     """What became of a transaction whose COMMIT was not answered."""
+    wire.is_contended = False  # nothing is in hand any more, so the turn may be waited for
     for pause in wire.pauses():
         with contextlib.suppress(psycopg.Error):
             wire.connect_again()

@@ -2,9 +2,10 @@
 
 Every write transaction raises one row before it reads or counts anything, so writers go one after
 another; group commit keeps that fast. Only rows that a claim of ours guards may be written before
-that, and whoever waits with such rows in hand gives way soon (see ``order``). A transaction that certainly did not take
-place is carried out again. A COMMIT whose answer was lost is looked up, never repeated blindly.
-Nothing here lives longer than a transaction, so a pooler may stand in between.
+that, and whoever waits with such rows in hand gives way soon (see ``order``). A transaction that
+certainly did not take place is carried out again. A COMMIT whose answer was lost is looked up,
+never repeated blindly. Nothing here lives longer than a transaction, so a pooler may stand in
+between.
 """
 
 from __future__ import annotations

@@ -221,12 +221,12 @@ def _told(changes: Sequence[Change], runner: str, now: int) -> list[tuple[Any, .
 
 
 def _record_receipts(session: Session, notable: list[tuple[Job, Move]], now: int) -> None:
-    receipts = [
-        (job.number, job.revision, move.detail["target"], move.detail["sha256"], job.token, now)
+    newest = {
+        (job.number, job.revision, move.detail["target"]): (move.detail["sha256"], job.token, now)
         for job, move in notable
         if move.event is Event.PUBLISHED and move.detail
-    ]
-    session.send_many(_RECEIPT, receipts)
+    }
+    session.send_many(_RECEIPT, ((*place, *what) for place, what in newest.items()))
 
 
 def _count_refused_writes(session: Session, notable: list[tuple[Job, Move]]) -> None:

@@ -6,7 +6,7 @@ everywhere else a person decides. A runner of its own machine never comes here.
 
 from __future__ import annotations
 
-from bydawn.core.decide import finishing, launching, running
+from bydawn.core.decide import finishing, launching, parked, running
 from bydawn.core.decide.judging import judged_move
 from bydawn.core.decide.step import Act, Circumstances, Move, Step
 from bydawn.core.model import Job
@@ -23,7 +23,7 @@ def next_step(job: Job, around: Circumstances) -> Step:
         return Step(moves=(running.lost(job, Vanished(detail), around),))
     if job.state == State.FINISHING.value:
         return _finishing(job, detail, around)
-    if job.wish == "cancel":
+    if job.wish == "cancel" and not parked.is_in_doubt(job):
         return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
     return Step(due_in_ms=around.poll_max_ms)
 

@@ -15,7 +15,7 @@ from bydawn.core.states import Event, Reason, State
 def next_step(job: Job, around: Circumstances) -> Step:
     """A parked run with a handle is looked at; without one there is nothing to look at."""
     if job.handle is None or job.step:
-        if job.wish == "cancel" and not _is_in_doubt(job):
+        if job.wish == "cancel" and not is_in_doubt(job):
             return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
         return Step()
     if _must_end(job, around):
@@ -23,7 +23,7 @@ def next_step(job: Job, around: Circumstances) -> Step:
     return Step(act=Act.POLL)
 
 
-def _is_in_doubt(job: Job) -> bool:
+def is_in_doubt(job: Job) -> bool:
     """A cancel that was asked for before is not confirmed by knowing nothing of the run."""
     return job.reason == Reason.IN_DOUBT
 
