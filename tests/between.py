@@ -20,9 +20,9 @@ from servers import Server
 # MUTE swallows the answer and keeps the line open, so that only silence tells.
 PASS, LOSE, SWALLOW, MUTE = "pass", "lose", "swallow", "mute"
 _STARTUP = struct.pack("!i", 196_608) + b"user\0test\0database\0%s\0client_encoding\0UTF8\0\0"
-_READY, _EXECUTE, _FLUSH = b"Z", b"E", b"H"
-# What ends the answer to one statement: done, nothing to do, an error.
-_ENDS = b"CIE"
+_READY, _EXECUTE, _FLUSH, _ERROR = b"Z", b"E", b"H", b"E"
+# What ends the answer to one statement: it is done, or there was nothing to do.
+_DONE = b"CI"
 
 
 class _Listener:
@@ -186,7 +186,7 @@ def _answers_to(server: socket.socket, client: socket.socket, count: int) -> Non
     while count:
         message = _message(server)
         client.sendall(message)
-        count = 0 if message[:1] == b"E" else count - (message[:1] in _ENDS)
+        count = 0 if message[:1] == _ERROR else count - (message[:1] in _DONE)
 
 
 def _startup_of(client: socket.socket) -> bytes:

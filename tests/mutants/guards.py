@@ -51,7 +51,7 @@ MUTANTS = (
            "        if not was_put_back(job):", "        if True:",
            "tests/core/test_putting_back.py"),
     Mutant("a cancel is not confirmed by knowing nothing of the run", "core/decide/parked.py",
-           "    return job.reason == Reason.IN_DOUBT", "    return False",
+           'job.wish != "cancel" or job.reason == Reason.IN_DOUBT', 'job.wish != "cancel"',
            "tests/core/test_decide.py"),
     Mutant("a decision overtakes an older cancel", "store/people.py",
            "    session.change(_OVERTAKE, (job.number,))\n", "", "tests/store/test_revising.py"),

@@ -32,17 +32,16 @@ TROUBLES = Troubles(reply_lost=0.3, refused=0.2, fails=0.2, breaks=0.1, silent_m
 def survives(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Survive]:
     """Each night in a store as it is when it was just made."""
     wind_leases_by_hand(monkeypatch)
-    url = postgres_server.database()
-    open_server_store(url, HandWoundClock(), "s_simulated").close()
-    database = database_of(url)
-    anew = putting_back(postgres_server, database)
+    with postgres_server.lending() as url:
+        open_server_store(url, HandWoundClock(), "s_simulated").close()
+        database = database_of(url)
+        anew = putting_back(postgres_server, database)
 
-    def survived(guarantee: Guarantee, troubles: Troubles, at: frozenset[int]) -> list[str]:
-        postgres_server.say(anew, database)
-        return survive(guarantee, troubles, at, opener_at(url), SMALL)
+        def survived(guarantee: Guarantee, troubles: Troubles, at: frozenset[int]) -> list[str]:
+            postgres_server.say(anew, database)
+            return survive(guarantee, troubles, at, opener_at(url), SMALL)
 
-    yield survived
-    postgres_server.drop(database)
+        yield survived
 
 
 def putting_back(server: Server, database: str) -> str:

@@ -16,7 +16,6 @@ from doomed import KINDS, SMALL, survive
 from psycopg import pq
 from test_crash_points_postgres import opener_at
 
-from between import database_of
 from bydawn.runner import runner
 from bydawn.store.ahead import Ahead
 from bydawn.store.server import Line
@@ -90,9 +89,8 @@ def opener(
         return
     server: Server = request.getfixturevalue("postgres_server")
     wind_leases_by_hand(monkeypatch)
-    url = server.database()
-    yield opener_at(url)
-    server.drop(database_of(url))
+    with server.lending() as url:
+        yield opener_at(url)
 
 
 def test_no_commit_of_a_runner_is_without_its_point(watch: Watch, opener: Opener | None) -> None:

@@ -62,6 +62,17 @@ def bump(session: PostgresSession, name: str, sends: bool = False) -> None:
     session.transact(act)
 
 
+def own_row_first(session: PostgresSession, more: int) -> Callable[[], None]:
+    """What raises a row that needs no turn, and then says something that does."""
+    send = session.sending_all(RAISE, [(more, "own")])
+
+    def act() -> None:
+        send()
+        session.change(BUMP, ("other",))
+
+    return act
+
+
 def contended(one: PostgresSession, other: PostgresSession) -> PostgresSession:
     """The next transaction of the first knows that somebody else writes as well."""
     for session in (one, other, one):
@@ -163,17 +174,6 @@ def test_whatever_is_cut_wherever_among_others_every_change_happens_once(
         line.judge = lambda _: PASS
         assert [other.row(USED, (name,)) for name in ("own", "other", "n")] == [(41,), (40,), (40,)]
     assert cuts.count > 5
-
-
-def own_row_first(session: PostgresSession, more: int) -> Callable[[], None]:
-    """What raises a row that needs no turn, and then says something that does."""
-    send = session.sending_all(RAISE, [(more, "own")])
-
-    def act() -> None:
-        send()
-        session.change(BUMP, ("other",))
-
-    return act
 
 
 @pytest.mark.wide

@@ -77,7 +77,7 @@ class PostgresSession(Questions):
         return counted
 
     def sending_all(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Callable[[], None]:
-        rows = iter(parameters)
+        say, rows = super()._said, iter(parameters)
         ready = []
         while chunk := list(itertools.islice(rows, _CHUNK)):
             ready.append(self._wire.sending_all(sql, chunk))
@@ -85,7 +85,7 @@ class PostgresSession(Questions):
         def send() -> None:
             assert self._is_writing, "only what is part of a transaction may be answered later"
             for one in ready:
-                super(PostgresSession, self)._said(one)
+                say(one)  # without lining up for it
 
         return send
 

@@ -197,10 +197,11 @@ def connect(address: Address) -> Line:
 
 
 class Opening(NamedTuple):
-    """What is said first in a write transaction: in one that goes on, in one whose COMMIT lets
-    others in and does not wait for the disk, in one that is a single message to few rows, and in
-    one of those that may be lost with the power; that one also asks who answers. ``strictly`` is a
-    question that makes the transaction it is asked in wait for the disk."""
+    """What is said first in a write transaction: in one that goes on, in one that may wait for its
+    turn with rows in hand and whose COMMIT lets others in before the disk is waited for, in one
+    that is a single message to few rows, and in one of those that may be lost with the power; that
+    one also asks who answers. ``strictly`` is a question that makes the transaction it is asked in
+    wait for the disk."""
 
     usual: str
     contended: str

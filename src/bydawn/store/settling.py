@@ -80,7 +80,7 @@ def note_progress(session: Session, moved: Sequence[Progressed]) -> None:
 
 def rows_ready(session: Session, changes: Sequence[Change]) -> Callable[[], None]:
     """What sends the rows of all changes; to be made before the turn to write is asked for."""
-    rows = session.sending_all(_UPDATE, [_values(change) for change in changes])
+    rows = session.sending_all(_UPDATE, (_values(change) for change in changes))
     attempts = session.sending_all(_ATTEMPT, _attempt_rows(changes))
 
     def send() -> None:
@@ -118,8 +118,9 @@ def settle_singly(session: Session, changes: Sequence[Change], runner: str) -> S
 
 def refuse(session: Session, changes: Sequence[Change], runner: str) -> None:
     """Count and tell writes that came too late; nothing of them is kept."""
+    now = time_of_turn(session)
     for change in changes:
-        _count_fenced(session, change, runner, time_of_turn(session))
+        _count_fenced(session, change, runner, now)
 
 
 def _count_fenced(session: Session, change: Change, runner: str, now: int) -> None:
@@ -158,7 +159,6 @@ def _tell_of(session: Session, changes: Sequence[Change], runner: str) -> Callab
     counters.move(session, deltas)
     succeeded = {(one.job.batch, one.job.backend) for one in changes if one.job.state == _SUCCEEDED}
     close = breakers.closing(session, succeeded)
-
     notable = _notable(changes)
     failed = [found for job, move in notable for found in _failures(job, move)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bydawn.core.decide import finishing, launching, parked, running
 from bydawn.core.decide.judging import judged_move
-from bydawn.core.decide.step import Act, Circumstances, Move, Step
+from bydawn.core.decide.step import Act, Circumstances, Step
 from bydawn.core.model import Job
 from bydawn.core.sightings import Failure, FailureClass, Unknown, Vanished
 from bydawn.core.states import Event, Reason, State
@@ -23,9 +23,8 @@ def next_step(job: Job, around: Circumstances) -> Step:
         return Step(moves=(running.lost(job, Vanished(detail), around),))
     if job.state == State.FINISHING.value:
         return _finishing(job, detail, around)
-    if job.wish == "cancel" and not parked.is_in_doubt(job):
-        return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
-    return Step(due_in_ms=around.poll_max_ms)
+    cancelled = parked.cancelled_unseen(job)
+    return Step(moves=cancelled) if cancelled else Step(due_in_ms=around.poll_max_ms)
 
 
 def _finishing(job: Job, detail: str, around: Circumstances) -> Step:

@@ -15,17 +15,18 @@ from bydawn.core.states import Event, Reason, State
 def next_step(job: Job, around: Circumstances) -> Step:
     """A parked run with a handle is looked at; without one there is nothing to look at."""
     if job.handle is None or job.step:
-        if job.wish == "cancel" and not is_in_doubt(job):
-            return Step(moves=(Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),))
-        return Step()
+        return Step(moves=cancelled_unseen(job))
     if _must_end(job, around):
         return Step(act=Act.CANCEL, argument=job.stopping or running.OPERATOR)
     return Step(act=Act.POLL)
 
 
-def is_in_doubt(job: Job) -> bool:
-    """A cancel that was asked for before is not confirmed by knowing nothing of the run."""
-    return job.reason == Reason.IN_DOUBT
+def cancelled_unseen(job: Job) -> tuple[Move, ...]:
+    """A cancel of what cannot be looked at. One that was asked for before is not confirmed by
+    knowing nothing of the run."""
+    if job.wish != "cancel" or job.reason == Reason.IN_DOUBT:
+        return ()
+    return (Move(Event.CANCELLED, State.CANCELLED, Reason.OPERATOR),)
 
 
 def learn(job: Job, fact: Fact, around: Circumstances) -> Step:
